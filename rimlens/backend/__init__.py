@@ -1,0 +1,54 @@
+"""The only room that names an array library.
+
+Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for TensorFlow
+and once for JAX: two-dimensional real Fourier transforms, gradients with respect to data, and
+compilation.  The library is chosen by the environment variable ``KERAS_BACKEND`` (TensorFlow by
+default) and is imported when this room is first entered, quietly.
+
+Physics does not belong here.
+"""
+
+import os
+
+from rimlens.backend.quiet import quiet_import
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+with quiet_import():
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        from rimlens.backend._tensorflow import (
+            compiled,
+            irfft2,
+            rfft2,
+            value_and_grad,
+            versions,
+        )
+    elif keras.backend.backend() == "jax":
+        from rimlens.backend._jax import compiled, irfft2, rfft2, value_and_grad, versions
+    else:
+        raise ImportError(
+            f"rimlens runs on the Keras backends 'tensorflow' and 'jax', found "
+            f"{keras.backend.backend()!r}; set the environment variable KERAS_BACKEND to one of them"
+        )
+
+__all__ = ["compiled", "irfft2", "name", "rfft2", "value_and_grad", "versions"]
+
+
+def name():
+    """Return the array library in use.
+
+    Returns
+    -------
+    str
+        ``"tensorflow"`` or ``"jax"``.
+
+    Examples
+    --------
+    >>> from rimlens import backend
+    >>> backend.name() in ("tensorflow", "jax")
+    True
+    """
+    return keras.backend.backend()

@@ -1,0 +1,155 @@
+"""Training recipes: TOML files that say all that a training depends on."""
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+
+from rimlens.errors import FileFormatError, InputError
+from rimlens.rim.architecture import Architecture
+from rimlens.simulation import SimulationDomain
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training depends on.
+
+    Parameters
+    ----------
+    name : str
+        Name of the weights that it makes.
+    seed : int
+        Seed of the simulations and of the weights' first values.
+    batch_size : int
+        Simulations in one update.
+    short_updates, updates : int
+        Updates with `short_steps` unrolled network calls, and updates with all of them.
+    short_steps : int
+        Network calls unrolled in the first part.
+    updates_per_epoch : int
+        Updates between checkpoints.
+    learning_rate : float
+        At its highest; it rises linearly over `warmup` updates and falls as a cosine to a hundredth.
+    warmup : int
+        Updates of the rise.
+    gradient_norm : float
+        Global norm to which the gradient of the loss is clipped.
+    held_back : int
+        Simulations on which the result is scored.
+    theta_E_domain : tuple of float
+        Einstein radii in image pixels for which the weights may be used: inside the trained range.
+    architecture : Architecture
+        The solver.
+    domain : SimulationDomain
+        The simulations.
+    """
+
+    name: str
+    seed: int = 1
+    batch_size: int = 24
+    short_updates: int = 0
+    short_steps: int = 4
+    updates: int = 1000
+    updates_per_epoch: int = 50
+    learning_rate: float = 1e-3
+    warmup: int = 100
+    gradient_norm: float = 1.0
+    held_back: int = 500
+    theta_E_domain: tuple = (8.0, 48.0)
+    architecture: Architecture = field(default_factory=Architecture)
+    domain: SimulationDomain = field(default_factory=SimulationDomain)
+
+    def to_dict(self):
+        """Return plain values for a file."""
+        values = asdict(self)
+        values["architecture"] = self.architecture.to_dict()
+        values["domain"] = {
+            k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.domain).items()
+        }
+        values["theta_E_domain"] = list(self.theta_E_domain)
+        return values
+
+    @classmethod
+    def from_dict(cls, values, origin="recipe"):
+        """Build from plain values.
+
+        Parameters
+        ----------
+        values : dict
+            As in the TOML file.
+        origin : str, optional
+            What to call the values in an error.
+
+        Returns
+        -------
+        Recipe
+
+        Raises
+        ------
+        InputError
+            If an entry is unknown or missing.
+        """
+        values = dict(values)
+        _check_names(cls, values, origin)
+        if "name" not in values:
+            raise InputError(f"{origin}: the entry 'name' is missing")
+        if "domain" in values:
+            _check_names(SimulationDomain, values["domain"], f"{origin}, [domain]")
+            values["domain"] = SimulationDomain(
+                **{k: tuple(v) if isinstance(v, list) else v for k, v in values["domain"].items()}
+            )
+        if "architecture" in values:
+            values["architecture"] = Architecture.from_dict(values["architecture"])
+        if "theta_E_domain" in values:
+            values["theta_E_domain"] = tuple(values["theta_E_domain"])
+        return cls(**values)
+
+
+def read_recipe(path_or_name):
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path_or_name : str or path
+        A TOML file, or the name of a recipe in the package.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    FileFormatError
+        If there is no such recipe, or it is not TOML.
+    InputError
+        If an entry is unknown or missing.
+
+    Examples
+    --------
+    >>> from rimlens.rim.recipe import read_recipe
+    >>> read_recipe("default").architecture.steps
+    8
+    """
+    shipped = {p.name.removesuffix(".toml"): p for p in _shipped_recipes()}
+    source = shipped.get(str(path_or_name)) or Path(path_or_name)
+    if not source.is_file():
+        raise FileFormatError(
+            f"{path_or_name}: no such recipe; give a TOML file or one of {sorted(shipped)}"
+        )
+    try:
+        values = tomllib.loads(source.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"{path_or_name}: not a TOML file: {error}") from error
+    return Recipe.from_dict(values, str(path_or_name))
+
+
+def _shipped_recipes():
+    folder = resources.files("rimlens") / "data" / "recipes"
+    return [p for p in folder.iterdir() if p.name.endswith(".toml")]
+
+
+def _check_names(cls, values, origin):
+    known = {f.name for f in fields(cls)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise InputError(f"{origin}: unknown entries {unknown}; known are {sorted(known)}")

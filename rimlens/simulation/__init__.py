@@ -1,0 +1,9 @@
+"""Mock observations: what a solver is trained and scored on.
+
+Convergence maps, galaxies, point-spread functions, masks and noise are drawn here and put together
+by `Simulator`.  Networks and files do not belong here.
+"""
+
+from rimlens.simulation.simulator import SimulationDomain, Simulator
+
+__all__ = ["SimulationDomain", "Simulator"]

@@ -1,0 +1,122 @@
+r"""Convergence maps of elliptical power laws with multipoles and subhaloes.
+
+.. math::
+
+    \kappa(R) = \frac{3 - \gamma}{2} \left(\frac{\theta_E}{R}\right)^{\gamma - 1}, \qquad
+    R^2 = (q x'^2 + y'^2 / q) \, [1 + a_m \cos m(\varphi - \varphi_m)]^2 + r_c^2
+
+(Tessore & Metcalf 2015, A&A 580, A79, eq. 2, with the product-average radius and a small core), plus
+truncated isothermal subhaloes :math:`\kappa = (\theta_s / 2) [(r^2 + r_c^2)^{-1/2} - (r^2 +
+r_t^2)^{-1/2}]` (Kassiola & Kovner 1993).
+"""
+
+import numpy as np
+from keras import ops
+
+from rimlens.imaging import Grid
+
+
+def draw_convergence_parameters(n, domain, rng):
+    """Draw the parameters of `n` lenses.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    domain : SimulationDomain
+        The ranges to draw from; lengths are in pixels of the image.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    dict of ndarray
+        One array for each parameter, the first axis of length `n`.
+    """
+    low, high = domain.theta_E
+    theta_E = np.exp(rng.uniform(np.log(low), np.log(high), n))
+    subhaloes = 4
+    # Subhaloes are rare: most slots have no mass.
+    present = rng.random((n, subhaloes)) < domain.subhalo_fraction
+    distance = theta_E[:, None] * rng.uniform(0.2, 1.8, (n, subhaloes))
+    angle = rng.uniform(0, 2 * np.pi, (n, subhaloes))
+    mass = theta_E[:, None] * np.exp(rng.uniform(np.log(0.005), np.log(0.08), (n, subhaloes)))
+    return {
+        "theta_E": theta_E,
+        "gamma": np.clip(rng.normal(2.05, 0.25, n), 1.4, 2.75),
+        "q": np.clip(1 - np.abs(rng.normal(0, 0.3, n)), domain.q_min, 1.0),
+        "phi": rng.uniform(0, np.pi, n),
+        "center_x": rng.normal(0, domain.center_scatter, n),
+        "center_y": rng.normal(0, domain.center_scatter, n),
+        "core": rng.uniform(0.2, 1.0, n),
+        "a_m": rng.normal(0, domain.multipole_amplitude, (n, 2)),
+        "phi_m": rng.uniform(0, 2 * np.pi, (n, 2)),
+        "subhalo_theta_E": present * mass,
+        "subhalo_x": distance * np.cos(angle),
+        "subhalo_y": distance * np.sin(angle),
+    }
+
+
+def convergence_maps(parameters, grid, oversampling=2):
+    """Return pixel-averaged convergence maps.
+
+    Parameters
+    ----------
+    parameters : dict of tensor
+        From `draw_convergence_parameters`, float32.
+    grid : Grid
+        In pixels of the image.
+    oversampling : int, optional
+        Points a side over which a pixel is averaged.
+
+    Returns
+    -------
+    tensor
+        Shape ``(n, ny, nx)``, float32.
+    """
+    ny, nx = grid.shape
+    fine = Grid((ny * oversampling, nx * oversampling), grid.pixel_scale / oversampling)
+
+    def column(name):
+        return parameters[name][:, None, None]
+
+    x = ops.convert_to_tensor(fine.x.astype("float32")[None]) - column("center_x")
+    y = ops.convert_to_tensor(fine.y.astype("float32")[None]) - column("center_y")
+    cos, sin = ops.cos(column("phi")), ops.sin(column("phi"))
+    x_major, y_minor = cos * x + sin * y, cos * y - sin * x
+    q, gamma = column("q"), column("gamma")
+    azimuth = ops.arctan2(y_minor, x_major)
+    wobble = 1.0
+    for i, m in enumerate((3, 4)):
+        amplitude = parameters["a_m"][:, i, None, None]
+        phase = parameters["phi_m"][:, i, None, None]
+        wobble = wobble + amplitude * ops.cos(m * azimuth - phase)
+    radius2 = (q * ops.square(x_major) + ops.square(y_minor) / q) * ops.square(wobble)
+    radius2 = radius2 + ops.square(column("core"))
+    kappa = 0.5 * (3 - gamma) * ops.power(column("theta_E") ** 2 / radius2, 0.5 * (gamma - 1))
+    kappa = _block_mean(kappa, oversampling)
+    return kappa + _subhaloes(parameters, grid)
+
+
+def _subhaloes(parameters, grid):
+    x = ops.convert_to_tensor(grid.x.astype("float32"))
+    y = ops.convert_to_tensor(grid.y.astype("float32"))
+    total = 0.0
+    for i in range(parameters["subhalo_theta_E"].shape[1]):
+        theta, x0, y0 = (
+            parameters[name][:, i, None, None]
+            for name in ("subhalo_theta_E", "subhalo_x", "subhalo_y")
+        )
+        r2 = ops.square(x - x0) + ops.square(y - y0)
+        # Core of one pixel, truncation at ten times the subhalo's own Einstein radius.
+        truncation = 10 * theta + 2 * grid.pixel_scale
+        total = total + 0.5 * theta * (
+            ops.rsqrt(r2 + grid.pixel_scale**2) - ops.rsqrt(r2 + truncation**2)
+        )
+    return total
+
+
+def _block_mean(values, factor):
+    n, ny, nx = values.shape
+    blocks = ops.reshape(values, (n, ny // factor, factor, nx // factor, factor))
+    return ops.mean(blocks, axis=(2, 4))

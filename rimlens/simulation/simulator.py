@@ -1,0 +1,182 @@
+"""Batches of mock observations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+
+from rimlens import backend
+from rimlens.imaging import ForwardModel, psf_transform
+from rimlens.simulation.convergence import convergence_maps, draw_convergence_parameters
+from rimlens.simulation.exposure import draw_masks, draw_noise, noise_maps
+from rimlens.simulation.galaxy import draw_galaxy_parameters, source_maps
+from rimlens.simulation.psf import psf_library
+
+
+@dataclass(frozen=True)
+class SimulationDomain:
+    """The ranges that mock observations cover; lengths are in pixels of the image.
+
+    Parameters
+    ----------
+    theta_E : tuple of float
+        Range of the Einstein radius of the smooth lens, log-uniform.
+    q_min : float
+        Smallest axis ratio.
+    center_scatter : float
+        Standard deviation of the lens centre in each coordinate.
+    shear_scatter : float
+        Standard deviation of each shear component.
+    multipole_amplitude : float
+        Standard deviation of the relative amplitudes of m = 3 and m = 4.
+    subhalo_fraction : float
+        Probability that each of four slots holds a subhalo.
+    source_radius : tuple of float
+        Range of the disc's effective radius, log-uniform.
+    source_offset : float
+        Largest distance of the source from the axis, in Einstein radii.
+    fwhm : tuple of float
+        Range of the noise-equivalent full width of the point-spread function.
+    peak_signal_to_noise : tuple of float
+        Range of the signal-to-noise ratio of the brightest pixel, log-uniform.
+    core_mask : tuple of float
+        Range of the radius of the masked core.
+    satellite_fraction : float
+        Probability that each of three slots holds a masked satellite.
+    noise_mixing : float
+        Largest weight with which drizzling mixes neighbouring pixels' noise.
+    lens_light_residual, sky_residual : float
+        Standard deviations of what is left of the lens light and of the sky, in units of the noise.
+    """
+
+    theta_E: tuple = (7.0, 52.0)
+    q_min: float = 0.35
+    center_scatter: float = 1.0
+    shear_scatter: float = 0.06
+    multipole_amplitude: float = 0.015
+    subhalo_fraction: float = 0.1
+    source_radius: tuple = (1.5, 11.0)
+    source_offset: float = 0.75
+    fwhm: tuple = (1.4, 4.0)
+    peak_signal_to_noise: tuple = (6.0, 45.0)
+    core_mask: tuple = (2.0, 11.0)
+    satellite_fraction: float = 0.12
+    noise_mixing: float = 0.22
+    lens_light_residual: float = 0.4
+    sky_residual: float = 0.06
+
+
+class Simulator:
+    """Draws mock observations of a pixelated source behind a pixelated lens.
+
+    Parameters
+    ----------
+    image_grid, convergence_grid, source_grid : Grid
+        The grids, in pixels of the image.
+    domain : SimulationDomain, optional
+        The ranges to draw from.
+    psf_size : int, optional
+        Side of the point-spread functions' stamps, odd.
+    psf_count : int, optional
+        Size of the library that they are drawn from.
+    seed : int, optional
+        Seed of that library.
+
+    Examples
+    --------
+    >>> from rimlens.imaging import Grid
+    >>> from rimlens.simulation import Simulator
+    >>> simulator = Simulator(Grid((32, 32)), Grid((16, 16), 2.0), Grid((24, 24)), psf_count=2)
+    >>> batch = simulator.draw(2, rng=1)
+    >>> batch["image"].shape
+    (2, 32, 32)
+    """
+
+    def __init__(
+        self,
+        image_grid,
+        convergence_grid,
+        source_grid,
+        domain=None,
+        *,
+        psf_size=33,
+        psf_count=300,
+        seed=0,
+    ):
+        self.image_grid = image_grid
+        self.convergence_grid = convergence_grid
+        self.source_grid = source_grid
+        self.domain = domain or SimulationDomain()
+        self.psf_size = psf_size
+        rng = np.random.default_rng([seed, 1])
+        self.psfs = psf_library(psf_count, psf_size, self.domain.fwhm, rng)
+        self._forward = ForwardModel(image_grid, convergence_grid, source_grid)
+        self._render = backend.compiled(self._render_eagerly)
+
+    def draw(self, n, rng):
+        """Draw `n` mock observations and their truths.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        rng : int or numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        dict of ndarray
+            ``image``, ``sigma``, ``weight`` (1 where a pixel counts) of shape ``(n, ny, nx)``,
+            ``psf`` of shape ``(n, size, size)``, and the truths ``convergence`` and ``source``
+            (maps), ``shear`` ``(n, 2)`` and ``noiseless`` (the image without noise); float32.
+        """
+        rng = np.random.default_rng(rng)
+        # A quarter more are drawn than asked for, to choose among.
+        drawn = n + (n + 3) // 4
+        lens = draw_convergence_parameters(drawn, self.domain, rng)
+        galaxy = draw_galaxy_parameters(drawn, self.domain, lens["theta_E"], rng)
+        shear = rng.normal(0, self.domain.shear_scatter, (drawn, 2)).astype("float32")
+        psf = self.psfs[rng.integers(len(self.psfs), size=drawn)]
+        rendered = self._render(_single(lens), _single(galaxy), shear, psf)
+        rendered = {name: ops.convert_to_numpy(value) for name, value in rendered.items()}
+        weight = draw_masks(drawn, self.image_grid, lens["theta_E"], self.domain, rng)
+        keep = self._choose(rendered, weight, n)
+        noiseless, weight = rendered["image"][keep], weight[keep]
+        sigma = noise_maps(noiseless, weight, self.image_grid, self.domain, rng)
+        noise = draw_noise(sigma, self.image_grid, self.domain, rng)
+        return {
+            "image": noiseless + noise,
+            "sigma": sigma,
+            "weight": weight,
+            "psf": psf[keep],
+            "convergence": rendered["convergence"][keep],
+            "shear": shear[keep],
+            "source": rendered["source"][keep],
+            "noiseless": noiseless,
+        }
+
+    def _render_eagerly(self, lens, galaxy, shear, psf):
+        convergence = convergence_maps(lens, self.convergence_grid)
+        fine, source, fine_grid = source_maps(galaxy, self.source_grid)
+        transform = psf_transform(psf, self.image_grid.shape)
+        image = self._forward(
+            convergence, shear, fine, transform, (self.psf_size, self.psf_size), fine_grid
+        )
+        return {"convergence": convergence, "source": source, "image": image}
+
+    def _choose(self, rendered, weight, n):
+        """Return the indices of the `n` first draws that look like lenses, then of the others.
+
+        A lens is magnified at least three times and shows most of its light where pixels count.
+        """
+        image = rendered["image"]
+        area = (self.image_grid.pixel_scale / self.source_grid.pixel_scale) ** 2
+        total = image.sum(axis=(1, 2))
+        magnification = total * area / (rendered["source"].sum(axis=(1, 2)) + 1e-6)
+        visible = (image * weight).sum(axis=(1, 2)) / (total + 1e-6)
+        good = (magnification > 3) & (visible > 0.6)
+        return np.argsort(~good, kind="stable")[:n]
+
+
+def _single(parameters):
+    return {name: np.asarray(value, dtype="float32") for name, value in parameters.items()}
