@@ -1,0 +1,9 @@
+"""Files of trained weights and of reconstructions.
+
+The ASDF extension (tags, schemas, converters), the weight files and the two forms of a stored
+reconstruction, ASDF and FITS.  Reading observations is the task of `rimlens.observation`.
+"""
+
+from rimlens.io.weights import Weights, read_weights, write_weights
+
+__all__ = ["Weights", "read_weights", "write_weights"]

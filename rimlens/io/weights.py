@@ -1,0 +1,177 @@
+"""Weight files: a trained network's arrays with all that is needed to use and to repeat them.
+
+Reading one runs no code from it: a file holds numbers and text.  Networks are unknown here.
+"""
+
+import numbers
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from rimlens.errors import FileFormatError, InputError
+from rimlens.io._files import read_asdf, write_asdf
+
+_TAG = "asdf://rimlens/tags/weights-1.0.0"
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A trained network, as plain data.
+
+    The dictionaries hold text, numbers, booleans, None, lists and dictionaries with text keys.
+
+    Parameters
+    ----------
+    architecture : dict
+        The network.
+    unknowns : dict
+        What is inferred, on which grids, and the links to physical values.
+    preconditioner : dict
+        How likelihood gradients are scaled.
+    normalisation : dict
+        How observations are scaled.
+    domain : dict
+        The observations for which the weights are valid.
+    recipe : dict
+        The training recipe.
+    seed : int
+        The seed of the training.
+    versions : dict
+        Package names and versions.
+    training : dict
+        Seconds, samples, backend, class of machine.
+    scores : dict
+        What was reached on held-back simulations.
+    arrays : dict of ndarray
+        The network's arrays by name.
+    name : str
+        The word by which the weights are asked for.
+    """
+
+    architecture: dict
+    unknowns: dict
+    preconditioner: dict
+    normalisation: dict
+    domain: dict
+    recipe: dict
+    seed: int
+    versions: dict
+    training: dict
+    scores: dict
+    arrays: dict
+    name: str
+
+
+def write_weights(path, weights, overwrite=False, dtype="float16"):
+    """Write weights to an ASDF file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file to write; it appears whole or not at all.
+    weights : Weights
+        What to write.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+    dtype : {"float16", "float32"}, optional
+        The precision of the arrays in the file.
+
+    Raises
+    ------
+    OutputExistsError
+        If the file exists and may not be overwritten.
+    InputError
+        If a value is not plain data, an array is not finite in that precision, or the file cannot
+        be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "tiny.asdf"
+    >>> weights = Weights(
+    ...     architecture={"filters": [8, 16]}, unknowns={}, preconditioner={}, normalisation={},
+    ...     domain={"ring_radius": [5.0, 25.0]}, recipe={}, seed=7, versions={}, training={},
+    ...     scores={}, arrays={"bias": np.array([0.5, -1.0])}, name="tiny",
+    ... )  # fmt: skip
+    >>> write_weights(path, weights)
+    >>> read_weights(path).arrays["bias"]
+    array([ 0.5, -1. ], dtype=float32)
+    """
+    if np.dtype(dtype) not in (np.float16, np.float32):
+        raise InputError(f"dtype: float16 or float32 is wanted, found {dtype}")
+    plain = {
+        field.name: _plain(getattr(weights, field.name), field.name)
+        for field in fields(weights)
+        if field.name != "arrays"
+    }
+    arrays = {str(name): _stored(a, name, dtype) for name, a in weights.arrays.items()}
+    write_asdf(path, "weights", replace(weights, arrays=arrays, **plain), overwrite)
+
+
+def read_weights(path):
+    """Return the weights in an ASDF file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file to read.
+
+    Returns
+    -------
+    Weights
+        The arrays in float32.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, is not ASDF, holds no weights, comes from a newer version, was
+        truncated or altered, or lacks a part.
+    """
+    weights = read_asdf(path, "weights", _TAG, "rimlens weights")
+    arrays = {name: np.array(a, dtype=np.float32) for name, a in weights.arrays.items()}
+    for name, array in arrays.items():
+        if not np.all(np.isfinite(array)):
+            raise FileFormatError(f"{path}: the array {name!r} has values that are not finite")
+    return replace(weights, arrays=arrays)
+
+
+def _stored(array, name, dtype):
+    """Return an array as the file holds it, in C order and little-endian."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"arrays: {name!r}: real numbers are wanted, found {array.dtype}")
+    with np.errstate(over="ignore"):
+        stored = np.ascontiguousarray(array.astype(np.dtype(dtype).newbyteorder("<")))
+    if not np.all(np.isfinite(stored)):
+        raise InputError(
+            f"arrays: {name!r}: has values that are not finite in {np.dtype(dtype).name}; "
+            "mend the training, or store float32"
+        )
+    return stored.reshape(array.shape)
+
+
+def _plain(value, where):
+    """Return metadata as plain data that ASDF gives back unchanged."""
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise InputError(f"{where}: keys must be text, found {key!r}")
+        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist(), where)
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return None if value is None else bool(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, numbers.Integral):
+        if abs(int(value)) >= 2**63:
+            raise InputError(f"{where}: whole numbers of at most 63 bits are wanted, found {value}")
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise InputError(
+        f"{where}: text, numbers, lists and dictionaries are wanted, found {type(value).__name__}"
+    )
