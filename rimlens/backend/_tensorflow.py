@@ -39,7 +39,7 @@ def value_and_grad(function, arguments):
 
 def compiled(function):
     """Return `function` traced once for each set of argument shapes and run as one graph."""
-    return tf.function(function, reduce_retracing=False, jit_compile=False)
+    return tf.function(function, autograph=False)
 
 
 def versions():

@@ -26,8 +26,6 @@ class Architecture:
         Convolutions in each block.
     vector_units : int
         Width of the path for unknowns that are not maps.
-    precision : str
-        Keras dtype policy of the network; physics stays in float32.
 
     Raises
     ------
@@ -50,7 +48,6 @@ class Architecture:
     filters: tuple = (48, 64, 96, 128)
     block_convolutions: int = 1
     vector_units: int = 64
-    precision: str = "float32"
 
     def __post_init__(self):
         """Check that the sizes fit together."""

@@ -7,7 +7,7 @@ latter weighted with the square root of the convergence, averaged over steps; he
 import keras
 from keras import ops
 
-WEIGHTS = {"convergence": 1.0, "shear": 0.05, "source": 0.05}
+WEIGHTS = {"convergence": 2.0, "shear": 0.05, "source": 0.05}
 
 
 class ConvergenceLoss(keras.losses.Loss):

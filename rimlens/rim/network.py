@@ -113,6 +113,7 @@ class RecurrentUNet(layers.Layer):
     ):
         super().__init__(**kwargs)
         self.filters = tuple(filters)
+        self.block_convolutions = block_convolutions
 
         def convolution(width, name, **options):
             return layers.Conv2D(
@@ -126,9 +127,11 @@ class RecurrentUNet(layers.Layer):
             )
 
         levels = range(len(self.filters))
+        # Flat lists, level by level: Keras saves the layers of a list, not of a list of lists.
         self.encoders = [
-            [convolution(self.filters[i], f"encoder_{i}_{j}") for j in range(block_convolutions)]
+            convolution(self.filters[i], f"encoder_{i}_{j}")
             for i in levels
+            for j in range(block_convolutions)
         ]
         self.downs = [
             convolution(self.filters[i + 1], f"down_{i}", strides=2) for i in levels[:-1]
@@ -148,8 +151,9 @@ class RecurrentUNet(layers.Layer):
             for i in levels[:-1]
         ]
         self.decoders = [
-            [convolution(self.filters[i], f"decoder_{i}_{j}") for j in range(block_convolutions)]
+            convolution(self.filters[i], f"decoder_{i}_{j}")
             for i in levels[:-1]
+            for j in range(block_convolutions)
         ]
         # The heads start at zero: an untrained network proposes no step.
         self.map_head = layers.Conv2D(
@@ -162,13 +166,17 @@ class RecurrentUNet(layers.Layer):
             vector_size, kernel_initializer="zeros", dtype="float32", name="vector_head"
         )
 
+    def _block(self, layers_of_all_levels, level):
+        first = level * self.block_convolutions
+        return layers_of_all_levels[first : first + self.block_convolutions]
+
     def build(self, maps_shape, vector_shape):
         """Create all weights."""
         batch, ny, nx, channels = maps_shape
         width = channels + vector_shape[-1]
         last = len(self.filters) - 1
         for i, filters in enumerate(self.filters):
-            for layer in self.encoders[i]:
+            for layer in self._block(self.encoders, i):
                 layer.build((batch, ny, nx, width))
                 width = filters
             self.units[i].build((batch, ny, nx, filters))
@@ -177,7 +185,7 @@ class RecurrentUNet(layers.Layer):
                 self.ups[i].build((batch, ny // 2, nx // 2, self.filters[i + 1]))
                 ny, nx, width = ny // 2, nx // 2, self.filters[i + 1]
                 decoded = 2 * filters
-                for layer in self.decoders[i]:
+                for layer in self._block(self.decoders, i):
                     layer.build((batch, 2 * ny, 2 * nx, decoded))
                     decoded = filters
         self.map_head.build((batch, None, None, self.filters[0] + channels))
@@ -229,7 +237,7 @@ class RecurrentUNet(layers.Layer):
         x = ops.cast(ops.concatenate([maps, constant], axis=-1), self.compute_dtype)
         new_states = []
         for i, unit in enumerate(self.units):
-            for layer in self.encoders[i]:
+            for layer in self._block(self.encoders, i):
                 x = layer(x)
             new_states.append(unit(x, states[i]))
             if i < len(self.downs):
@@ -239,7 +247,7 @@ class RecurrentUNet(layers.Layer):
         for i in reversed(range(len(self.ups))):
             x = _upsample(self.ups[i](x))
             x = ops.concatenate([x, new_states[i]], axis=-1)
-            for layer in self.decoders[i]:
+            for layer in self._block(self.decoders, i):
                 x = layer(x)
         # The inputs themselves reach the head, in full precision: a step along a gradient is one
         # product away.

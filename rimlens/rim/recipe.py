@@ -34,6 +34,8 @@ class Recipe:
         Updates of the rise.
     gradient_norm : float
         Global norm to which the gradient of the loss is clipped.
+    precision : str
+        Keras dtype policy of the network while it is trained.
     held_back : int
         Simulations on which the result is scored.
     theta_E_domain : tuple of float
@@ -54,6 +56,7 @@ class Recipe:
     learning_rate: float = 1e-3
     warmup: int = 100
     gradient_norm: float = 1.0
+    precision: str = "mixed_bfloat16"
     held_back: int = 500
     theta_E_domain: tuple = (8.0, 48.0)
     architecture: Architecture = field(default_factory=Architecture)

@@ -23,13 +23,16 @@ class RecurrentInferenceMachine(keras.Model):
     ----------
     architecture : Architecture
         Grids, steps and network.
+    precision : str, optional
+        Keras dtype policy of the network; physics stays in float32.
     **kwargs
         Passed to `keras.Model`.
     """
 
-    def __init__(self, architecture, **kwargs):
+    def __init__(self, architecture, precision="float32", **kwargs):
         super().__init__(**kwargs)
         self.architecture = architecture
+        self.precision = precision
         # How many calls training unrolls; fewer make its first part cheaper.
         self.unrolled_steps = architecture.steps
         a = architecture
@@ -43,13 +46,14 @@ class RecurrentInferenceMachine(keras.Model):
             vector_size=2,
             block_convolutions=a.block_convolutions,
             vector_units=a.vector_units,
-            dtype=a.precision,
+            dtype=precision,
             name="network",
         )
         self._initial_log_kappa = initial_log_kappa(a.convergence_grid)
         channels = 4 * self.image_factor**2 + 2 + 2 * self.convergence_factor**2
         channels += 2 * self.source_factor**2
         self.network.build((None, a.latent_size, a.latent_size, channels), (None, 6))
+        self.built = True
 
     @classmethod
     def from_config(cls, config):
@@ -58,11 +62,7 @@ class RecurrentInferenceMachine(keras.Model):
 
     def get_config(self):
         """Return what `from_config` needs."""
-        return {"architecture": self.architecture.to_dict()}
-
-    def build(self, input_shape=None):
-        """Do nothing: the network's weights exist from the start."""
-        self.built = True
+        return {"architecture": self.architecture.to_dict(), "precision": self.precision}
 
     def exposure(self, inputs):
         """Return what the likelihood needs of a batch of inputs.

@@ -123,6 +123,8 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
         loss_weights=WEIGHTS,
         jit_compile=keras.backend.backend() == "jax",
     )
+    # The optimiser's variables must exist before a checkpoint can be read into them.
+    machine.optimizer.build(machine.trainable_variables)
     history = []
     parts = [
         ("short", recipe.short_steps, 0, recipe.short_updates),
