@@ -6,6 +6,6 @@ The physics that it optimises lives in `rimlens.imaging`, what it is trained on 
 
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.recurrence import RecurrentInferenceMachine, parameter_count
-#from rimlens.rim.solver import RIMSolver
+from rimlens.rim.solver import RIMSolver
 
-__all__ = ["Architecture", "RecurrentInferenceMachine", "parameter_count"]
+__all__ = ["Architecture", "RIMSolver", "RecurrentInferenceMachine", "parameter_count"]

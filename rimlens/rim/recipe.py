@@ -36,6 +36,8 @@ class Recipe:
         Global norm to which the gradient of the loss is clipped.
     precision : str
         Keras dtype policy of the network while it is trained.
+    psf_size : int
+        Side of the simulated point-spread functions' stamps, odd.
     held_back : int
         Simulations on which the result is scored.
     theta_E_domain : tuple of float
@@ -57,6 +59,7 @@ class Recipe:
     warmup: int = 100
     gradient_norm: float = 1.0
     precision: str = "mixed_bfloat16"
+    psf_size: int = 33
     held_back: int = 500
     theta_E_domain: tuple = (8.0, 48.0)
     architecture: Architecture = field(default_factory=Architecture)

@@ -1,11 +1,27 @@
 """Training a recurrent inference machine on simulations drawn on the fly."""
 
+import json
+import shutil
+from pathlib import Path
+from time import perf_counter
+
 import keras
 import numpy as np
+from keras import ops
 
+from rimlens import __version__, backend
+from rimlens.errors import InputError, OutputExistsError
+from rimlens.io.weights import Weights
+from rimlens.rim import normalisation, unknowns
+from rimlens.rim.gradient import PRECONDITIONER
 from rimlens.rim.loss import WEIGHTS, losses
 from rimlens.rim.normalisation import normalised
+from rimlens.rim.recipe import read_recipe
+from rimlens.rim.recurrence import RecurrentInferenceMachine
+from rimlens.rim.scoring import score, summary
+from rimlens.rim.solver import RIMSolver
 from rimlens.rim.unknowns import unconstrain
+from rimlens.simulation import Simulator
 
 
 class TrainingSet(keras.utils.PyDataset):
@@ -52,6 +68,35 @@ class EpochSeed(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Hand the epoch's number on."""
         self.training_set.epoch = epoch
+
+
+class TrainingClock(keras.callbacks.Callback):
+    """Adds up the time of a training over its interruptions.
+
+    Parameters
+    ----------
+    checkpoint : path or None
+        Folder in which the sum is kept.
+    """
+
+    def __init__(self, checkpoint=None):
+        super().__init__()
+        self._file = None if checkpoint is None else Path(checkpoint) / "clock.json"
+        self.seconds = 0.0
+        if self._file is not None and self._file.is_file():
+            self.seconds = json.loads(self._file.read_text())["seconds"]
+        self._last = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start to count."""
+        self._last = perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Add the epoch and keep the sum."""
+        self.seconds += perf_counter() - self._last
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(json.dumps({"seconds": self.seconds}))
 
 
 def inputs_and_targets(batch):
@@ -153,3 +198,167 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
         history += done.history.get("loss", [])
     machine.unrolled_steps = machine.architecture.steps
     return history
+
+
+def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
+    """Train a `RIMSolver` in place, score it on held-back simulations and describe its weights.
+
+    Parameters
+    ----------
+    solver : RIMSolver
+        Trained in place.
+    simulator : Simulator
+        Draws the simulations.
+    recipe : Recipe
+        What the training depends on.
+    checkpoint, verbose
+        As in `fit`.
+
+    Returns
+    -------
+    list of float
+        The loss after each epoch of this run.
+
+    Raises
+    ------
+    InputError
+        If the simulator's grids are not the solver's.
+    """
+    a = solver.architecture
+    grids = (a.image_grid, a.convergence_grid, a.source_grid)
+    if grids != (simulator.image_grid, simulator.convergence_grid, simulator.source_grid):
+        raise InputError(
+            "simulator: its image, convergence and source grids must be those of the solver, "
+            f"{grids}"
+        )
+    keras.utils.set_random_seed(recipe.seed)
+    machine = RecurrentInferenceMachine(a, recipe.precision)
+    clock = TrainingClock(checkpoint)
+    history = fit(machine, simulator, recipe, checkpoint, verbose, [clock])
+    solver._set_arrays(
+        {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}, "training"
+    )
+    describe(solver, simulator, recipe, clock.seconds)
+    return history
+
+
+def describe(solver, simulator, recipe, seconds):
+    """Score a trained solver and give it the description that is stored with its weights.
+
+    Parameters
+    ----------
+    solver : RIMSolver
+        Trained; its `weights` are set.
+    simulator : Simulator
+        Draws the held-back simulations.
+    recipe : Recipe
+        What it was trained with.
+    seconds : float
+        How long that took.
+    """
+    # The arrays are stored in half precision, so that is what is scored.
+    rounded = {name: np.float32(np.float16(a)) for name, a in solver._arrays().items()}
+    solver._set_arrays(rounded, "training")
+    held_back_seed = recipe.seed + 1_000_000
+    scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
+    a, d = recipe.architecture, recipe.domain
+    updates = recipe.short_updates + recipe.updates
+    solver.weights = Weights(
+        name=recipe.name,
+        architecture=solver.architecture.to_dict(),
+        unknowns={
+            "links": unknowns.LINKS,
+            "shear_unit": unknowns.SHEAR_UNIT,
+            "initial_theta_E": unknowns.INITIAL_THETA_E,
+            "initial_core": unknowns.INITIAL_CORE,
+        },
+        preconditioner=PRECONDITIONER,
+        normalisation={"percentile": normalisation.PERCENTILE, "floor": normalisation.FLOOR},
+        domain={
+            "theta_E": list(recipe.theta_E_domain),
+            "fwhm": list(d.fwhm),
+            "peak_signal_to_noise": list(d.peak_signal_to_noise),
+            "core_mask": list(d.core_mask),
+            "field": a.image_size,
+        },
+        recipe=recipe.to_dict(),
+        seed=recipe.seed,
+        versions={"rimlens": __version__, "keras": keras.__version__, **backend.versions()},
+        training={
+            "seconds": round(seconds, 1),
+            "simulations": updates * recipe.batch_size,
+            "updates": updates,
+            "backend": backend.name(),
+        },
+        scores={"held_back_seed": held_back_seed, **summary(scores)},
+        arrays={},
+    )
+
+
+def train(recipe, output, overwrite=False, progress=True):
+    """Train a solver as a recipe says and write its weights.
+
+    Progress is kept in the folder ``OUTPUT.checkpoint`` until the weights are written; a training
+    that was interrupted goes on from there.
+
+    Parameters
+    ----------
+    recipe : Recipe, str or path
+        A recipe, a TOML file, or the name of a recipe in the package.
+    output : str or path
+        The ASDF file to write.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    RIMSolver
+
+    Raises
+    ------
+    OutputExistsError
+        If the output exists and may not be overwritten.
+    InputError
+        If the checkpoint beside the output belongs to another recipe.
+    """
+    output = Path(output)
+    if output.exists() and not overwrite:
+        raise OutputExistsError(f"{output}: it exists; choose another file or allow overwriting")
+    if isinstance(recipe, (str, Path)):
+        recipe = read_recipe(recipe)
+    checkpoint = output.with_name(output.name + ".checkpoint")
+    _claim(checkpoint, recipe)
+    simulator = simulator_of(recipe)
+    solver = RIMSolver(recipe.architecture)
+    solver.fit(simulator, recipe, checkpoint, verbose="auto" if progress else 0)
+    solver.save(output, overwrite=overwrite)
+    shutil.rmtree(checkpoint)
+    return solver
+
+
+def simulator_of(recipe):
+    """Return the simulator that a `Recipe` describes."""
+    a = recipe.architecture
+    return Simulator(
+        a.image_grid,
+        a.convergence_grid,
+        a.source_grid,
+        recipe.domain,
+        psf_size=recipe.psf_size,
+        seed=recipe.seed,
+    )
+
+
+def _claim(checkpoint, recipe):
+    """Note in the checkpoint folder which recipe it belongs to, or refuse another one's."""
+    note = checkpoint / "recipe.json"
+    text = json.dumps(recipe.to_dict(), indent=1)
+    if note.is_file() and note.read_text() != text:
+        raise InputError(
+            f"{checkpoint}: it holds the progress of another recipe; remove it to start anew, or "
+            "choose another output"
+        )
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    note.write_text(text)

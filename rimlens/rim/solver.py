@@ -1,0 +1,318 @@
+"""`RIMSolver`: from an observation to a reconstruction in one call."""
+
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from astropy.nddata import NDData
+from keras import ops
+from tqdm import tqdm
+
+from rimlens import backend
+from rimlens.errors import DomainError, FileFormatError, InputError
+from rimlens.imaging import equivalent_fwhm, reduced_chi2
+from rimlens.io.weights import read_weights, write_weights
+from rimlens.observation import Observation, grid_wcs
+from rimlens.reconstruction import Reconstruction, einstein_radius
+from rimlens.rim.architecture import Architecture
+from rimlens.rim.frame import frame_observation
+from rimlens.rim.normalisation import normalised
+from rimlens.rim.recurrence import RecurrentInferenceMachine
+from rimlens.rim.unknowns import constrain
+
+
+class RIMSolver:
+    """Reconstructs the source and the convergence of a lens from an observation.
+
+    The unknowns are a log10 convergence map, an external shear and a source map; a recurrent
+    inference machine improves them in a few steps that read the gradient of the likelihood
+    (Adam et al. 2023, ApJ 951, 6).
+
+    Parameters
+    ----------
+    architecture : Architecture, optional
+        Grids, steps and network; the weights of a new solver are random.
+
+    Examples
+    --------
+    >>> from rimlens import RIMSolver
+    >>> solver = RIMSolver.from_pretrained()
+    >>> solver.architecture.steps
+    8
+    """
+
+    def __init__(self, architecture=None):
+        self.architecture = architecture or Architecture()
+        self.machine = RecurrentInferenceMachine(self.architecture)
+        self.weights = None
+        self._first = backend.compiled(self._first_call)
+        self._next = backend.compiled(self._next_call)
+        self._finish = backend.compiled(self._final_model)
+
+    @classmethod
+    def presets(cls):
+        """Return the names of the weights in the package.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> RIMSolver.presets()
+        ['default']
+        """
+        return sorted(p.name.removesuffix(".asdf") for p in _shipped_weights())
+
+    @classmethod
+    def from_pretrained(cls, name_or_path="default"):
+        """Load a trained solver.
+
+        Parameters
+        ----------
+        name_or_path : str or path, optional
+            One of `presets`, or a file written by `save`.
+
+        Returns
+        -------
+        RIMSolver
+
+        Raises
+        ------
+        FileFormatError
+            If there is no such file, or it is truncated, altered, foreign or from a newer version.
+        """
+        shipped = {p.name.removesuffix(".asdf"): p for p in _shipped_weights()}
+        path = Path(shipped.get(str(name_or_path), name_or_path))
+        if not path.is_file():
+            raise FileFormatError(
+                f"{name_or_path}: no such weights; give a file or one of {sorted(shipped)}"
+            )
+        weights = read_weights(path)
+        solver = cls(Architecture.from_dict(weights.architecture))
+        solver._set_arrays(weights.arrays, path)
+        solver.weights = replace(weights, arrays={})
+        return solver
+
+    def save(self, path, overwrite=False):
+        """Write the solver to an ASDF file that `from_pretrained` reads.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        overwrite : bool, optional
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        OutputExistsError
+            If the file exists and may not be overwritten.
+        InputError
+            If the solver was never trained: an untrained solver has no domain to state.
+        """
+        if self.weights is None:
+            raise InputError("solver: it has not been trained; call fit before save")
+        write_weights(path, replace(self.weights, arrays=self._arrays()), overwrite)
+
+    def fit(self, simulator, recipe, checkpoint=None, verbose="auto"):
+        """Train on simulations drawn on the fly, and score the result on held-back ones.
+
+        Parameters
+        ----------
+        simulator : Simulator
+            Draws mock observations on this solver's grids.
+        recipe : Recipe
+            Updates, learning rate, seed.
+        checkpoint : path, optional
+            Folder in which progress is kept, and from which an interrupted training goes on.
+        verbose : optional
+            As in `keras.Model.fit`.
+
+        Returns
+        -------
+        list of float
+            The loss after each epoch of this run.
+
+        Raises
+        ------
+        InputError
+            If the simulator's grids are not the solver's.
+        """
+        # Training is its own room; importing it here keeps it out of a reconstruction.
+        from rimlens.rim.training import train_solver
+
+        return train_solver(self, simulator, recipe, checkpoint, verbose)
+
+    @property
+    def domain(self):
+        """The observations for which the weights are valid, lengths in image pixels."""
+        return {} if self.weights is None else dict(self.weights.domain)
+
+    def reconstruct(self, observation, progress=None):
+        """Reconstruct one lens or several.
+
+        Parameters
+        ----------
+        observation : Observation or sequence of Observation
+            With the lens at the centre of the image.
+        progress : bool, optional
+            Whether to show a progress bar; by default for more than one lens.
+
+        Returns
+        -------
+        Reconstruction or list of Reconstruction
+
+        Raises
+        ------
+        InputError
+            If something else than an observation is given, or one in which every pixel is masked.
+        DomainError
+            If the ring is larger or smaller, or the image sharper or softer, than the weights were
+            trained for.
+        """
+        single = isinstance(observation, Observation)
+        observations = [observation] if single else list(observation)
+        for item in observations:
+            if not isinstance(item, Observation):
+                raise InputError(
+                    f"observation: an Observation is wanted, found {type(item).__name__}; "
+                    "Observation.from_nddata makes one of an NDData or CCDData"
+                )
+        progress = len(observations) > 1 if progress is None else progress
+        results = [
+            self._reconstruct(item)
+            for item in tqdm(observations, desc="lenses", disable=not progress)
+        ]
+        return results[0] if single else results
+
+    def solve(self, inputs):
+        """Run the recurrence on a batch of normalised images.
+
+        Parameters
+        ----------
+        inputs : dict of ndarray
+            As `RecurrentInferenceMachine.exposure` describes.
+
+        Returns
+        -------
+        dict of ndarray
+            ``convergence``, ``shear``, ``source`` in physical units (the source in units of the
+            robust peak), ``model`` and ``reduced_chi2`` of every step, shape ``(steps, batch)``.
+        """
+        inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
+        state, memory = self._first(inputs)
+        history = []
+        for _ in range(self.architecture.steps - 1):
+            state, memory, chi2 = self._next(inputs, state, memory)
+            history.append(chi2)
+        result = self._finish(inputs, state)
+        history.append(result.pop("chi2"))
+        result = {name: ops.convert_to_numpy(value) for name, value in result.items()}
+        result["reduced_chi2"] = np.stack([ops.convert_to_numpy(value) for value in history])
+        return result
+
+    def _first_call(self, inputs):
+        machine = self.machine
+        exposure, context = machine.exposure(inputs), machine.context(inputs)
+        state, memory = machine.initial(ops.shape(inputs["image"])[0])
+        return machine.step(state, memory, machine.first_gradient(exposure), context)
+
+    def _next_call(self, inputs, state, memory):
+        machine = self.machine
+        gradient = machine.gradient(state, machine.exposure(inputs))
+        state, memory = machine.step(state, memory, gradient, machine.context(inputs))
+        return state, memory, gradient.reduced_chi2
+
+    def _final_model(self, inputs, state):
+        image, sigma, weight, psf, psf_shape = self.machine.exposure(inputs)
+        log_kappa, scaled_shear, source = state
+        convergence, shear = constrain(log_kappa, scaled_shear)
+        model = self.machine.forward(convergence, shear, source, psf, psf_shape)
+        chi2 = reduced_chi2(model, image, sigma, weight)
+        return {
+            "convergence": convergence,
+            "shear": shear,
+            "source": source,
+            "model": model,
+            "chi2": chi2,
+        }
+
+    def _reconstruct(self, observation):
+        start = perf_counter()
+        frame = frame_observation(observation, self.architecture.image_size)
+        seen = frame.observation
+        self._check_sharpness(seen)
+        image, sigma, peak = normalised(
+            frame.padded(seen.data, 0.0)[None],
+            frame.padded(seen.sigma, np.inf)[None],
+            frame.padded(~seen.mask, 0.0)[None],
+        )
+        result = self.solve(
+            {
+                "image": image,
+                "sigma": sigma,
+                "weight": frame.padded(~seen.mask, 0.0)[None].astype("float32"),
+                "psf": seen.psf[None].astype("float32"),
+            }
+        )
+        convergence = result["convergence"][0].astype(float)
+        scale = self.architecture.convergence_scale
+        self._check_ring(einstein_radius(convergence, scale))
+        a = self.architecture
+        kappa_wcs = grid_wcs(seen.wcs, frame.center, scale, convergence.shape)
+        source_wcs = grid_wcs(seen.wcs, frame.center, a.source_scale, result["source"].shape[1:])
+        source = result["source"][0] * float(peak[0])
+        return Reconstruction(
+            observation=seen,
+            source=NDData(source.astype(float), unit=seen.unit, wcs=source_wcs),
+            convergence=NDData(convergence, unit="", wcs=kappa_wcs),
+            shear=result["shear"][0].astype(float),
+            model=frame.trimmed(result["model"][0]).astype(float) * float(peak[0]),
+            chi2_history=result["reduced_chi2"][:, 0].astype(float),
+            meta={
+                "weights": "untrained" if self.weights is None else self.weights.name,
+                "binning": frame.binning,
+                "elapsed": perf_counter() - start,
+            },
+        )
+
+    def _check_sharpness(self, observation):
+        low, high = self.domain.get("fwhm", (0, np.inf))
+        fwhm = equivalent_fwhm(observation.psf)
+        if not low <= fwhm <= high:
+            raise DomainError(
+                f"psf: its noise-equivalent full width is {fwhm:.2f} pixels of the solver's grid; "
+                f"these weights are for {low:g} to {high:g}; use other weights, or bin the image"
+            )
+
+    def _check_ring(self, radius):
+        low, high = self.domain.get("theta_E", (0, np.inf))
+        if not low <= radius <= high:
+            raise DomainError(
+                f"observation: the Einstein radius found is {radius:.1f} pixels of the solver's "
+                f"grid; these weights are for {low:g} to {high:g}; crop the image around the ring "
+                "if it is small, bin it or use a larger cutout if it is large"
+            )
+
+    def _arrays(self):
+        return {w.path: ops.convert_to_numpy(w.value) for w in self.machine.trainable_weights}
+
+    def _set_arrays(self, arrays, path):
+        wanted = {w.path: w for w in self.machine.trainable_weights}
+        if wanted.keys() != arrays.keys() or any(
+            tuple(w.shape) != arrays[name].shape for name, w in wanted.items()
+        ):
+            raise FileFormatError(
+                f"{path}: its arrays do not fit the architecture that it states; the file was "
+                "written by another version of rimlens"
+            )
+        for name, variable in wanted.items():
+            variable.assign(arrays[name])
+
+
+def _shipped_weights():
+    folder = resources.files("rimlens") / "data" / "weights"
+    return [p for p in folder.iterdir() if p.name.endswith(".asdf")]
