@@ -76,7 +76,9 @@ def new_file(path, overwrite=False):
 
 def _refuse_existing(path, overwrite):
     if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path}: exists already; ask to overwrite it or give another name")
+        raise OutputExistsError(
+            f"{path}: exists already; ask to overwrite it or give another name"
+        )
 
 
 def write_asdf(path, key, obj, overwrite=False):
@@ -158,8 +160,9 @@ def read_asdf(path, key, tag, what):
     _check_tag(path, content[: end.end()], key, tag, what)
     _check_hash(path, content, end.end())
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), asdf.config_context() as config:
             warnings.simplefilter("error", AsdfWarning)
+            config.validate_on_read = True
             with asdf.open(io.BytesIO(content), lazy_load=False, memmap=False) as file:
                 return file[key]
     except ValidationError as error:

@@ -3,13 +3,13 @@
 Reading one runs no code from it: a file holds numbers and text.  Networks are unknown here.
 """
 
-import numbers
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.io._files import read_asdf, write_asdf
+from rimlens.io._metadata import plain
 
 _TAG = "asdf://rimlens/tags/weights-1.0.0"
 
@@ -100,13 +100,13 @@ def write_weights(path, weights, overwrite=False, dtype="float16"):
     """
     if np.dtype(dtype) not in (np.float16, np.float32):
         raise InputError(f"dtype: float16 or float32 is wanted, found {dtype}")
-    plain = {
-        field.name: _plain(getattr(weights, field.name), field.name)
+    metadata = {
+        field.name: plain(getattr(weights, field.name), field.name)
         for field in fields(weights)
         if field.name != "arrays"
     }
     arrays = {str(name): _stored(a, name, dtype) for name, a in weights.arrays.items()}
-    write_asdf(path, "weights", replace(weights, arrays=arrays, **plain), overwrite)
+    write_asdf(path, "weights", replace(weights, arrays=arrays, **metadata), overwrite)
 
 
 def read_weights(path):
@@ -149,29 +149,3 @@ def _stored(array, name, dtype):
             "mend the training, or store float32"
         )
     return stored.reshape(array.shape)
-
-
-def _plain(value, where):
-    """Return metadata as plain data that ASDF gives back unchanged."""
-    if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise InputError(f"{where}: keys must be text, found {key!r}")
-        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist(), where)
-    if value is None or isinstance(value, (bool, np.bool_)):
-        return None if value is None else bool(value)
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, numbers.Integral):
-        if abs(int(value)) >= 2**63:
-            raise InputError(f"{where}: whole numbers of at most 63 bits are wanted, found {value}")
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    raise InputError(
-        f"{where}: text, numbers, lists and dictionaries are wanted, found {type(value).__name__}"
-    )

@@ -181,10 +181,11 @@ def _overlap(x, y, radius):
     # The area between the axes and (x, y), signed, so that its differences are those of pixels.
     a = np.minimum(np.abs(x), radius)[None, :]
     b = np.minimum(np.abs(y), radius)[:, None]
-    chord = np.sqrt(radius**2 - b**2)
+    chord = np.minimum(np.sqrt((radius - b) * (radius + b)), radius)
 
     def under_arc(u):
-        return 0.5 * (u * np.sqrt(radius**2 - u**2) + radius**2 * np.arcsin(u / radius))
+        height = np.sqrt((radius - u) * (radius + u))
+        return 0.5 * (u * height + radius**2 * np.arctan2(u, height))
 
     area = np.where(a <= chord, a * b, b * chord + under_arc(a) - under_arc(chord))
     area = area * np.sign(x)[None, :] * np.sign(y)[:, None]

@@ -1,0 +1,53 @@
+r"""Where the image is magnified without bound.
+
+With the convergence :math:`\kappa` and the shear :math:`\gamma`, the inverse magnification is
+
+.. math::
+
+    \det A = (1 - \kappa)^2 - |\gamma|^2
+
+(Schneider, Ehlers & Falco 1992, eq. 5.25); critical curves are its zeros.
+"""
+
+import numpy as np
+
+
+def inverse_magnification(convergence, external_shear=(0.0, 0.0)):
+    r"""Return the inverse magnification of a convergence map and an external shear.
+
+    The shear of the map is its convolution with the kernel :math:`(y^2 - x^2, -2xy) / \pi r^4`
+    (Schneider, Ehlers & Falco 1992, eq. 5.30), zero-padded so that nothing wraps around.
+
+    Parameters
+    ----------
+    convergence : ndarray
+        Convergence map, shape ``(ny, nx)``.
+    external_shear : tuple of float, optional
+        Components along the pixel axes.
+
+    Returns
+    -------
+    ndarray
+        Signed inverse magnification, shape ``(ny, nx)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> inverse_magnification(np.zeros((2, 2)), external_shear=(0.5, 0.0))
+    array([[0.75, 0.75],
+           [0.75, 0.75]])
+    """
+    ny, nx = convergence.shape
+    shape = (2 * ny, 2 * nx)
+    y = np.fft.fftfreq(2 * ny, 1 / (2 * ny))[:, None]
+    x = np.fft.fftfreq(2 * nx, 1 / (2 * nx))[None, :]
+    r4 = (x**2 + y**2) ** 2
+    r4[0, 0] = 1.0
+    transform = np.fft.rfft2(convergence, shape)
+
+    def convolved(kernel):
+        return np.fft.irfft2(transform * np.fft.rfft2(kernel / np.pi / r4), shape)[:ny, :nx]
+
+    gamma1 = convolved(y**2 - x**2) + external_shear[0]
+    gamma2 = convolved(-2.0 * x * y) + external_shear[1]
+    return (1.0 - convergence) ** 2 - gamma1**2 - gamma2**2

@@ -1,0 +1,205 @@
+"""The result of one reconstruction: maps, numbers and what is derived from them."""
+
+from functools import cached_property
+
+import astropy.units as u
+import numpy as np
+from astropy.nddata import NDData
+from astropy.wcs.utils import proj_plane_pixel_area
+
+from rimlens.errors import InputError
+from rimlens.reconstruction.einstein import einstein_radius
+from rimlens.reconstruction.shear import Shear
+
+
+class Reconstruction:
+    """The source and the convergence behind one image of a gravitational lens.
+
+    Solvers make these; `read` gets one back from a file.
+
+    Parameters
+    ----------
+    observation : rimlens.Observation
+        The image as the solver used it, cropped and binned, shape ``(ny, nx)``.
+    source : NDData
+        Surface brightness of the source in the observation's unit, with its WCS.
+    convergence : NDData
+        Convergence map of the lens, dimensionless, with its WCS.
+    shear : array_like
+        External shear along the pixel axes, ``(gamma1, gamma2)``: x is the column, y the row
+        axis.
+    model : array_like
+        The image that source, convergence and shear predict, in the observation's unit, shape
+        ``(ny, nx)``.
+    chi2_history : array_like
+        Reduced chi-square after each step, shape ``(steps,)``.
+    meta : dict, optional
+        Name of the weights, version of rimlens, seconds elapsed, binning, and so on.
+
+    Raises
+    ------
+    InputError
+        If a map is not two-dimensional, lacks its WCS, or the shapes disagree.
+    """
+
+    def __init__(self, *, observation, source, convergence, shear, model, chi2_history, meta=None):
+        self._observation = observation
+        self._source = _checked_map(source, "source")
+        self._convergence = _checked_map(convergence, "convergence")
+        self._model = np.array(model, dtype=float)
+        if self._model.shape != observation.shape:
+            raise InputError(
+                f"model: the observation's shape {observation.shape} is wanted, found "
+                f"{self._model.shape}"
+            )
+        self._pixel_frame_shear = np.array(shear, dtype=float)
+        if self._pixel_frame_shear.shape != (2,):
+            raise InputError(
+                "shear: the two components (gamma1, gamma2) are wanted, found shape "
+                f"{self._pixel_frame_shear.shape}"
+            )
+        self._chi2_history = np.atleast_1d(np.array(chi2_history, dtype=float))
+        self.meta = dict(meta or {})
+
+    def __repr__(self):
+        """Return the numbers that tell whether it went well."""
+        return (
+            f"<Reconstruction {self.model.data.shape}: Einstein radius "
+            f"{self.einstein_radius:.3f}, reduced chi-square {self.reduced_chi2:.2f}>"
+        )
+
+    @property
+    def observation(self):
+        """The image as the solver used it."""
+        return self._observation
+
+    @property
+    def source(self):
+        """Surface brightness of the source, an NDData with WCS, shape ``(ny_s, nx_s)``."""
+        return self._source
+
+    @property
+    def convergence(self):
+        """Convergence map of the lens, an NDData with WCS, shape ``(ny_k, nx_k)``."""
+        return self._convergence
+
+    @property
+    def model(self):
+        """The predicted image, an NDData with the observation's unit and WCS."""
+        return NDData(self._model, unit=self._observation.unit, wcs=self._observation.wcs)
+
+    @property
+    def residual(self):
+        """Data minus model, an NDData; pixels that were not used are masked."""
+        return NDData(
+            self._observation.data - self._model,
+            uncertainty=self._observation.uncertainty,
+            mask=self._observation.mask,
+            unit=self._observation.unit,
+            wcs=self._observation.wcs,
+        )
+
+    @property
+    def normalized_residual(self):
+        """Data minus model in standard deviations, a masked array, shape ``(ny, nx)``."""
+        residual = (self._observation.data - self._model) / self._observation.sigma
+        return np.ma.MaskedArray(residual, mask=self._observation.mask)
+
+    @property
+    def shear(self):
+        """External shear: strength, and position angle east of north (`Shear`)."""
+        return Shear.from_pixel_frame(
+            *self._pixel_frame_shear, self._observation.wcs, self._observation.shape
+        )
+
+    @property
+    def reduced_chi2(self):
+        """Mean of the squared residual in standard deviations, over the pixels in use."""
+        return float(np.mean(self.normalized_residual.compressed() ** 2))
+
+    @property
+    def chi2_history(self):
+        """Reduced chi-square after each step of the solver, shape ``(steps,)``."""
+        return self._chi2_history
+
+    @cached_property
+    def einstein_radius(self):
+        """Radius of the circle with mean convergence 1, in arcsec; nan if there is none."""
+        wcs = self._convergence.wcs.celestial
+        pixel_scale = np.sqrt(proj_plane_pixel_area(wcs)) * u.deg
+        return einstein_radius(self._convergence.data) * pixel_scale.to(u.arcsec)
+
+    def plot(self, path=None):
+        """Draw data, model, residual, source and convergence.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            Where to save the figure, in the format of its suffix.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure.
+        """
+        from rimlens.plotting import reconstruction_figure
+
+        figure = reconstruction_figure(self)
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+    def write(self, path, overwrite=False):
+        """Write to a file, ASDF or FITS by its suffix.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.asdf`` or ``.fits``; the file appears whole or not at all.
+        overwrite : bool, optional
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        OutputExistsError
+            If the file exists and may not be overwritten.
+        InputError
+            If the suffix is another, or the file cannot be written.
+        """
+        from rimlens.io.reconstruction import write_reconstruction
+
+        write_reconstruction(path, self, overwrite)
+
+    @classmethod
+    def read(cls, path):
+        """Return the reconstruction in an ASDF or FITS file that `write` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to read.
+
+        Returns
+        -------
+        Reconstruction
+            As it was written.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is missing, holds something else, comes from a newer version, or was
+            truncated or altered.
+        """
+        from rimlens.io.reconstruction import read_reconstruction
+
+        return read_reconstruction(path)
+
+
+def _checked_map(nddata, name):
+    if np.ndim(nddata.data) != 2:
+        raise InputError(
+            f"{name}: a map of shape (ny, nx) is wanted, found shape {np.shape(nddata.data)}"
+        )
+    if nddata.wcs is None:
+        raise InputError(f"{name}: a map with a celestial WCS is wanted, found none")
+    return nddata
