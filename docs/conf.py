@@ -1,0 +1,42 @@
+"""Configuration of Sphinx."""
+
+import os
+from importlib import metadata
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["MPLBACKEND"] = "agg"
+
+project = "rimlens"
+author = "The rimlens developers"
+copyright = f"2026, {author}"
+release = metadata.version("rimlens")
+version = ".".join(release.split(".")[:2])
+
+extensions = [
+    "numpydoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx_automodapi.automodapi",
+    "sphinx_automodapi.smart_resolver",
+]
+
+exclude_patterns = ["_build"]
+default_role = "py:obj"
+
+automodapi_inheritance_diagram = False
+automodapi_toctreedirnm = "api"
+automodsumm_inherited_members = False
+numpydoc_class_members_toctree = False
+numpydoc_show_class_members = False
+# A class is documented where it is defined and named where it is offered.
+toc_object_entries = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"rimlens {release}"
+html_static_path = ["_static"]
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "use_edit_page_button": False,
+}

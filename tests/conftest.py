@@ -1,0 +1,13 @@
+"""What every test needs: figures without a display, and examples that may compile at first call."""
+
+import os
+
+import hypothesis
+
+os.environ["MPLBACKEND"] = "agg"
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# The first call of a compiled function takes seconds, later ones milliseconds: no deadline.
+hypothesis.settings.register_profile("rimlens", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("rimlens")
