@@ -47,7 +47,7 @@ class Architecture:
     latent_size: int = 32
     filters: tuple = (48, 64, 96, 128)
     block_convolutions: int = 1
-    vector_units: int = 64
+    vector_units: int = 256
 
     def __post_init__(self):
         """Check that the sizes fit together."""

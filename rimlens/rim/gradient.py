@@ -8,7 +8,7 @@ A raw gradient spans many decades.  Each is therefore brought to the unit of a s
   :math:`-\sum \partial_\beta \mathcal{L} / \sum w |\nabla s|^2 / \sigma^2`, a Gauss-Newton step
   summed over blocks of pixels;
 * convergence: :math:`-\partial_{\log\kappa} \mathcal{L}` over its root mean square in the map;
-* shear: the inverse hyperbolic sine of the gradient.
+* shear, and the convergence along its large-scale modes: the inverse hyperbolic sine of the gradient.
 
 where :math:`\mathcal{L}` is half the chi-square.  No gradient flows back through any of it.
 """
@@ -27,6 +27,7 @@ PRECONDITIONER = {
     "deflection": "block Gauss-Newton",
     "convergence": "root mean square",
     "shear": "arcsinh",
+    "modes": "arcsinh",
 }
 
 
@@ -42,6 +43,8 @@ class Gradient:
         Preconditioned descent directions, shaped as the maps.
     shear : tensor
         Shape ``(batch, 2)``.
+    modes : tensor
+        Descent along the large-scale modes of the convergence, shape ``(batch, modes)``.
     displacement : tensor
         Block Gauss-Newton displacement, shape ``(batch, ny / block, nx / block, 2)``.
     reduced_chi2 : tensor
@@ -52,11 +55,12 @@ class Gradient:
     convergence: Any
     source: Any
     shear: Any
+    modes: Any
     displacement: Any
     reduced_chi2: Any
 
 
-def likelihood_gradient(forward, state, exposure, block):
+def likelihood_gradient(forward, state, exposure, block, modes):
     """Evaluate the likelihood and its preconditioned gradient.
 
     Parameters
@@ -69,6 +73,8 @@ def likelihood_gradient(forward, state, exposure, block):
         Image, noise, weight, transform of the point-spread function, and the shape of its stamp.
     block : int
         Side in pixels of the blocks over which displacements are averaged.
+    modes : tensor
+        Large-scale modes of log10 convergence, shape ``(modes, ny, nx)``.
 
     Returns
     -------
@@ -123,13 +129,14 @@ def likelihood_gradient(forward, state, exposure, block):
         convergence=-g_kappa / (rms + 1e-12),
         source=-g_source / (rays + floor),
         shear=-ops.arcsinh(g_shear / 10.0),
+        modes=-ops.arcsinh(ops.einsum("byx,myx->bm", g_kappa, modes) / 10.0),
         displacement=displacement,
         reduced_chi2=2 * value / pixels,
     )
     return Gradient(**{k: ops.stop_gradient(v) for k, v in gradient.__dict__.items()})
 
 
-def no_gradient(forward, exposure, block):
+def no_gradient(forward, exposure, block, modes):
     """Return what the first call sees: the residual of an empty model and no direction."""
     image, sigma, weight, _, _ = exposure
     batch = ops.shape(image)[0]
@@ -144,6 +151,7 @@ def no_gradient(forward, exposure, block):
         convergence=zeros(*forward.convergence_grid.shape),
         source=zeros(*forward.source_grid.shape),
         shear=zeros(2),
+        modes=zeros(modes),
         displacement=zeros(ny // block, nx // block, 2),
         reduced_chi2=ops.sum(ops.square(residual), axis=(1, 2)) / ops.sum(weight, axis=(1, 2)),
     )

@@ -1,7 +1,7 @@
 """The network of the recurrence: a U-Net with a convolutional gated recurrent unit at every level.
 
 Maps enter as channels, folded to one latent size; unknowns that are not maps enter as constant
-channels and leave through a pooled head (Adam et al. 2023, ApJ 951, 6, appendix; Cho et al. 2014,
+channels and leave through a dense head on the bottleneck (Adam et al. 2023, ApJ 951, 6, appendix; Cho et al. 2014,
 arXiv:1406.1078 for the recurrent unit).
 """
 
@@ -189,7 +189,7 @@ class RecurrentUNet(layers.Layer):
                     layer.build((batch, 2 * ny, 2 * nx, decoded))
                     decoded = filters
         self.map_head.build((batch, None, None, self.filters[0] + channels))
-        self.vector_hidden.build((batch, self.filters[-1] + vector_shape[-1]))
+        self.vector_hidden.build((batch, ny * nx * self.filters[-1] + vector_shape[-1]))
         self.vector_head.build((batch, self.vector_hidden.units))
         self.built = True
 
@@ -243,7 +243,7 @@ class RecurrentUNet(layers.Layer):
             if i < len(self.downs):
                 x = self.downs[i](x)
         x = new_states[-1]
-        pooled = ops.cast(ops.mean(x, axis=(1, 2)), "float32")
+        whole = ops.cast(ops.reshape(x, (-1, x.shape[1] * x.shape[2] * x.shape[3])), "float32")
         for i in reversed(range(len(self.ups))):
             x = _upsample(self.ups[i](x))
             x = ops.concatenate([x, new_states[i]], axis=-1)
@@ -252,7 +252,7 @@ class RecurrentUNet(layers.Layer):
         # The inputs themselves reach the head, in full precision: a step along a gradient is one
         # product away.
         out = self.map_head(ops.concatenate([ops.cast(x, "float32"), maps], axis=-1))
-        hidden = self.vector_hidden(ops.concatenate([pooled, vector], axis=-1))
+        hidden = self.vector_hidden(ops.concatenate([whole, vector], axis=-1))
         return out, self.vector_head(hidden), new_states
 
 

@@ -22,10 +22,9 @@ class Recipe:
         Seed of the simulations and of the weights' first values.
     batch_size : int
         Simulations in one update.
-    short_updates, updates : int
-        Updates with `short_steps` unrolled network calls, and updates with all of them.
-    short_steps : int
-        Network calls unrolled in the first part.
+    stages : tuple of (int, int)
+        The parts of the training: network calls that are unrolled, and updates.  The last one
+        unrolls all steps of the architecture; shorter ones before it are cheaper.
     updates_per_epoch : int
         Updates between checkpoints.
     learning_rate : float
@@ -51,9 +50,7 @@ class Recipe:
     name: str
     seed: int = 1
     batch_size: int = 24
-    short_updates: int = 0
-    short_steps: int = 4
-    updates: int = 1000
+    stages: tuple = ((8, 1000),)
     updates_per_epoch: int = 50
     learning_rate: float = 1e-3
     warmup: int = 100
@@ -65,6 +62,11 @@ class Recipe:
     architecture: Architecture = field(default_factory=Architecture)
     domain: SimulationDomain = field(default_factory=SimulationDomain)
 
+    @property
+    def updates(self):
+        """Updates of all stages together."""
+        return sum(updates for _, updates in self.stages)
+
     def to_dict(self):
         """Return plain values for a file."""
         values = asdict(self)
@@ -73,6 +75,7 @@ class Recipe:
             k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.domain).items()
         }
         values["theta_E_domain"] = list(self.theta_E_domain)
+        values["stages"] = [list(stage) for stage in self.stages]
         return values
 
     @classmethod
@@ -106,6 +109,8 @@ class Recipe:
             )
         if "architecture" in values:
             values["architecture"] = Architecture.from_dict(values["architecture"])
+        if "stages" in values:
+            values["stages"] = tuple(tuple(stage) for stage in values["stages"])
         if "theta_E_domain" in values:
             values["theta_E_domain"] = tuple(values["theta_E_domain"])
         return cls(**values)

@@ -12,6 +12,7 @@ from keras import ops
 from rimlens.imaging import ForwardModel, psf_transform
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.gradient import likelihood_gradient, no_gradient
+from rimlens.rim.modes import convergence_modes
 from rimlens.rim.network import RecurrentUNet, fold, unfold
 from rimlens.rim.unknowns import initial_log_kappa
 
@@ -40,10 +41,11 @@ class RecurrentInferenceMachine(keras.Model):
         self.image_factor = a.image_size // a.latent_size
         self.convergence_factor = a.convergence_size // a.latent_size
         self.source_factor = a.source_size // a.latent_size
+        self._modes = convergence_modes(a.convergence_grid)
         self.network = RecurrentUNet(
             a.filters,
             map_channels=self.convergence_factor**2 + 2 * self.source_factor**2,
-            vector_size=2,
+            vector_size=2 + len(self._modes),
             block_convolutions=a.block_convolutions,
             vector_units=a.vector_units,
             dtype=precision,
@@ -52,7 +54,8 @@ class RecurrentInferenceMachine(keras.Model):
         self._initial_log_kappa = initial_log_kappa(a.convergence_grid)
         channels = 4 * self.image_factor**2 + 2 + 2 * self.convergence_factor**2
         channels += 2 * self.source_factor**2
-        self.network.build((None, a.latent_size, a.latent_size, channels), (None, 6))
+        vector = 6 + len(self._modes)
+        self.network.build((None, a.latent_size, a.latent_size, channels), (None, vector))
         self.built = True
 
     @classmethod
@@ -99,7 +102,7 @@ class RecurrentInferenceMachine(keras.Model):
         log_sigma = ops.log10(sigma)
         maps = ops.concatenate(
             [
-                fold(ops.arcsinh(inputs["image"]), self.image_factor),
+                fold(ops.arcsinh(3.0 * inputs["image"]), self.image_factor),
                 fold(weight, self.image_factor),
                 fold(weight * (log_sigma + 1.0), self.image_factor),
             ],
@@ -142,7 +145,7 @@ class RecurrentInferenceMachine(keras.Model):
         maps = ops.concatenate(
             [
                 context_maps,
-                fold(ops.arcsinh(gradient.residual) / 3.0, self.image_factor),
+                fold(ops.arcsinh(gradient.residual), self.image_factor),
                 ops.arcsinh(gradient.displacement),
                 fold(log_kappa, self.convergence_factor),
                 fold(ops.arcsinh(gradient.convergence), self.convergence_factor),
@@ -151,10 +154,15 @@ class RecurrentInferenceMachine(keras.Model):
             ],
             axis=-1,
         )
-        vector = ops.concatenate([context_vector, shear, gradient.shear], axis=-1)
-        out, shear_step, memory = self.network(maps, vector, memory)
+        modes = ops.convert_to_tensor(self._modes)
+        vector = ops.concatenate(
+            [context_vector, shear, gradient.shear, gradient.modes], axis=-1
+        )
+        out, vector_step, memory = self.network(maps, vector, memory)
+        shear_step, mode_step = vector_step[:, :2], vector_step[:, 2:]
         nk, ns = self.convergence_factor**2, self.source_factor**2
         kappa_step = unfold(out[..., :nk], self.convergence_factor)
+        kappa_step = kappa_step + ops.einsum("bm,myx->byx", mode_step, modes)
         source_step = unfold(out[..., nk : nk + ns], self.source_factor)
         gain = ops.exp(unfold(out[..., nk + ns :], self.source_factor) - 1.0)
         state = (log_kappa + kappa_step, shear + shear_step, source + source_step + gain * descent)
@@ -162,11 +170,12 @@ class RecurrentInferenceMachine(keras.Model):
 
     def gradient(self, state, exposure):
         """Return the likelihood's gradient at a state."""
-        return likelihood_gradient(self.forward, state, exposure, self.image_factor)
+        modes = ops.convert_to_tensor(self._modes)
+        return likelihood_gradient(self.forward, state, exposure, self.image_factor, modes)
 
     def first_gradient(self, exposure):
         """Return what takes the gradient's place in the first call."""
-        return no_gradient(self.forward, exposure, self.image_factor)
+        return no_gradient(self.forward, exposure, self.image_factor, len(self._modes))
 
     def call(self, inputs, training=None):
         """Unroll the recurrence.

@@ -126,10 +126,9 @@ def inputs_and_targets(batch):
 
 def learning_rate_schedule(recipe):
     """Return the warm-up and cosine decay of a `Recipe`."""
-    total = recipe.short_updates + recipe.updates
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=recipe.learning_rate / 20,
-        decay_steps=max(total - recipe.warmup, 1),
+        decay_steps=max(recipe.updates - recipe.warmup, 1),
         alpha=0.01,
         warmup_target=recipe.learning_rate,
         warmup_steps=recipe.warmup,
@@ -171,22 +170,19 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
     # The optimiser's variables must exist before a checkpoint can be read into them.
     machine.optimizer.build(machine.trainable_variables)
     history = []
-    parts = [
-        ("short", recipe.short_steps, 0, recipe.short_updates),
-        ("full", machine.architecture.steps, recipe.short_updates, recipe.updates),
-    ]
     training_set = TrainingSet(
         simulator, recipe.batch_size, recipe.updates_per_epoch, recipe.seed
     )
-    for part, steps, before, updates in parts:
-        if not updates:
-            continue
+    before = 0
+    for number, (steps, updates) in enumerate(recipe.stages):
         machine.unrolled_steps = steps
         machine.make_train_function(force=True)
         extra = [EpochSeed(training_set), *callbacks]
         if checkpoint is not None:
             extra.append(
-                keras.callbacks.BackupAndRestore(f"{checkpoint}/{part}", delete_checkpoint=False)
+                keras.callbacks.BackupAndRestore(
+                    f"{checkpoint}/stage_{number}", delete_checkpoint=False
+                )
             )
         done = machine.fit(
             training_set,
@@ -196,6 +192,7 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
             verbose=verbose,
         )
         history += done.history.get("loss", [])
+        before += updates
     machine.unrolled_steps = machine.architecture.steps
     return history
 
@@ -262,7 +259,6 @@ def describe(solver, simulator, recipe, seconds):
     held_back_seed = recipe.seed + 1_000_000
     scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
     a, d = recipe.architecture, recipe.domain
-    updates = recipe.short_updates + recipe.updates
     solver.weights = Weights(
         name=recipe.name,
         architecture=solver.architecture.to_dict(),
@@ -286,8 +282,8 @@ def describe(solver, simulator, recipe, seconds):
         versions={"rimlens": __version__, "keras": keras.__version__, **backend.versions()},
         training={
             "seconds": round(seconds, 1),
-            "simulations": updates * recipe.batch_size,
-            "updates": updates,
+            "simulations": recipe.updates * recipe.batch_size,
+            "updates": recipe.updates,
             "backend": backend.name(),
         },
         scores={"held_back_seed": held_back_seed, **summary(scores)},
