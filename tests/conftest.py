@@ -1,4 +1,4 @@
-"""What every test needs: figures without a display, and examples that may compile at first call."""
+"""What every test needs: figures without a display, and time to compile at the first call."""
 
 import os
 
