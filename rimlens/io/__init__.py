@@ -4,6 +4,13 @@ The ASDF extension (tags, schemas, converters), the weight files and the two for
 reconstruction, ASDF and FITS.  Reading observations is the task of `rimlens.observation`.
 """
 
+from rimlens.io.reconstruction import read_reconstruction, write_reconstruction
 from rimlens.io.weights import Weights, read_weights, write_weights
 
-__all__ = ["Weights", "read_weights", "write_weights"]
+__all__ = [
+    "Weights",
+    "read_reconstruction",
+    "read_weights",
+    "write_reconstruction",
+    "write_weights",
+]

@@ -1,0 +1,226 @@
+"""A reconstruction as a multi-extension FITS file that any FITS viewer opens.
+
+The primary header holds a summary; the extensions are SCI, ERR, DQ and PSF (the observation),
+MODEL, RESIDUAL, SOURCE, KAPPA, and the tables CHI2 and META.
+"""
+
+import io
+import json
+import math
+import warnings
+
+from rimlens.errors import FileFormatError
+from rimlens.io._files import new_file
+from rimlens.io._metadata import readable
+
+_FORMAT = 1
+_EXTENSIONS = (
+    "SCI", "ERR", "DQ", "PSF", "MODEL", "RESIDUAL", "SOURCE", "KAPPA", "CHI2", "META",
+)  # fmt: skip
+
+
+def to_fits(path, reconstruction, overwrite=False):
+    """Write a reconstruction to a FITS file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file to write; it appears whole or not at all.
+    reconstruction : rimlens.Reconstruction
+        What to write.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        If the file exists and may not be overwritten.
+    InputError
+        If the file cannot be written.
+    """
+    from astropy.io import fits
+
+    observation = reconstruction.observation
+    wcs, unit = observation.wcs, observation.unit
+    hdus = [
+        fits.PrimaryHDU(header=_summary(reconstruction)),
+        _image("SCI", observation.data, wcs, unit),
+        _image("ERR", observation.sigma, wcs, unit),
+        _image("DQ", observation.mask.astype("uint8"), wcs),
+        _image("PSF", observation.psf),
+        _image("MODEL", reconstruction.model.data, wcs, unit),
+        _image("RESIDUAL", reconstruction.residual.data, wcs, unit),
+        _image("SOURCE", reconstruction.source.data, reconstruction.source.wcs,
+               reconstruction.source.unit),
+        _image("KAPPA", reconstruction.convergence.data, reconstruction.convergence.wcs,
+               reconstruction.convergence.unit),
+        _history(reconstruction.chi2_history),
+        _metadata(reconstruction),
+    ]  # fmt: skip
+    with new_file(path, overwrite) as temporary:
+        fits.HDUList(hdus).writeto(temporary, checksum=True)
+
+
+def from_fits(path, content):
+    """Return the reconstruction in a FITS file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, for the messages.
+    content : bytes
+        What is in it.
+
+    Returns
+    -------
+    rimlens.Reconstruction
+        As it was written.
+
+    Raises
+    ------
+    FileFormatError
+        If the file holds something else, comes from a newer version, or was truncated or altered.
+    """
+    from astropy.io import fits
+    from astropy.nddata import StdDevUncertainty
+    from astropy.utils.exceptions import AstropyUserWarning
+    from astropy.wcs import FITSFixedWarning
+
+    from rimlens.observation import Observation
+    from rimlens.reconstruction import Reconstruction
+
+    damaged = (
+        f"{path}: is damaged: it was truncated or altered after it was written; fetch or write it "
+        "again"
+    )
+    with warnings.catch_warnings():
+        # A checksum that disagrees or a file that ends early is no more than a warning to astropy.
+        warnings.simplefilter("error", AstropyUserWarning)
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        try:
+            _check_format(path, fits.getheader(io.BytesIO(content), 0))
+            hdus = fits.open(io.BytesIO(content), checksum=True, lazy_load_hdus=False)
+            for hdu in hdus:
+                if "CHECKSUM" not in hdu.header or "DATASUM" not in hdu.header:
+                    raise FileFormatError(damaged)
+                hdu.verify("exception")
+        except FileFormatError:
+            raise
+        except Exception as error:  # astropy raises many kinds for a broken file
+            raise FileFormatError(damaged) from error
+        missing = [name for name in _EXTENSIONS if name not in hdus]
+        if missing or len(content) % 2880:
+            raise FileFormatError(damaged + (f" (without {', '.join(missing)})" * bool(missing)))
+        maps = {name: _map(hdus[name]) for name in ("SCI", "SOURCE", "KAPPA")}
+    metadata = {row["NAME"]: json.loads(row["JSON"]) for row in hdus["META"].data}
+    observation = Observation(
+        maps["SCI"].data,
+        uncertainty=StdDevUncertainty(_array(hdus["ERR"])),
+        psf=_array(hdus["PSF"]),
+        wcs=maps["SCI"].wcs,
+        mask=_array(hdus["DQ"]) != 0,
+        unit=maps["SCI"].unit,
+        meta=metadata["observation"],
+    )
+    header = hdus[0].header
+    return Reconstruction(
+        observation=observation,
+        source=maps["SOURCE"],
+        convergence=maps["KAPPA"],
+        shear=(header["GAMMA1"], header["GAMMA2"]),
+        model=_array(hdus["MODEL"]),
+        chi2_history=_native(hdus["CHI2"].data["CHI2"]),
+        meta=metadata["reconstruction"],
+    )
+
+
+def _check_format(path, header):
+    version = header.get("RIMLENS")
+    if not isinstance(version, int):
+        raise FileFormatError(
+            f"{path}: is a FITS file without a rimlens reconstruction; a file that "
+            "Reconstruction.write wrote is wanted"
+        )
+    if version > _FORMAT:
+        raise FileFormatError(
+            f"{path}: has format version {version}, newer than {_FORMAT}, the newest that this "
+            "rimlens reads; update rimlens"
+        )
+
+
+def _summary(reconstruction):
+    from astropy.io import fits
+
+    shear = reconstruction.shear
+    theta_e, chi2 = reconstruction.einstein_radius.to_value("arcsec"), reconstruction.reduced_chi2
+    header = fits.Header()
+    header["RIMLENS"] = (_FORMAT, "version of this format")
+    header["THETA_E"] = (_finite(theta_e), "[arcsec] circle of mean convergence 1")
+    header["RCHI2"] = (_finite(chi2), "reduced chi-square over the pixels in use")
+    header["GAMMAEXT"] = (shear.gamma_ext, "external shear")
+    header["PHIEXT"] = (shear.phi_ext.to_value("deg"), "[deg] its angle, east of north")
+    header["GAMMA1"] = (shear.gamma1, "shear along the pixel axes, first component")
+    header["GAMMA2"] = (shear.gamma2, "shear along the pixel axes, second component")
+    return header
+
+
+def _finite(value):
+    """Return a number, or None, FITS's undefined value, for what FITS cannot hold."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _image(name, data, wcs=None, unit=None):
+    from astropy.io import fits
+
+    header = fits.Header() if wcs is None else wcs.to_header(relax=True)
+    if unit is not None:
+        header["BUNIT"] = _unit_text(unit)
+    return fits.ImageHDU(data, header=header, name=name)
+
+
+def _unit_text(unit):
+    """Return a unit as FITS writes it, or as astropy reads it where FITS knows none."""
+    try:
+        return unit.to_string("fits")
+    except ValueError:
+        return unit.to_string()
+
+
+def _history(chi2_history):
+    from astropy.io import fits
+
+    column = fits.Column("CHI2", "D", array=chi2_history)
+    return fits.BinTableHDU.from_columns([column], name="CHI2")
+
+
+def _metadata(reconstruction):
+    """Return the metadata of the reconstruction and of its observation as a table of JSON."""
+    from astropy.io import fits
+
+    names = ["reconstruction", "observation"]
+    texts = [
+        json.dumps(readable(m)) for m in (reconstruction.meta, reconstruction.observation.meta)
+    ]
+    columns = [
+        fits.Column("NAME", "16A", array=names),
+        fits.Column("JSON", f"{max(map(len, texts))}A", array=texts),
+    ]
+    return fits.BinTableHDU.from_columns(columns, name="META")
+
+
+def _map(hdu):
+    import astropy.units as u
+    from astropy.nddata import NDData
+    from astropy.wcs import WCS
+
+    unit = hdu.header.get("BUNIT")
+    return NDData(_array(hdu), unit=None if unit is None else u.Unit(unit), wcs=WCS(hdu.header))
+
+
+def _array(hdu):
+    return _native(hdu.data)
+
+
+def _native(data):
+    """Return an array in the machine's byte order, independent of the file."""
+    return data.astype(data.dtype.newbyteorder("="))

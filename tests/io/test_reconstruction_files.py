@@ -1,0 +1,186 @@
+"""Reconstructions come back from ASDF and FITS as they were written, or not at all."""
+
+import re
+
+import asdf
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from known_lens import known_reconstruction
+from rimlens.errors import FileFormatError, InputError, OutputExistsError
+from rimlens.io import _files
+from rimlens.reconstruction import Reconstruction
+
+SUFFIXES = [".asdf", ".fits"]
+
+
+@pytest.fixture(params=SUFFIXES)
+def path(request, tmp_path):
+    path = tmp_path / f"lens{request.param}"
+    known_reconstruction().write(path)
+    return path
+
+
+def assert_same_sky(first, second, shape):
+    x, y = np.array([[0, 0], [shape[1] - 1, 0], [0, shape[0] - 1], [3.3, 5.7]]).T
+    there = second.pixel_to_world(x, y)
+    # WCS headers hold 12 digits: less than a micro-arcsecond over these fields, plus rounding.
+    assert np.all(first.pixel_to_world(x, y).separation(there) < 10 * u.uas)
+    assert first.celestial.wcs.radesys == second.celestial.wcs.radesys
+
+
+def assert_same_map(read, written):
+    np.testing.assert_array_equal(read.data, written.data)
+    assert read.data.dtype == written.data.dtype
+    assert read.unit == written.unit
+    assert_same_sky(read.wcs, written.wcs, written.data.shape)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "unit",
+    [None, u.electron / u.s, u.MJy / u.sr, u.nJy, u.adu, u.dimensionless_unscaled, 1e-20 * u.W],
+)
+@pytest.mark.parametrize("flipped", [False, True])
+def test_what_is_written_is_read(tmp_path, suffix, unit, flipped):
+    unit = None if unit is None else u.Unit(unit)
+    written = known_reconstruction(unit=unit, flipped=flipped)
+    written.write(tmp_path / f"lens{suffix}")
+    read = Reconstruction.read(tmp_path / f"lens{suffix}")
+    for name in ("source", "convergence", "model", "observation"):
+        assert_same_map(getattr(read, name), getattr(written, name))
+    np.testing.assert_array_equal(read.observation.sigma, written.observation.sigma)
+    np.testing.assert_array_equal(read.observation.mask, written.observation.mask)
+    np.testing.assert_allclose(read.observation.psf, written.observation.psf, rtol=1e-14)
+    np.testing.assert_array_equal(read.residual.data, written.residual.data)
+    np.testing.assert_array_equal(read.chi2_history, written.chi2_history)
+    assert dict(read.observation.meta) == dict(written.observation.meta)
+    assert read.meta == written.meta
+    for name in ("gamma1", "gamma2", "gamma_ext"):
+        assert getattr(read.shear, name) == pytest.approx(getattr(written.shear, name), rel=1e-14)
+    assert u.isclose(read.shear.phi_ext, written.shear.phi_ext, atol=1e-4 * u.deg)
+    assert read.reduced_chi2 == written.reduced_chi2
+    # The pixel scale is one of the numbers of the WCS.
+    assert u.isclose(read.einstein_radius, written.einstein_radius, rtol=1e-10)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_other_metadata_becomes_text(tmp_path, suffix):
+    written = known_reconstruction()
+    written.meta.update(pixel_scale=0.05 * u.arcsec, shape=(40, 48), good=np.True_)
+    written.write(tmp_path / f"lens{suffix}")
+    meta = Reconstruction.read(tmp_path / f"lens{suffix}").meta
+    assert meta["pixel_scale"] == "0.05 arcsec"
+    assert meta["shape"] == [40, 48]
+    assert meta["good"] is True
+
+
+def test_fits_file_holds_a_summary_and_named_images(tmp_path):
+    written = known_reconstruction()
+    written.write(tmp_path / "lens.fits")
+    with fits.open(tmp_path / "lens.fits", checksum=True) as hdus:
+        assert [hdu.name for hdu in hdus] == [
+            "PRIMARY", "SCI", "ERR", "DQ", "PSF", "MODEL", "RESIDUAL", "SOURCE", "KAPPA", "CHI2",
+            "META",
+        ]  # fmt: skip
+        header = hdus[0].header
+        assert header["THETA_E"] == pytest.approx(written.einstein_radius.value)
+        assert header["RCHI2"] == pytest.approx(written.reduced_chi2)
+        assert header["PHIEXT"] == pytest.approx(written.shear.phi_ext.value)
+        assert hdus["SCI"].header["BUNIT"] == "electron / s"
+
+
+def test_asdf_file_opens_with_asdf_alone(tmp_path):
+    known_reconstruction().write(tmp_path / "lens.asdf")
+    with asdf.open(tmp_path / "lens.asdf") as file:
+        assert isinstance(file["reconstruction"], Reconstruction)
+
+
+def test_content_not_name_tells_the_format(path):
+    bare = path.with_name("lens")
+    path.rename(bare)
+    assert Reconstruction.read(bare).meta["weights"] == "default"
+
+
+def test_truncated_file_is_refused_wherever_it_ends(path):
+    content = path.read_bytes()
+    blocks = np.arange(2880, len(content), 2880)[::3]
+    offsets = {
+        0,
+        5,
+        100,
+        len(content) - 1,
+        *blocks,
+        *np.linspace(9, len(content) - 9, 15).astype(int),
+    }
+    for offset in offsets:
+        path.write_bytes(content[:offset])
+        with pytest.raises(FileFormatError, match=re.escape(str(path))):
+            Reconstruction.read(path)
+
+
+def test_one_changed_byte_is_refused(path):
+    content = path.read_bytes()
+    rng = np.random.default_rng(1)
+    header = rng.integers(80, 700, 6)
+    image = content.index(b"\xff" if path.suffix == ".asdf" else b"XTENSION") + 20_000
+    for offset in [0, *header, image, *rng.integers(image, image + 5000, 5)]:
+        changed = bytearray(content)
+        changed[offset] ^= 0x04
+        path.write_bytes(changed)
+        with pytest.raises(FileFormatError, match=re.escape(str(path))):
+            Reconstruction.read(path)
+
+
+def test_newer_version_is_refused_as_such(path):
+    content = path.read_bytes()
+    newer = content.replace(b"tags/reconstruction-1.0.0", b"tags/reconstruction-1.3.0").replace(
+        b"RIMLENS =                    1", b"RIMLENS =                    7"
+    )
+    assert newer != content
+    path.write_bytes(newer)
+    with pytest.raises(FileFormatError, match="newer than 1"):
+        Reconstruction.read(path)
+
+
+def test_foreign_files_are_refused(tmp_path):
+    fits.PrimaryHDU(np.zeros((4, 4))).writeto(tmp_path / "other.fits")
+    asdf.AsdfFile({"wave": np.arange(4)}).write_to(tmp_path / "other.asdf")
+    (tmp_path / "other.txt").write_text("not a lens")
+    for name, message in (("fits", "without a rimlens"), ("asdf", "without a rimlens"),
+                          ("txt", "neither ASDF nor FITS")):  # fmt: skip
+        with pytest.raises(FileFormatError, match=message):
+            Reconstruction.read(tmp_path / f"other.{name}")
+
+
+def test_missing_file_and_other_suffixes_are_told(tmp_path):
+    with pytest.raises(FileFormatError, match="no such file"):
+        Reconstruction.read(tmp_path / "none.fits")
+    for name in ("lens.png", "lens"):
+        with pytest.raises(InputError, match=r"\.asdf or \.fits"):
+            known_reconstruction().write(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_file_is_kept_unless_asked(path):
+    before = path.read_bytes()
+    with pytest.raises(OutputExistsError):
+        known_reconstruction(shear=(0.1, 0.0)).write(path)
+    assert path.read_bytes() == before
+    known_reconstruction(shear=(0.1, 0.0)).write(path, overwrite=True)
+    assert Reconstruction.read(path).shear.gamma1 == 0.1
+
+
+def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(path, monkeypatch):
+    before = path.read_bytes()
+
+    def interrupt(fd):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_files.os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        known_reconstruction(shear=(0.1, 0.0)).write(path, overwrite=True)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert path.read_bytes() == before
