@@ -81,7 +81,7 @@ def _plain(value, where, other):
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     # ASDF has no larger literal.
-    if isinstance(value, numbers.Integral) and abs(int(value)) < 2**63:
+    if isinstance(value, numbers.Integral) and abs(int(value)) < 2**63 - 1:
         return int(value)
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
         return float(value)

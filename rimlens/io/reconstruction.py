@@ -40,9 +40,7 @@ def write_reconstruction(path, reconstruction, overwrite=False):
     elif suffix == ".fits":
         to_fits(path, reconstruction, overwrite)
     else:
-        raise InputError(
-            f"{path}: a name that ends in .asdf or .fits is wanted, found {suffix!r}"
-        )
+        raise InputError(f"{path}: a name that ends in .asdf or .fits is wanted, found {suffix!r}")
 
 
 def read_reconstruction(path):

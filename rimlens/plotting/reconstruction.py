@@ -4,6 +4,7 @@ import astropy.units as u
 import numpy as np
 from astropy.visualization.wcsaxes import WCSAxes, add_scalebar
 from astropy.wcs.utils import proj_plane_pixel_area
+from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -52,10 +53,12 @@ def reconstruction_figure(reconstruction):
             coordinate.set_ticks_visible(False)
             coordinate.set_ticklabel_visible(False)
             coordinate.set_auto_axislabel(False)
-        bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03, shrink=0.92)
+        bar_axes = axes.inset_axes([1.03, 0.0, 0.05, 1.0], axes_class=Axes)
+        bar = figure.colorbar(image, cax=bar_axes, ticks=_round_ticks(norm), format="{x:g}")
+        bar.minorticks_off()
         bar.set_label(bar_label, fontsize="small")
         bar.ax.tick_params(labelsize="small")
-        _scale_bar(axes, wcs, data.shape)
+        _scale_bar(axes, wcs, data.shape, "black" if cmap == _RESIDUAL else "white")
         return axes
 
     data = np.ma.MaskedArray(observation.data, mask=observation.mask)
@@ -114,6 +117,19 @@ def _convergence_norm(convergence):
     return LogNorm(bottom, top)
 
 
+def _round_ticks(norm):
+    """Return ticks at powers of ten, and 2 and 5 times them where they are few."""
+    if isinstance(norm, Normalize) and not isinstance(norm, (AsinhNorm, LogNorm)):
+        return MaxNLocator(5)
+    # Below its linear width an inverse hyperbolic sine leaves room for the zero alone.
+    smallest = norm.vmin if isinstance(norm, LogNorm) else 0.5 * norm.linear_width
+    decades = 10.0 ** np.arange(np.floor(np.log10(smallest)), np.ceil(np.log10(norm.vmax)) + 1)
+    steps = (1, 2, 5) if norm.vmax < 100 * smallest else (1,)
+    ticks = np.unique(np.outer(steps, decades))
+    ticks = ticks[(ticks >= smallest) & (ticks <= norm.vmax)]
+    return ticks if isinstance(norm, LogNorm) else np.concatenate([[0.0], ticks])
+
+
 def _unit_label(unit):
     if unit is None:
         return "surface brightness"
@@ -125,8 +141,8 @@ def _pixel_scale(wcs):
     return np.sqrt(proj_plane_pixel_area(wcs.celestial)) * u.deg.to(u.arcsec)
 
 
-def _scale_bar(axes, wcs, shape):
-    """Draw a bar of a round length, a fifth to half of the panel's width."""
+def _scale_bar(axes, wcs, shape, color):
+    """Draw a bar of a round length, at most a third of the panel's width."""
     third = 0.33 * shape[1] * _pixel_scale(wcs)
     power = 10.0 ** np.floor(np.log10(third))
     length = max(step * power for step in (1, 2, 5) if step * power <= third)
@@ -134,9 +150,8 @@ def _scale_bar(axes, wcs, shape):
         axes,
         length * u.arcsec,
         label=f'{length:g}"',
-        color="white",
+        color=color,
         corner="bottom left",
-        path_effects=_OUTLINE,
     )
 
 
@@ -151,20 +166,16 @@ def _compass(axes, wcs, shape):
         x, y = wcs.celestial.world_to_pixel(ahead)
         arrows.append((name, np.array([x - (nx - 1) / 2, y - (ny - 1) / 2])))
     # The pair of arrows is centred on its place, whichever way it points.
-    length = 0.12 * min(nx, ny)
-    root = np.array([0.86 * nx, 0.14 * ny]) - 0.5 * length * sum(arrow for _, arrow in arrows)
+    length = 0.13 * min(nx, ny)
+    root = np.array([0.85 * nx, 0.15 * ny]) - 0.5 * length * sum(arrow for _, arrow in arrows)
+    style = {"arrowstyle": "->", "color": "white", "shrinkA": 0, "shrinkB": 0}
     for name, arrow in arrows:
-        axes.annotate(
-            name,
-            xy=root,
-            xytext=root + length * arrow,
-            color="white",
-            fontsize="small",
-            ha="center",
-            va="center",
+        axes.annotate("", xy=root + length * arrow, xytext=root, arrowprops=style)
+        place = root + 1.35 * length * arrow
+        axes.text(
+            *place, name, color="white", size="small", ha="center", va="center",
             path_effects=_OUTLINE,
-            arrowprops={"arrowstyle": "<-", "color": "white", "shrinkA": 4, "shrinkB": 0},
-        )
+        )  # fmt: skip
 
 
 def _lens_curves(axes, reconstruction):
@@ -211,9 +222,11 @@ def _chi2_panel(axes, reconstruction):
 def _summary(reconstruction):
     shear = reconstruction.shear
     radius = reconstruction.einstein_radius.to_value("arcsec")
+    name = reconstruction.observation.meta.get("OBJECT", "")
+    name = f"{name}     ".replace("$", r"\$") if name else ""
     einstein = f'{radius:.3f}"' if np.isfinite(radius) else "none"
     return (
-        rf"$\theta_E$ = {einstein}     $\gamma_{{ext}}$ = {shear.gamma_ext:.3f} at "
+        rf"{name}$\theta_E$ = {einstein}     $\gamma_\mathrm{{ext}}$ = {shear.gamma_ext:.3f} at "
         rf"{shear.phi_ext.to_value('deg'):.0f}° east of north     "
         rf"$\chi^2_\nu$ = {reconstruction.reduced_chi2:.2f}"
     )

@@ -55,14 +55,14 @@ class Shear:
 
         Examples
         --------
-        East is to the left and north up, so rows run along the east-west direction.
+        North is up and east to the left: from the lower right to the upper left is north-east.
 
         >>> from astropy.wcs import WCS
         >>> wcs = WCS(naxis=2)
         >>> wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
         >>> wcs.wcs.cdelt = -1e-5, 1e-5
-        >>> Shear.from_pixel_frame(0.1, 0.0, wcs, (64, 64)).phi_ext.round(3)
-        <Quantity 90. deg>
+        >>> Shear.from_pixel_frame(0.0, -0.1, wcs, (64, 64)).phi_ext.round(3)
+        <Quantity 45. deg>
         """
         angle = 0.5 * np.arctan2(gamma2, gamma1)
         center = (shape[1] - 1) / 2, (shape[0] - 1) / 2

@@ -1,8 +1,8 @@
 """Inverse magnification of lenses in closed form."""
 
 import numpy as np
-from known_lens import isothermal
 
+from known_lens import isothermal
 from rimlens.reconstruction import inverse_magnification
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rimlens.errors import InputError
-from rimlens.reconstruction import convergence_center, einstein_radius
+from rimlens.reconstruction import convergence_center, einstein, einstein_radius
 
 SUBPIXELS = 16
 
@@ -97,6 +97,21 @@ def test_the_largest_radius_is_taken():
     core, ring = 3.0 * (r < 3), 6.0 * ((r > 20) & (r < 22))
     inner, both = einstein_radius(core), einstein_radius(core + ring, center=(40, 40))
     assert inner < 7 < 21 < both
+
+
+@given(
+    radius=st.floats(1e-3, 40.0),
+    x0=st.floats(-0.5, 29.5),
+    y0=st.floats(-0.5, 19.5),
+)
+@settings(max_examples=100, deadline=None)
+def test_pixels_share_the_area_of_a_circle(radius, x0, y0):
+    x, y = np.arange(-200, 231) - 0.5 - x0, np.arange(-200, 221) - 0.5 - y0
+    area = einstein._overlap(x, y, radius)
+    # Rounding of sums over a circle's area.
+    assert area.min() > -1e-9
+    assert area.max() < 1 + 1e-9
+    assert area.sum() == pytest.approx(np.pi * radius**2, rel=1e-9, abs=1e-9)
 
 
 def test_weak_map_has_no_radius():
