@@ -121,6 +121,7 @@ class RecurrentUNet(layers.Layer):
                 kernel_size,
                 padding="same",
                 activation=activation,
+                kernel_initializer="he_normal",
                 dtype=self.dtype_policy,
                 name=name,
                 **options,
@@ -145,6 +146,7 @@ class RecurrentUNet(layers.Layer):
                 4 * self.filters[i],
                 1,
                 activation=activation,
+                kernel_initializer="he_normal",
                 dtype=self.dtype_policy,
                 name=f"up_{i}",
             )
@@ -160,7 +162,11 @@ class RecurrentUNet(layers.Layer):
             map_channels, 1, kernel_initializer="zeros", dtype="float32", name="map_head"
         )
         self.vector_hidden = layers.Dense(
-            vector_units, activation=activation, dtype="float32", name="vector_hidden"
+            vector_units,
+            activation=activation,
+            kernel_initializer="he_normal",
+            dtype="float32",
+            name="vector_hidden",
         )
         self.vector_head = layers.Dense(
             vector_size, kernel_initializer="zeros", dtype="float32", name="vector_head"
