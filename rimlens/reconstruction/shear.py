@@ -97,4 +97,4 @@ def position_angle(wcs, position, direction):
     behind = wcs.pixel_to_world(x - 0.5 * dx, y - 0.5 * dy).icrs
     ahead = wcs.pixel_to_world(x + 0.5 * dx, y + 0.5 * dy).icrs
     east, north = behind.spherical_offsets_to(ahead)
-    return np.arctan2(east, north).to(u.deg)
+    return u.Quantity(np.arctan2(east, north), u.deg)
