@@ -90,5 +90,5 @@ def test_frame_of_the_wcs_does_not_matter():
         east_north.append([offset.to_value("deg") for offset in offsets])
     galactic.wcs.cd = np.array(east_north).T
     galactic.wcs.set()
-    angles = [Shear.from_pixel_frame(0.1, 0.05, w, SHAPE).phi_ext.deg for w in (wcs, galactic)]
+    angles = [Shear.from_pixel_frame(0.1, 0.05, w, SHAPE).phi_ext.value for w in (wcs, galactic)]
     assert spin_two_difference(*angles) < 1e-3
