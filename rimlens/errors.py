@@ -1,0 +1,27 @@
+"""The errors and the warning that rimlens raises for its users."""
+
+from astropy.utils.exceptions import AstropyUserWarning
+
+
+class RimlensError(Exception):
+    """Base class of every error that a user can cause and mend."""
+
+
+class InputError(RimlensError, ValueError):
+    """Data or an argument that cannot be used."""
+
+
+class DomainError(InputError):
+    """An observation outside the domain that the weights were trained for."""
+
+
+class FileFormatError(RimlensError, OSError):
+    """A file that cannot be read, or that is not what it should be."""
+
+
+class OutputExistsError(RimlensError, FileExistsError):
+    """An output that exists and may not be overwritten."""
+
+
+class RimlensWarning(AstropyUserWarning):
+    """Something that the user should know and that rimlens could handle."""
