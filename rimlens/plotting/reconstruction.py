@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rimlens.reconstruction import convergence_center, inverse_magnification
 
-_UNUSED = "0.75"
+_UNUSED = "0.55"
 _BRIGHTNESS, _RESIDUAL, _CONVERGENCE = "inferno", "RdBu_r", "cividis"
 _RESIDUAL_LIMIT = 5.0
 # The zero of det A around the central cusp is an artefact of its pixels.
