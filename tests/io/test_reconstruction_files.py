@@ -123,10 +123,7 @@ def test_truncated_file_is_refused_wherever_it_ends(path):
 
 def test_one_changed_byte_is_refused(path):
     content = path.read_bytes()
-    rng = np.random.default_rng(1)
-    header = rng.integers(80, 700, 6)
-    image = content.index(b"\xff" if path.suffix == ".asdf" else b"XTENSION") + 20_000
-    for offset in [0, *header, image, *rng.integers(image, image + 5000, 5)]:
+    for offset in [0, *np.random.default_rng(1).integers(0, len(content), 60)]:
         changed = bytearray(content)
         changed[offset] ^= 0x04
         path.write_bytes(changed)
