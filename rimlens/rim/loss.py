@@ -1,24 +1,62 @@
 """The loss: every step counts, in the space that the network moves in.
 
 Adam et al. 2023, ApJ 951, 6, section 3.3: mean squares of the source and of log10 convergence, the
-latter weighted with the square root of the convergence, averaged over steps; here also of the shear.
+latter weighted with the square root of the convergence, averaged over steps.  Here also of the
+shear, and of what an image fixes best: the mass inside the ring.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
-WEIGHTS = {"convergence": 2.0, "shear": 0.05, "source": 0.05}
+from rimlens.rim.unknowns import constrain
+
+WEIGHTS = {"convergence": 1.0, "shear": 0.05, "source": 0.05}
+RING_WEIGHT = 5.0
 
 
 class ConvergenceLoss(keras.losses.Loss):
-    """Mean square of log10 convergence weighted with the square root of the true convergence."""
+    """Mean square of log10 convergence, and of its mean inside the Einstein radius.
+
+    The first is weighted with the square root of the true convergence.  The second is the square of
+    the error of the logarithm of the mean convergence inside circles, of which those count that are
+    close to the true Einstein radius.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the map, in image pixels.
+    radii : int, optional
+        Number of circles.
+    **kwargs
+        Passed to `keras.losses.Loss`.
+    """
+
+    def __init__(self, grid, radii=24, **kwargs):
+        super().__init__(**kwargs)
+        radius = np.geomspace(2.5 * grid.pixel_scale, grid.radius[0].min() * 0.9, radii)
+        # A soft edge one pixel wide, so that a circle grows smoothly.
+        distance = (radius[:, None, None] - grid.radius) / grid.pixel_scale
+        circles = np.clip(distance + 0.5, 0, 1)
+        circles /= circles.sum(axis=(1, 2), keepdims=True)
+        self._circles = circles.astype("float32")
 
     def call(self, y_true, y_pred):
         """Return the loss of each example; `y_pred` has an axis of steps after the batch."""
         weight = ops.power(10.0, 0.5 * y_true)
         weight = weight / ops.mean(weight, axis=(1, 2), keepdims=True)
         error = weight[:, None] * ops.square(y_pred - y_true[:, None])
-        return ops.mean(error, axis=(1, 2, 3))
+        return ops.mean(error, axis=(1, 2, 3)) + RING_WEIGHT * self._ring(y_true, y_pred)
+
+    def _ring(self, y_true, y_pred):
+        true, found = self._log_mean(y_true)[:, None], self._log_mean(y_pred)
+        near = ops.exp(-ops.square(true / 0.04)) + 1e-6
+        error = ops.sum(near * ops.square(found - true), axis=-1) / ops.sum(near, axis=-1)
+        return ops.mean(error, axis=1)
+
+    def _log_mean(self, log_kappa):
+        kappa, _ = constrain(log_kappa, 0.0)
+        return ops.log10(ops.tensordot(kappa, self._circles, axes=((-2, -1), (1, 2))))
 
 
 class ShearLoss(keras.losses.Loss):
@@ -38,6 +76,6 @@ class SourceLoss(keras.losses.Loss):
         return error / (ops.mean(ops.square(y_true), axis=(1, 2)) + 1e-3)
 
 
-def losses():
+def losses(convergence_grid):
     """Return the loss of each unknown, for `keras.Model.compile`."""
-    return {"convergence": ConvergenceLoss(), "shear": ShearLoss(), "source": SourceLoss()}
+    return {"convergence": ConvergenceLoss(convergence_grid), "shear": ShearLoss(), "source": SourceLoss()}

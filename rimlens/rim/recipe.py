@@ -25,6 +25,8 @@ class Recipe:
     stages : tuple of (int, int)
         The parts of the training: network calls that are unrolled, and updates.  The last one
         unrolls all steps of the architecture; shorter ones before it are cheaper.
+    reuse : int
+        Updates for which a draw serves, each time in another of the eight orientations.
     updates_per_epoch : int
         Updates between checkpoints.
     learning_rate : float
@@ -51,6 +53,7 @@ class Recipe:
     seed: int = 1
     batch_size: int = 24
     stages: tuple = ((8, 1000),)
+    reuse: int = 1
     updates_per_epoch: int = 50
     learning_rate: float = 1e-3
     warmup: int = 100

@@ -36,17 +36,21 @@ class TrainingSet(keras.utils.PyDataset):
     seed : int
         With the epoch and the batch's number it seeds a batch, so that a resumed training sees
         what an uninterrupted one would have seen.
+    reuse : int, optional
+        Updates for which a draw serves, each time in another of the eight orientations.
     **kwargs
         Passed to `keras.utils.PyDataset`.
     """
 
-    def __init__(self, simulator, batch_size, updates_per_epoch, seed, **kwargs):
+    def __init__(self, simulator, batch_size, updates_per_epoch, seed, reuse=1, **kwargs):
         super().__init__(**kwargs)
         self.simulator = simulator
         self.batch_size = batch_size
         self.updates_per_epoch = updates_per_epoch
         self.seed = seed
+        self.reuse = reuse
         self.epoch = 0
+        self._number = self._drawn = None
 
     def __len__(self):
         """Return the updates in an epoch."""
@@ -54,8 +58,47 @@ class TrainingSet(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         """Return inputs and targets of one batch."""
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        return inputs_and_targets(self.simulator.draw(self.batch_size, rng))
+        # Every draw serves for several updates, each time in another of the eight orientations.
+        number, turn = divmod(self.epoch * self.updates_per_epoch + index, self.reuse)
+        rng = np.random.default_rng([self.seed, number])
+        if number != self._number:
+            self._number, self._drawn = number, self.simulator.draw(self.batch_size, rng)
+        orientation = (np.random.default_rng([self.seed, number, 1]).permutation(8))[turn]
+        return inputs_and_targets(oriented(self._drawn, orientation))
+
+
+def oriented(batch, orientation):
+    """Return a batch in another of the eight orientations of the square.
+
+    Parameters
+    ----------
+    batch : dict of ndarray
+        From `Simulator.draw`.
+    orientation : int
+        0 to 7: its bits flip the columns, flip the rows, and exchange the axes, in this order.
+
+    Returns
+    -------
+    dict of ndarray
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> batch = {"shear": np.array([[0.1, 0.2]]), "image": np.array([[[1, 2], [3, 4]]])}
+    >>> oriented(batch, 4)["image"][0].tolist(), oriented(batch, 4)["shear"][0].tolist()
+    ([[1, 3], [2, 4]], [-0.1, 0.2])
+    """
+    columns, rows, axes = orientation & 1, orientation & 2, orientation & 4
+    result = {}
+    for name, values in batch.items():
+        if name == "shear":
+            sign = [-1 if axes else 1, -1 if bool(columns) != bool(rows) else 1]
+            result[name] = values * np.array(sign, values.dtype)
+            continue
+        values = values[:, :, ::-1] if columns else values
+        values = values[:, ::-1] if rows else values
+        result[name] = np.ascontiguousarray(values.transpose(0, 2, 1) if axes else values)
+    return result
 
 
 class EpochSeed(keras.callbacks.Callback):
@@ -163,7 +206,7 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
         optimizer=keras.optimizers.Adam(
             learning_rate_schedule(recipe), global_clipnorm=recipe.gradient_norm
         ),
-        loss=losses(),
+        loss=losses(machine.architecture.convergence_grid),
         loss_weights=WEIGHTS,
         jit_compile=keras.backend.backend() == "jax",
     )
@@ -171,7 +214,7 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
     machine.optimizer.build(machine.trainable_variables)
     history = []
     training_set = TrainingSet(
-        simulator, recipe.batch_size, recipe.updates_per_epoch, recipe.seed
+        simulator, recipe.batch_size, recipe.updates_per_epoch, recipe.seed, recipe.reuse
     )
     before = 0
     for number, (steps, updates) in enumerate(recipe.stages):
@@ -282,7 +325,7 @@ def describe(solver, simulator, recipe, seconds):
         versions={"rimlens": __version__, "keras": keras.__version__, **backend.versions()},
         training={
             "seconds": round(seconds, 1),
-            "simulations": recipe.updates * recipe.batch_size,
+            "simulations": recipe.updates * recipe.batch_size // recipe.reuse,
             "updates": recipe.updates,
             "backend": backend.name(),
         },
