@@ -1,7 +1,7 @@
 """The only room that names an array library.
 
-Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for TensorFlow
-and once for JAX: two-dimensional real Fourier transforms, gradients with respect to data, and
+Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
+TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to data, and
 compilation.  The library is chosen by the environment variable ``KERAS_BACKEND`` (TensorFlow by
 default) and is imported when this room is first entered, quietly.
 
@@ -31,7 +31,8 @@ with quiet_import():
     else:
         raise ImportError(
             f"rimlens runs on the Keras backends 'tensorflow' and 'jax', found "
-            f"{keras.backend.backend()!r}; set the environment variable KERAS_BACKEND to one of them"
+            f"{keras.backend.backend()!r}; set the environment variable KERAS_BACKEND to one of "
+            "them"
         )
 
 __all__ = ["compiled", "irfft2", "name", "rfft2", "value_and_grad", "versions"]

@@ -19,8 +19,8 @@ def value_and_grad(function, arguments):
     Parameters
     ----------
     function : callable
-        ``function(*arguments)`` returns ``(value, auxiliary)``; `value` may have any shape, and the
-        gradient is that of its sum, so that a batch of values gives a batch of gradients.
+        ``function(*arguments)`` returns ``(value, auxiliary)``; `value` may have any shape, and
+        the gradient is that of its sum, so that a batch of values gives a batch of gradients.
     arguments : sequence of tensor
         The point.
 

@@ -1,9 +1,11 @@
 """The physics of one exposure: from convergence, shear and source to an image and its chi-square.
 
-Grids, deflection, ray tracing, sampling of the source, the point-spread function and the likelihood
-live here.  Everything is differentiable, batched, and knows nothing of networks or files.
+Grids, deflection, ray tracing, sampling of the source, the point-spread function and the
+likelihood live here.  Everything is differentiable, batched, and knows nothing of networks or files.
 """
 
+# First of all: the backend chooses the array library, and imports it quietly.
+from rimlens import backend  # noqa: F401
 from rimlens.imaging.deflection import ConvergenceDeflection, shear_deflection
 from rimlens.imaging.forward import ForwardModel
 from rimlens.imaging.grid import Grid

@@ -15,7 +15,8 @@ class ForwardModel:
         d = P * s(\theta - \alpha_\kappa(\theta) - \Gamma \theta)
 
     with the deflection of the convergence map, the external shear, bilinear sampling of the source
-    (zero outside its field) and the point-spread function (Adam et al. 2023, ApJ 951, 6, section 2).
+    (zero outside its field) and the point-spread function (Adam et al. 2023, ApJ 951, 6,
+    section 2).
 
     Parameters
     ----------

@@ -70,8 +70,8 @@ def convolve(images, transform, psf_shape):
 def equivalent_fwhm(psf):
     r"""Return the full width at half maximum of the Gaussian with the same noise-equivalent area.
 
-    The area is :math:`1 / \sum p^2 = 4 \pi \sigma^2` (King 1983, PASP 95, 163), which is well defined
-    where a half-maximum contour is not: in an undersampled point-spread function.
+    The area is :math:`1 / \sum p^2 = 4 \pi \sigma^2` (King 1983, PASP 95, 163), which is well
+    defined where a half-maximum contour is not: in an undersampled point-spread function.
 
     Parameters
     ----------

@@ -6,8 +6,8 @@ from keras import ops
 def bilinear(values, grid, x, y):
     """Interpolate maps bilinearly; they are zero outside.
 
-    A map is surrounded by a border of zeros one pixel wide, into which it falls off linearly, so that
-    the result is continuous and its gradient finite everywhere.
+    A map is surrounded by a border of zeros one pixel wide, into which it falls off linearly, so
+    that the result is continuous and its gradient finite everywhere.
 
     Parameters
     ----------

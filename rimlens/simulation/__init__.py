@@ -4,6 +4,8 @@ Convergence maps, galaxies, point-spread functions, masks and noise are drawn he
 by `Simulator`.  Networks and files do not belong here.
 """
 
+# First of all: the backend chooses the array library, and imports it quietly.
+from rimlens import backend  # noqa: F401
 from rimlens.simulation.simulator import SimulationDomain, Simulator
 
 __all__ = ["SimulationDomain", "Simulator"]

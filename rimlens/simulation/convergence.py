@@ -5,8 +5,8 @@ r"""Convergence maps of elliptical power laws with multipoles and subhaloes.
     \kappa(R) = \frac{3 - \gamma}{2} \left(\frac{\theta_E}{R}\right)^{\gamma - 1}, \qquad
     R^2 = (q x'^2 + y'^2 / q) \, [1 + a_m \cos m(\varphi - \varphi_m)]^2 + r_c^2
 
-(Tessore & Metcalf 2015, A&A 580, A79, eq. 2, with the product-average radius and a small core), plus
-truncated isothermal subhaloes :math:`\kappa = (\theta_s / 2) [(r^2 + r_c^2)^{-1/2} - (r^2 +
+(Tessore & Metcalf 2015, A&A 580, A79, eq. 2, with the product-average radius and a small core),
+plus truncated isothermal subhaloes :math:`\kappa = (\theta_s / 2) [(r^2 + r_c^2)^{-1/2} - (r^2 +
 r_t^2)^{-1/2}]` (Kassiola & Kovner 1993).
 """
 

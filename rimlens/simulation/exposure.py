@@ -1,8 +1,8 @@
 """Noise maps, masks and what lens-light subtraction leaves behind.
 
 The ranges cover galaxy-scale lenses observed with HST after lens-light subtraction: a masked core,
-an outer mask, satellites cut out, noise that rises towards the lens, noise correlated by drizzling.
-Lengths are in pixels of the image.
+an outer mask, satellites cut out, noise that rises towards the lens, noise correlated by
+drizzling. Lengths are in pixels of the image.
 """
 
 import numpy as np
@@ -60,8 +60,8 @@ def draw_masks(n, grid, theta_E, domain, rng):
 def noise_maps(images, weight, grid, domain, rng):
     """Draw noise maps for noiseless images.
 
-    The variance is that of the background, of the light of the lens (which falls off exponentially)
-    and of the lensed source; the peak signal-to-noise ratio is drawn log-uniformly.
+    The variance is that of the background, of the light of the lens (which falls off
+    exponentially) and of the lensed source; the peak signal-to-noise ratio is drawn log-uniformly.
 
     Parameters
     ----------

@@ -46,7 +46,8 @@ class SimulationDomain:
     noise_mixing : float
         Largest weight with which drizzling mixes neighbouring pixels' noise.
     lens_light_residual, sky_residual : float
-        Standard deviations of what is left of the lens light and of the sky, in units of the noise.
+        Standard deviations of what is left of the lens light and of the sky, in units of the
+        noise.
     """
 
     theta_E: tuple = (7.0, 52.0)

@@ -1,0 +1,63 @@
+"""One computation that every backend must agree on; run as a script, it writes its results.
+
+``python forward_and_recurrence.py OUTPUT.npz`` uses the backend that KERAS_BACKEND names.
+"""
+
+import sys
+
+import numpy as np
+
+
+def results():
+    """Return named arrays: physics, gradients, a simulation and a network's answer."""
+    from keras import ops
+
+    from rimlens import backend
+    from rimlens.imaging import ConvergenceDeflection, ForwardModel, Grid, chi2, psf_transform
+    from rimlens.rim import Architecture, RIMSolver
+    from rimlens.rim.training import inputs_and_targets
+    from rimlens.simulation import Simulator
+
+    rng = np.random.default_rng(5)
+    image_grid, lens_grid, source_grid = Grid((20, 24)), Grid((12, 14), 2.0), Grid((16, 18), 0.7)
+    r2 = lens_grid.x**2 + 1.4 * lens_grid.y**2
+    convergence = np.stack([0.9 * np.exp(-r2 / 30), 0.5 * np.exp(-r2 / 60)]).astype("float32")
+    shear = rng.normal(0, 0.05, (2, 2)).astype("float32")
+    source = rng.random((2, 16, 18)).astype("float32")
+    data = rng.normal(0.5, 0.3, (2, 20, 24)).astype("float32")
+    sigma = rng.uniform(0.5, 1.0, data.shape).astype("float32")
+    model = ForwardModel(image_grid, lens_grid, source_grid)
+    found = {"deflection": np.stack(ConvergenceDeflection(lens_grid)(convergence))}
+    found["interpolated_deflection"] = np.stack(model.deflection(convergence))
+    for size in (4, 5):
+        transform = psf_transform(np.full((2, size, size), size**-2.0, "float32"), (20, 24))
+
+        def value(convergence, shear, source, size=size, transform=transform):
+            image = model(convergence, shear, source, transform, (size, size))
+            return chi2(image, data, sigma, np.ones_like(data)), image
+
+        (chi_square, image), gradients = backend.compiled(
+            lambda *unknowns: backend.value_and_grad(value, unknowns)  # noqa: B023
+        )(convergence, shear, source)
+        found[f"image_{size}"] = ops.convert_to_numpy(image)
+        found[f"chi2_{size}"] = ops.convert_to_numpy(chi_square)
+        for name, gradient in zip(("convergence", "shear", "source"), gradients):
+            found[f"{name}_gradient_{size}"] = ops.convert_to_numpy(gradient)
+
+    architecture = Architecture(
+        image_size=32, convergence_size=16, source_size=32, latent_size=16, filters=(4, 8), steps=3
+    )
+    grids = architecture.image_grid, architecture.convergence_grid, architecture.source_grid
+    batch = Simulator(*grids, psf_size=9, psf_count=5).draw(3, rng=2)
+    found |= {f"simulated_{name}": values for name, values in batch.items()}
+    solver = RIMSolver(architecture)
+    solver._set_arrays(
+        {k: 0.05 * rng.standard_normal(a.shape) for k, a in sorted(solver._arrays().items())},
+        "a test",
+    )
+    answer = solver.solve(inputs_and_targets(batch)[0])
+    return found | {f"solved_{name}": values for name, values in answer.items()}
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], **results())

@@ -1,0 +1,47 @@
+"""Laws of pixel grids."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rimlens.errors import InputError
+from rimlens.imaging import Grid
+
+sizes = st.integers(1, 12)
+scales = st.floats(1e-3, 1e3)
+
+
+@given(ny=sizes, nx=sizes, scale=scales)
+def test_pixel_centres_are_one_scale_apart_and_centred_on_the_origin(ny, nx, scale):
+    grid = Grid((ny, nx), scale)
+    assert grid.x.shape == grid.y.shape == (ny, nx)
+    # Rounding of a few units in the last place of the outermost coordinate.
+    tolerance = 1e-14 * scale * max(ny, nx)
+    assert abs(grid.x.mean()) <= tolerance
+    assert abs(grid.y.mean()) <= tolerance
+    np.testing.assert_allclose(np.diff(grid.x, axis=1), scale, rtol=1e-12)
+    np.testing.assert_allclose(np.diff(grid.y, axis=0), scale, rtol=1e-12)
+    assert np.ptp(grid.x, axis=0).max() == 0
+    assert np.ptp(grid.y, axis=1).max() == 0
+
+
+def test_radius_is_the_distance_from_the_centre():
+    assert Grid((3, 5), 2.0).radius[2, 4] == np.hypot(4.0, 2.0)
+
+
+def test_grids_of_equal_shape_and_scale_are_equal_however_they_are_written():
+    assert Grid([4, 5], 1) == Grid((4, np.int64(5)), 1.0)
+    assert Grid((4, 5)) != Grid((5, 4))
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (4, -1), (4,), (4, 4, 4)])
+def test_a_shape_that_is_no_pair_of_positive_integers_is_refused(shape):
+    with pytest.raises(InputError, match=r"shape: a pair of positive integers is wanted, found"):
+        Grid(shape)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
+def test_a_pixel_scale_that_is_not_positive_and_finite_is_refused(scale):
+    with pytest.raises(InputError, match="pixel_scale: a positive finite number is wanted"):
+        Grid((4, 4), scale)

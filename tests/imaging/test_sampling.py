@@ -1,0 +1,112 @@
+"""Laws of bilinear sampling."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+from scipy.ndimage import map_coordinates
+
+from rimlens import backend
+from rimlens.imaging import Grid, bilinear
+
+
+def sample(values, grid, x, y):
+    values = np.asarray(values)
+    out = bilinear(values[None], grid, x.astype(values.dtype)[None], y.astype(values.dtype)[None])
+    return ops.convert_to_numpy(out)[0]
+
+
+@settings(max_examples=30)
+@given(
+    ny=st.integers(1, 8),
+    nx=st.integers(1, 8),
+    scale=st.floats(0.1, 3.0),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_sampling_is_linear_interpolation_of_the_map_in_a_field_of_zeros(ny, nx, scale, seed):
+    rng = np.random.default_rng(seed)
+    grid = Grid((ny, nx), scale)
+    values = rng.normal(size=grid.shape).astype("float32")
+    x, y = rng.uniform(-(nx + 4) / 2, (nx + 4) / 2, (2, 5, 6)) * scale
+    found = sample(values, grid, x, y)
+    position = [y / scale + (ny - 1) / 2, x / scale + (nx - 1) / 2]
+    expected = map_coordinates(values.astype(float), position, order=1, mode="grid-constant")
+    # Positions are rounded at 1e-6 of a pixel and slopes are at most about 10 a pixel.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
+
+
+def test_planes_are_exact_between_the_outermost_pixel_centres(dtype, rng):
+    grid = Grid((7, 10), 0.4)
+    values = (1.5 + 2.0 * grid.x - 0.7 * grid.y).astype(dtype)
+    x = rng.uniform(grid.x.min(), grid.x.max(), (8, 8))
+    y = rng.uniform(grid.y.min(), grid.y.max(), (8, 8))
+    # Rounding: some ten operations.
+    tolerance = {"float32": 1e-5, "float64": 1e-13}[dtype]
+    np.testing.assert_allclose(
+        sample(values, grid, x, y), 1.5 + 2.0 * x - 0.7 * y, rtol=0, atol=tolerance
+    )
+
+
+def test_pixel_centres_give_the_map_itself(rng):
+    grid = Grid((6, 9), 2 / 3)
+    values = rng.normal(size=grid.shape).astype("float32")
+    # Positions are rounded in single precision.
+    np.testing.assert_allclose(sample(values, grid, grid.x, grid.y), values, rtol=0, atol=1e-5)
+
+
+def test_the_map_is_zero_from_one_pixel_outside_on():
+    grid = Grid((5, 6), 0.5)
+    values = np.ones(grid.shape, "float32")
+    edge_x, edge_y = grid.x.max() + 0.5, grid.y.max() + 0.5
+    x = np.array([[edge_x, -edge_x, 0.0, 0.0, 1e9, -1e9, edge_x]])
+    y = np.array([[0.0, 0.0, edge_y, -edge_y, 0.0, 1e9, edge_y]])
+    assert not np.any(sample(values, grid, x, y))
+
+
+def test_sampling_is_continuous_across_cells_and_borders(rng):
+    grid = Grid((5, 5))
+    values = rng.normal(size=grid.shape).astype("float32")
+    t = np.linspace(-4, 4, 4001)
+    steepest = 4 * np.abs(values).max()
+    for x, y in [(t, 0.3 * t), (t, t), (0 * t + 2.0, t), (t, 0 * t - 2.7)]:
+        found = sample(values, grid, x[None], y[None])[0]
+        # No step is larger than the steepest slope allows, with rounding of positions.
+        assert np.abs(np.diff(found)).max() < 1.1 * steepest * (t[1] - t[0])
+
+
+def test_gradients_are_finite_everywhere_also_at_pixel_centres_and_outside(rng):
+    grid = Grid((4, 4))
+    values = rng.normal(size=(1, 4, 4)).astype("float32")
+    x = np.linspace(-8, 8, 33, dtype="float32").reshape(1, 1, -1)
+    y = np.linspace(8, -8, 33, dtype="float32").reshape(1, -1, 1)
+    x, y = (np.ascontiguousarray(np.broadcast_to(a, (1, 33, 33))) for a in (x, y))
+
+    def total(values, x, y):
+        return ops.sum(bilinear(values, grid, x, y)), None
+
+    _, gradients = backend.value_and_grad(total, (values, x, y))
+    for gradient in gradients:
+        assert np.all(np.isfinite(ops.convert_to_numpy(gradient)))
+
+
+def test_slopes_of_a_plane_are_its_gradient(rng):
+    grid = Grid((6, 6), 0.5)
+    values = (2.0 * grid.x - 3.0 * grid.y).astype("float32")[None]
+    x, y = rng.uniform(-1.2, 1.2, (2, 1, 5, 5)).astype("float32")
+
+    def total(x, y):
+        return ops.sum(bilinear(values, grid, x, y)), None
+
+    _, (slope_x, slope_y) = backend.value_and_grad(total, (x, y))
+    # Rounding in single precision.
+    np.testing.assert_allclose(ops.convert_to_numpy(slope_x), 2.0, rtol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(slope_y), -3.0, rtol=1e-5)
+
+
+def test_every_example_of_a_batch_is_sampled_from_its_own_map(rng):
+    grid = Grid((4, 7))
+    values = rng.normal(size=(3, 4, 7)).astype("float32")
+    x, y = rng.uniform(-4, 4, (2, 3, 5, 6)).astype("float32")
+    together = ops.convert_to_numpy(bilinear(values, grid, x, y))
+    alone = [sample(values[i], grid, x[i], y[i]) for i in range(3)]
+    np.testing.assert_array_equal(together, alone)

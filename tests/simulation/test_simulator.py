@@ -1,0 +1,143 @@
+"""Laws of whole mock observations."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from rimlens.imaging import ForwardModel, Grid, psf_transform
+from rimlens.reconstruction import einstein_radius
+from rimlens.simulation import SimulationDomain, Simulator
+
+
+def truth_images(simulator, batch, **replaced):
+    v = {**batch, **replaced}
+    grids = simulator.image_grid, simulator.convergence_grid, simulator.source_grid
+    transform = psf_transform(v["psf"], simulator.image_grid.shape)
+    image = ForwardModel(*grids)(
+        v["convergence"], v["shear"], v["source"], transform, v["psf"].shape[1:]
+    )
+    return ops.convert_to_numpy(image)
+
+
+def test_one_seed_gives_one_batch(simulator, batch):
+    again = simulator.draw(12, rng=4)
+    assert again.keys() == batch.keys()
+    for name, values in batch.items():
+        np.testing.assert_array_equal(again[name], values, err_msg=name)
+        assert values.dtype == np.float32
+
+
+def test_one_seed_gives_one_library_of_point_spread_functions(simulator, grids, batch):
+    again = Simulator(*grids, simulator.domain, psf_size=15, psf_count=5)
+    np.testing.assert_array_equal(again.psfs, simulator.psfs)
+    np.testing.assert_array_equal(again.draw(12, rng=4)["image"], batch["image"])
+    other = Simulator(*grids, simulator.domain, psf_size=15, psf_count=5, seed=1)
+    assert not np.any(other.psfs == simulator.psfs)
+
+
+def test_another_seed_gives_another_batch(simulator, batch):
+    other = simulator.draw(12, rng=5)
+    for name in ("image", "sigma", "convergence", "shear", "noiseless"):
+        assert not np.any(
+            np.all(other[name] == batch[name], axis=tuple(range(1, batch[name].ndim)))
+        )
+
+
+def test_a_generator_goes_on_where_it_stands(simulator):
+    rng = np.random.default_rng(7)
+    first, second = simulator.draw(2, rng), simulator.draw(2, rng)
+    assert not np.any(first["shear"] == second["shear"])
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_batch_holds_as_many_lenses_as_asked_for_in_the_shapes_promised(simulator, n):
+    shapes = {name: values.shape for name, values in simulator.draw(n, rng=0).items()}
+    assert shapes == {
+        "image": (n, 64, 64),
+        "sigma": (n, 64, 64),
+        "weight": (n, 64, 64),
+        "noiseless": (n, 64, 64),
+        "psf": (n, 15, 15),
+        "convergence": (n, 32, 32),
+        "source": (n, 48, 48),
+        "shear": (n, 2),
+    }
+
+
+def relative_errors(simulator, batch, **replaced):
+    error = truth_images(simulator, batch, **replaced) - batch["noiseless"]
+    size = np.sqrt(np.mean(batch["noiseless"] ** 2, axis=(1, 2)))
+    return np.sqrt(np.mean(error**2, axis=(1, 2))) / size
+
+
+def test_truths_give_the_noiseless_image(simulator, batch):
+    # The image is rendered from a source of twice the resolution, whose cusps and clumps the pixel
+    # averages of the truth smooth: some per cent, and 20 % where a clump is a pixel wide.
+    relative = relative_errors(simulator, batch)
+    assert np.median(relative) < 0.08
+    assert relative.max() < 0.3
+
+
+def test_truths_give_the_noiseless_image_the_better_the_finer_the_source(simulator, grids, batch):
+    image_grid, convergence_grid, source_grid = grids
+    finer_grid = Grid((192, 192), source_grid.pixel_scale / 4)
+    finer = Simulator(
+        image_grid, convergence_grid, finer_grid, simulator.domain, psf_size=15, psf_count=5
+    )
+    relative = relative_errors(finer, finer.draw(12, rng=4))
+    # The error of a pixel average is of second order, that of a cusp of first: four to sixteen.
+    assert np.median(relative) < np.median(relative_errors(simulator, batch)) / 4
+
+
+@pytest.mark.parametrize("name", ["convergence", "shear", "source"])
+def test_the_image_of_another_lens_s_truth_is_another(simulator, batch, name):
+    # Guards against a vacuous comparison in the test above.
+    mixed = relative_errors(simulator, batch, **{name: np.roll(batch[name], 1, axis=0)})
+    assert np.median(mixed) > 0.3
+
+
+def test_truths_fit_the_image_to_the_noise(simulator, batch):
+    residual = (truth_images(simulator, batch) - batch["image"]) / batch["sigma"]
+    chi2 = np.sum(batch["weight"] * residual**2, axis=(1, 2)) / batch["weight"].sum(axis=(1, 2))
+    # Some 2000 pixels: the scatter is 0.03; what the finer source adds is below a fifth.
+    assert 0.9 < chi2.min() < 1.05
+    assert np.median(chi2) < 1.1
+
+
+def test_normalised_noise_has_unit_variance_inside_the_mask(batch):
+    noise = ((batch["image"] - batch["noiseless"]) / batch["sigma"])[batch["weight"] > 0]
+    # About 30,000 pixels: the variance is known to sqrt(2 / 30000) = 0.8 %; four of those.
+    assert len(noise) > 2e4
+    assert np.var(noise) == pytest.approx(1, abs=0.035)
+    assert np.mean(noise) == pytest.approx(0, abs=0.03)
+
+
+def test_most_draws_are_strongly_lensed_and_visible(simulator, batch):
+    area = (simulator.image_grid.pixel_scale / simulator.source_grid.pixel_scale) ** 2
+    light = batch["noiseless"].sum(axis=(1, 2))
+    magnification = light * area / batch["source"].sum(axis=(1, 2))
+    visible = (batch["noiseless"] * batch["weight"]).sum(axis=(1, 2)) / light
+    # A quarter more draws than asked for leaves few without light where pixels count.
+    assert np.mean((magnification > 3) & (visible > 0.6)) >= 0.75
+
+
+def test_einstein_radii_lie_in_the_domain(batch):
+    radii = [einstein_radius(kappa, 2.0) for kappa in batch["convergence"]]
+    # The core takes away up to a pixel, ellipticity, multipoles and subhaloes some per cent.
+    assert min(radii) > 8.0 - 1.6
+    assert max(radii) < 15.0 * 1.1
+
+
+def test_truths_are_finite_and_sources_have_a_peak_of_at_most_one(batch):
+    for name, values in batch.items():
+        assert np.all(np.isfinite(values)), name
+    assert batch["sigma"].min() > 0
+    assert batch["convergence"].min() > 0
+    assert batch["source"].min() >= 0
+    assert batch["source"].max() <= 1
+    assert set(np.unique(batch["weight"])) == {0.0, 1.0}
+
+
+def test_the_default_domain_draws_without_failing(grids):
+    batch = Simulator(*grids, SimulationDomain(), psf_size=9, psf_count=5).draw(20, rng=1)
+    assert all(np.all(np.isfinite(values)) for values in batch.values())
