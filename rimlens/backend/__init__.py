@@ -1,8 +1,8 @@
 """The only room that names an array library.
 
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
-TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to data, and
-compilation.  The library is chosen by the environment variable ``KERAS_BACKEND`` (TensorFlow by
+TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
+data, and compilation.  The library is chosen by the environment variable ``KERAS_BACKEND`` (TensorFlow by
 default) and is imported when this room is first entered, quietly.
 
 Physics does not belong here.

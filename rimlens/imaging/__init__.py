@@ -1,7 +1,8 @@
 """The physics of one exposure: from convergence, shear and source to an image and its chi-square.
 
 Grids, deflection, ray tracing, sampling of the source, the point-spread function and the
-likelihood live here.  Everything is differentiable, batched, and knows nothing of networks or files.
+likelihood live here.  Everything is differentiable, batched, and knows nothing of
+networks or files.
 """
 
 # First of all: the backend chooses the array library, and imports it quietly.

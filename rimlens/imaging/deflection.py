@@ -22,8 +22,8 @@ class ConvergenceDeflection:
     """The deflection field of a convergence map by zero-padded Fourier transforms.
 
     The convolution is linear, not circular: it equals the direct sum over pixels.  The map may
-    have coarser pixels than the grid on which the deflection is wanted; the field is then interpolated
-    with cubic polynomials, which its smoothness allows.
+    have coarser pixels than the grid on which the deflection is wanted; the field is then
+    interpolated with cubic polynomials, which its smoothness allows.
 
     Parameters
     ----------

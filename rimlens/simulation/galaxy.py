@@ -1,7 +1,8 @@
 """Clumpy star-forming galaxies: the sources.
 
 A galaxy is a Sersic bulge, an exponential disc with spiral arms, star-forming clumps and,
-sometimes, a companion.  Sersic (1968); the constant b(n) is that of Ciotti & Bertin 1999, A&A 352, 447.
+sometimes, a companion.  Sersic (1968); the constant b(n) is that of Ciotti & Bertin
+1999, A&A 352, 447.
 """
 
 import numpy as np
