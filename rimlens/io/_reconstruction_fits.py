@@ -12,6 +12,7 @@ import warnings
 from rimlens.errors import FileFormatError
 from rimlens.io._files import new_file
 from rimlens.io._metadata import readable
+from rimlens.io._stored import stored_observation
 
 _FORMAT = 1
 _EXTENSIONS = (
@@ -81,18 +82,15 @@ def from_fits(path, content):
     FileFormatError
         If the file holds something else, comes from a newer version, or was truncated or altered.
     """
-    from astropy.nddata import StdDevUncertainty
-
-    from rimlens.observation import Observation
     from rimlens.reconstruction import Reconstruction
 
     hdus = _verified(path, content)
     sci = _map(hdus["SCI"])
     header = hdus[0].header
     metadata = {row["NAME"]: json.loads(row["JSON"]) for row in hdus["META"].data}
-    observation = Observation(
+    observation = stored_observation(
         sci.data,
-        uncertainty=StdDevUncertainty(_native(hdus["ERR"].data)),
+        sigma=_native(hdus["ERR"].data),
         psf=_native(hdus["PSF"].data),
         wcs=sci.wcs,
         mask=hdus["DQ"].data != 0,

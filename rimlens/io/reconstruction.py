@@ -9,6 +9,7 @@ from rimlens.errors import FileFormatError, InputError
 from rimlens.io._files import read_asdf, read_bytes, write_asdf
 from rimlens.io._metadata import readable
 from rimlens.io._reconstruction_fits import from_fits, to_fits
+from rimlens.io._stored import stored_observation
 
 _TAG = "asdf://rimlens/tags/reconstruction-1.0.0"
 
@@ -125,13 +126,12 @@ def from_tree(node):
     """
     import numpy as np
 
-    from rimlens.observation import Observation
     from rimlens.reconstruction import Reconstruction
 
     stored = node["observation"]
-    observation = Observation(
+    observation = stored_observation(
         np.array(stored["data"]),
-        uncertainty=type(stored["uncertainty"])(np.array(stored["uncertainty"].array)),
+        sigma=np.array(stored["uncertainty"].array),
         psf=np.array(stored["psf"]),
         wcs=stored["wcs"],
         mask=np.array(stored["mask"]),
