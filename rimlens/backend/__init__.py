@@ -2,8 +2,8 @@
 
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
 TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
-data, and compilation.  The library is chosen by the environment variable ``KERAS_BACKEND`` (TensorFlow by
-default) and is imported when this room is first entered, quietly.
+data, and compilation.  The library is chosen by the environment variable ``KERAS_BACKEND``
+(TensorFlow by default) and is imported when this room is first entered, quietly.
 
 Physics does not belong here.
 """

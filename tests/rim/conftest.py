@@ -1,0 +1,87 @@
+"""A tiny solver, its simulations and a training that several tests share."""
+
+import numpy as np
+import pytest
+
+from rimlens.rim import Architecture, RIMSolver
+from rimlens.rim.recipe import Recipe
+from rimlens.rim.training import inputs_and_targets
+from rimlens.simulation import SimulationDomain, Simulator
+
+# A field of 64 pixels, which holds the ring of 20 pixels that the recurrence starts from.
+ARCHITECTURE = Architecture(
+    image_size=64,
+    convergence_size=16,
+    convergence_scale=4.0,
+    source_size=32,
+    source_scale=1.0,
+    steps=3,
+    latent_size=16,
+    filters=(4, 8),
+    vector_units=16,
+)
+DOMAIN = SimulationDomain(theta_E=(12.0, 20.0), source_radius=(4.0, 8.0), fwhm=(1.4, 3.0))
+RECIPE = Recipe(
+    name="tiny",
+    seed=3,
+    batch_size=8,
+    stages=((2, 40), (3, 40)),
+    updates_per_epoch=20,
+    learning_rate=5e-3,
+    warmup=10,
+    precision="float32",
+    psf_size=9,
+    held_back=10,
+    theta_E_domain=(9.0, 24.0),
+    architecture=ARCHITECTURE,
+    domain=DOMAIN,
+)
+
+
+@pytest.fixture(scope="session")
+def architecture():
+    return ARCHITECTURE
+
+
+@pytest.fixture(scope="session")
+def recipe():
+    return RECIPE
+
+
+@pytest.fixture(scope="session")
+def simulator():
+    a = ARCHITECTURE
+    grids = a.image_grid, a.convergence_grid, a.source_grid
+    return Simulator(*grids, DOMAIN, psf_size=9, psf_count=5)
+
+
+@pytest.fixture(scope="session")
+def batch(simulator):
+    return simulator.draw(4, rng=1)
+
+
+@pytest.fixture(scope="session")
+def inputs(batch):
+    return inputs_and_targets(batch)[0]
+
+
+@pytest.fixture(scope="session")
+def targets(batch):
+    return inputs_and_targets(batch)[1]
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    return RIMSolver(ARCHITECTURE)
+
+
+@pytest.fixture(scope="session")
+def restless():
+    """Return a solver whose weights are random everywhere, so that every path of it counts."""
+    solver = RIMSolver(ARCHITECTURE)
+    rng = np.random.default_rng(12)
+    arrays = solver._arrays()
+    solver._set_arrays(
+        {name: 0.05 * rng.standard_normal(arrays[name].shape) for name in sorted(arrays)}, "a test"
+    )
+    return solver

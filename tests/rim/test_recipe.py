@@ -1,0 +1,73 @@
+"""Laws of training recipes."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rimlens.errors import FileFormatError, InputError
+from rimlens.rim.recipe import Recipe, read_recipe
+
+
+def test_the_shipped_recipe_unrolls_all_steps_in_whole_epochs():
+    recipe = read_recipe("default")
+    assert recipe.name == "default"
+    assert recipe.stages[-1][0] == recipe.architecture.steps
+    assert all(updates % recipe.updates_per_epoch == 0 for _, updates in recipe.stages)
+    assert recipe.updates == sum(updates for _, updates in recipe.stages)
+
+
+def test_the_shipped_weights_are_valid_inside_what_they_were_trained_on():
+    recipe = read_recipe("default")
+    low, high = recipe.theta_E_domain
+    assert recipe.domain.theta_E[0] <= low < high <= recipe.domain.theta_E[1]
+
+
+def test_a_recipe_survives_a_file(recipe):
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_a_recipe_is_read_from_toml(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\nseed = 5\nstages = [[2, 50]]\n'
+        "[architecture]\nsteps = 2\n[domain]\ntheta_E = [8.0, 9.0]\n"
+    )
+    recipe = read_recipe(path)
+    assert (recipe.name, recipe.seed, recipe.stages) == ("mine", 5, ((2, 50),))
+    assert recipe.architecture.steps == 2
+    assert recipe.domain.theta_E == (8.0, 9.0)
+    assert recipe == replace(Recipe("mine"), seed=5, stages=((2, 50),),
+                             architecture=recipe.architecture, domain=recipe.domain)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = 1", "the entry 'name' is missing"),
+        ('name = "a"\ncolour = 3', r"unknown entries \['colour'\]"),
+        ('name = "a"\n[domain]\ncolour = 3', r"\[domain\]: unknown entries \['colour'\]"),
+        ('name = "a"\n[architecture]\ncolour = 3', r"unknown entries \['colour'\]"),
+        ('name = "a"\n[architecture]\nimage_size = 70', "image_size: a multiple of latent_size"),
+    ],
+)
+def test_a_recipe_with_a_wrong_entry_is_refused_by_name(tmp_path, text, message):
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path, content):
+    path = tmp_path / "broken.toml"
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=r"broken.toml: not a TOML file"):
+        read_recipe(path)
+
+
+def test_a_recipe_that_does_not_exist_is_refused_with_those_that_do(tmp_path):
+    with pytest.raises(
+        FileFormatError, match=r"no such recipe; give a TOML file or one of \['def"
+    ):
+        read_recipe(tmp_path / "missing.toml")
