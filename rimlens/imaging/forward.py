@@ -64,7 +64,7 @@ class ForwardModel:
         shear_x, shear_y = shear_deflection(shear, x, y)
         return x - alpha_x - shear_x, y - alpha_y - shear_y
 
-    def lensed(self, convergence, shear, source, source_grid=None):
+    def lensed(self, convergence, shear, source):
         """Return the lensed image before the point-spread function.
 
         Parameters
@@ -73,8 +73,6 @@ class ForwardModel:
             As in `ray_trace`.
         source : tensor
             Surface brightness, shape ``(batch, sy, sx)``.
-        source_grid : Grid, optional
-            The source's grid where it is not the model's own.
 
         Returns
         -------
@@ -82,14 +80,14 @@ class ForwardModel:
             Shape ``(batch, ny, nx)``.
         """
         beta_x, beta_y = self.ray_trace(convergence, shear)
-        return bilinear(source, source_grid or self.source_grid, beta_x, beta_y)
+        return bilinear(source, self.source_grid, beta_x, beta_y)
 
-    def __call__(self, convergence, shear, source, psf, psf_shape, source_grid=None):
+    def __call__(self, convergence, shear, source, psf, psf_shape):
         """Return the image.
 
         Parameters
         ----------
-        convergence, shear, source, source_grid
+        convergence, shear, source : tensor
             As in `lensed`.
         psf : tensor of complex
             From `psf_transform` for this image grid.
@@ -101,4 +99,4 @@ class ForwardModel:
         tensor
             Shape ``(batch, ny, nx)``.
         """
-        return convolve(self.lensed(convergence, shear, source, source_grid), psf, psf_shape)
+        return convolve(self.lensed(convergence, shear, source), psf, psf_shape)

@@ -93,7 +93,9 @@ def convergence_maps(parameters, grid, oversampling=2):
         wobble = wobble + amplitude * ops.cos(m * azimuth - phase)
     radius2 = (q * ops.square(x_major) + ops.square(y_minor) / q) * ops.square(wobble)
     radius2 = radius2 + ops.square(column("core"))
-    kappa = 0.5 * (3 - gamma) * ops.power(column("theta_E") ** 2 / radius2, 0.5 * (gamma - 1))
+    # exp(log) is several times faster than a power on a CPU.
+    logarithm = ops.log(column("theta_E") ** 2 / radius2)
+    kappa = 0.5 * (3 - gamma) * ops.exp(0.5 * (gamma - 1) * logarithm)
     kappa = _block_mean(kappa, oversampling)
     return kappa + _subhaloes(parameters, grid)
 

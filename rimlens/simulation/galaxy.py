@@ -8,8 +8,6 @@ sometimes, a companion.  Sersic (1968); the constant b(n) is that of Ciotti & Be
 import numpy as np
 from keras import ops
 
-from rimlens.imaging import Grid
-
 CLUMPS = 6
 
 
@@ -47,7 +45,7 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
 
     clumped = rng.random(n) < 0.6
     clump_flux = rng.exponential(0.12, (n, CLUMPS)) * clumped[:, None]
-    clump_size = np.maximum(size[:, None] * rng.uniform(0.08, 0.35, (n, CLUMPS)), 0.4)
+    clump_size = np.maximum(size[:, None] * rng.uniform(0.08, 0.35, (n, CLUMPS)), 0.6)
     clump_r = size[:, None] * rng.gamma(2.0, 0.6, (n, CLUMPS))
     clump_phi = rng.uniform(0, 2 * np.pi, (n, CLUMPS))
     major, minor = clump_r * np.cos(clump_phi), clump_r * np.sin(clump_phi) * q_disc[:, None]
@@ -65,7 +63,7 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
     ones = np.ones((n, CLUMPS))
     return {
         "flux": components(bulge_flux, disc_flux, clump_flux),
-        "theta_eff": components(np.maximum(bulge_size, 0.5), size, clump_size),
+        "theta_eff": components(np.maximum(bulge_size, 0.6), size, clump_size),
         "n": components(rng.uniform(1.0, 4.0, n), rng.uniform(0.6, 1.4, n), 0.7 * ones),
         "q": components(rng.uniform(0.5, 1.0, n), q_disc, rng.uniform(0.6, 1.0, (n, CLUMPS))),
         "phi": components(phi_disc, phi_disc, rng.uniform(0, np.pi, (n, CLUMPS))),
@@ -107,7 +105,8 @@ def galaxy_images(parameters, grid):
         q, n = value["q"], value["n"]
         radius2 = (q * ops.square(major) + ops.square(minor) / q) / value["theta_eff"] ** 2
         b = 2 * n - 1 / 3 + 4 / (405 * n)
-        profile = ops.exp(-b * ops.power(radius2 + 1e-4, 0.5 / n))
+        # exp(log) is several times faster than a power on a CPU.
+        profile = ops.exp(-b * ops.exp(0.5 / n * ops.log(radius2 + 1e-4)))
         if i == 1:
             arm = {
                 name: parameters[f"arm_{name}"][:, None, None]
@@ -121,27 +120,3 @@ def galaxy_images(parameters, grid):
         total = total + peak * profile
     # One part in ten thousand keeps an empty map from dividing by zero.
     return total / (ops.max(total, axis=(1, 2), keepdims=True) + 1e-4)
-
-
-def source_maps(parameters, grid):
-    """Return maps at twice the resolution of `grid`, and their pixel averages on it.
-
-    Parameters
-    ----------
-    parameters : dict of tensor
-        From `draw_galaxy_parameters`, float32.
-    grid : Grid
-        In pixels of the image.
-
-    Returns
-    -------
-    fine, coarse : tensor
-        Shapes ``(n, 2 ny, 2 nx)`` and ``(n, ny, nx)``.
-    fine_grid : Grid
-        The grid of `fine`.
-    """
-    ny, nx = grid.shape
-    fine_grid = Grid((2 * ny, 2 * nx), grid.pixel_scale / 2)
-    fine = galaxy_images(parameters, fine_grid)
-    coarse = ops.mean(ops.reshape(fine, (-1, ny, 2, nx, 2)), axis=(2, 4))
-    return fine, coarse, fine_grid

@@ -9,7 +9,7 @@ from rimlens import backend
 from rimlens.imaging import ForwardModel, psf_transform
 from rimlens.simulation.convergence import convergence_maps, draw_convergence_parameters
 from rimlens.simulation.exposure import draw_masks, draw_noise, noise_maps
-from rimlens.simulation.galaxy import draw_galaxy_parameters, source_maps
+from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.simulation.psf import psf_library
 
 
@@ -158,11 +158,10 @@ class Simulator:
 
     def _render_eagerly(self, lens, galaxy, shear, psf):
         convergence = convergence_maps(lens, self.convergence_grid)
-        fine, source, fine_grid = source_maps(galaxy, self.source_grid)
+        source = galaxy_images(galaxy, self.source_grid)
         transform = psf_transform(psf, self.image_grid.shape)
-        image = self._forward(
-            convergence, shear, fine, transform, (self.psf_size, self.psf_size), fine_grid
-        )
+        psf_shape = (self.psf_size, self.psf_size)
+        image = self._forward(convergence, shear, source, transform, psf_shape)
         return {"convergence": convergence, "source": source, "image": image}
 
     def _choose(self, rendered, weight, n):
