@@ -9,8 +9,9 @@ import pytest
 from astropy.io import fits
 
 from known_lens import known_reconstruction
-from rimlens.errors import FileFormatError, InputError, OutputExistsError
+from rimlens.errors import FileFormatError, InputError, OutputExistsError, RimlensWarning
 from rimlens.io import _files
+from rimlens.observation import Observation
 from rimlens.reconstruction import Reconstruction
 
 SUFFIXES = [".asdf", ".fits"]
@@ -75,6 +76,31 @@ def test_other_metadata_becomes_text(tmp_path, suffix):
     assert meta["pixel_scale"] == "0.05 arcsec"
     assert meta["shape"] == [40, 48]
     assert meta["good"] is True
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_warnings_about_an_observation_are_not_repeated(tmp_path, suffix):
+    known = known_reconstruction()
+    data = known.observation.data.copy()
+    data[3, 4] = np.nan
+    psf = np.zeros((9, 9))
+    psf[2, 6] = 1.0
+    with pytest.warns(RimlensWarning):
+        observation = Observation(
+            data, uncertainty=known.observation.uncertainty, psf=psf, wcs=known.observation.wcs
+        )
+    written = Reconstruction(
+        observation=observation,
+        source=known.source,
+        convergence=known.convergence,
+        shear=(0.0, 0.0),
+        model=known.model.data,
+        chi2_history=[1.0],
+    )
+    written.write(tmp_path / f"lens{suffix}")
+    read = Reconstruction.read(tmp_path / f"lens{suffix}")
+    np.testing.assert_array_equal(read.observation.mask, observation.mask)
+    np.testing.assert_array_equal(read.observation.psf, psf)
 
 
 def test_fits_file_holds_a_summary_and_named_images(tmp_path):
