@@ -1,0 +1,150 @@
+"""Noise maps: the forms they come in, and which of their values are flags and no noise."""
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertainty
+
+from rimlens.errors import InputError
+
+UNCERTAINTIES = {
+    "std": StdDevUncertainty,
+    "var": VarianceUncertainty,
+    "ivar": InverseVariance,
+}
+# Noise is a flag where it is this many times the typical noise or more (1e8, 1e16) ...
+TOO_LARGE = 1e3
+# ... or this fraction of it or less (1e-4, 4e-5). In real noise maps the smallest value, that of
+# the bare sky, is 0.65 to 1 of the typical one; a pixel with a fifth of the noise has 25 times the
+# exposure.
+TOO_SMALL = 0.2
+# The typical noise is sought among the values this close, as a factor, to the scatter of the data.
+_NEAR_SCATTER = 100.0
+
+
+def standard_deviation(uncertainty, unit, shape):
+    """Return the standard deviation that an uncertainty stands for.
+
+    Parameters
+    ----------
+    uncertainty : NDUncertainty, Quantity or array_like
+        Standard deviation (also what a bare array is taken for), variance or inverse variance.
+    unit : Unit or None
+        Unit of the data, to which an uncertainty with a unit of its own is converted.
+    shape : tuple of int
+        Shape of the data; a scalar is taken for the whole of it.
+
+    Returns
+    -------
+    ndarray
+        Infinite for an inverse variance of zero, NaN or not positive where the uncertainty is not.
+
+    Raises
+    ------
+    InputError
+        If there is none, its shape or unit does not fit, or its kind is unknown.
+    """
+    if uncertainty is None:
+        raise InputError(
+            "uncertainty: the observation has no noise; give a standard deviation, or an "
+            "astropy.nddata uncertainty"
+        )
+    if isinstance(uncertainty, u.Quantity):
+        uncertainty = StdDevUncertainty(uncertainty.value, unit=uncertainty.unit)
+    elif not hasattr(uncertainty, "uncertainty_type"):
+        uncertainty = StdDevUncertainty(np.asarray(uncertainty))
+    kind = uncertainty.uncertainty_type
+    if kind not in UNCERTAINTIES:
+        raise InputError(
+            f"uncertainty: {', '.join(c.__name__ for c in UNCERTAINTIES.values())} or an array of "
+            f"standard deviations is wanted, found {type(uncertainty).__name__}"
+        )
+    try:
+        values = np.array(uncertainty.array, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"uncertainty: numbers are wanted: {error}") from error
+    if values.ndim == 0:
+        values = np.full(shape, values)
+    if values.shape != shape:
+        raise InputError(
+            f"uncertainty: the shape of the data {shape} is wanted, found {values.shape}"
+        )
+    if uncertainty.unit is not None and unit is not None:
+        wanted = {"std": unit, "var": unit**2, "ivar": unit**-2}[kind]
+        try:
+            values = values * u.Unit(uncertainty.unit).to(wanted)
+        except u.UnitConversionError as error:
+            raise InputError(
+                f"uncertainty: the unit {uncertainty.unit} does not convert to {wanted}, which "
+                f"fits data in {unit}"
+            ) from error
+    if kind == "std":
+        return values
+    # A negative or zero variance stays so, to be counted.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.sign(values) * np.sqrt(np.abs(values))
+        return root if kind == "var" else np.where(values == 0, np.inf, 1 / root)
+
+
+def unusable(data, sigma, mask):
+    """Return which pixels cannot be used, by reason.
+
+    Noise is compared with the typical noise: the median of the noise of the pixels in use that
+    lies within a factor of 100 of the scatter of the data. The scatter is the median difference of
+    neighbouring pixels; it tells noise from flags even where most of a noise map is flags.
+
+    Parameters
+    ----------
+    data, sigma : ndarray
+        Image and standard deviation, shape ``(ny, nx)``.
+    mask : ndarray of bool
+        Pixels that are not in use anyway.
+
+    Returns
+    -------
+    dict of str to ndarray of bool
+        Each bad pixel stands under one reason; masked pixels too.
+    """
+    finite, positive = np.isfinite(data), np.isfinite(sigma) & (sigma > 0)
+    typical = _typical(data, sigma, finite & positive & ~mask)
+    reasons = {
+        "NaN or infinite data": ~finite,
+        "NaN or infinite noise": ~np.isfinite(sigma),
+        "zero noise": sigma == 0,
+        "negative noise": np.isfinite(sigma) & (sigma < 0),
+        f"noise over {TOO_LARGE:g} times the typical": positive & (sigma >= TOO_LARGE * typical),
+        f"noise under {TOO_SMALL:g} of the typical": positive & (sigma <= TOO_SMALL * typical),
+    }
+    counted = np.zeros(data.shape, dtype=bool)
+    for reason, where in reasons.items():
+        reasons[reason] = where & ~counted
+        counted |= where
+    return reasons
+
+
+def filled(sigma, mask):
+    """Return the standard deviation with the median of the pixels in use where `mask` is True."""
+    used = sigma[~mask] if not mask.all() else sigma[np.isfinite(sigma) & (sigma > 0)]
+    return np.where(mask, np.median(used) if used.size else 1.0, sigma)
+
+
+def _typical(data, sigma, used):
+    """Return the typical noise, NaN (with which nothing compares) if no pixel has any."""
+    values = sigma[used]
+    if values.size == 0:
+        return np.nan
+    with np.errstate(invalid="ignore"):
+        steps = np.concatenate(
+            [np.abs(np.diff(data, axis=axis)[_both(used, axis)]) for axis in (0, 1)]
+        )
+    steps = steps[steps > 0]
+    if steps.size:
+        # The median of |a - b| of two normal deviates is 0.954 times their standard deviation.
+        scatter = np.median(steps) / 0.954
+        near = values[(values < scatter * _NEAR_SCATTER) & (values > scatter / _NEAR_SCATTER)]
+        values = near if near.size else values
+    return np.median(values)
+
+
+def _both(used, axis):
+    first, second = (used[:-1], used[1:]) if axis == 0 else (used[:, :-1], used[:, 1:])
+    return first & second

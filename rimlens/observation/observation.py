@@ -1,0 +1,436 @@
+"""`Observation`: the data that a likelihood needs, checked when it is made."""
+
+import copy
+import operator
+import warnings
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import NDData, StdDevUncertainty, block_reduce
+
+from rimlens.errors import InputError, RimlensWarning
+from rimlens.observation.noise import filled, standard_deviation, unusable
+from rimlens.observation.psf import binned_psf, normalized_psf, trimmed_psf
+from rimlens.observation.wcs import grid_wcs, image_wcs, pixel_scale_of
+
+
+class Observation(NDData):
+    """An image of a lens with noise, mask, point-spread function and WCS.
+
+    Pixels that cannot be used are masked, and one warning counts them: NaN or infinite data, and
+    noise that is NaN, infinite, zero, negative, at least 1000 times or at most 0.2 times the
+    typical noise (such values are flags).
+
+    Parameters
+    ----------
+    data : array_like or Quantity
+        Surface brightness, shape ``(ny, nx)``.
+    uncertainty : NDUncertainty, Quantity or array_like
+        `~astropy.nddata.StdDevUncertainty`, `~astropy.nddata.VarianceUncertainty` or
+        `~astropy.nddata.InverseVariance`; anything else is a standard deviation.
+    psf : array_like
+        Point-spread function at the pixel scale of the image, of odd or even size; its centre is
+        the geometric centre of the stamp, which for an even size lies between pixels. It is
+        normalised to a sum of 1.
+    wcs : astropy.wcs.WCS or None
+        Celestial WCS; the pixels must be square.
+    mask : array_like, optional
+        True or not zero where a pixel is not to be used.
+    unit : Unit or str, optional
+        Unit of the data.
+    meta : mapping, optional
+        Facts about the exposure, such as ``EXPTIME``.
+    pixel_scale : Quantity or float, optional
+        Side of a pixel, in arcsec if it has no unit. Where `wcs` is None, north is taken to be up
+        and the centre of the image to be at right ascension and declination 0; otherwise it must
+        agree with the WCS.
+
+    Raises
+    ------
+    InputError
+        If an array has the wrong shape or holds no usable pixel, if the point-spread function is
+        larger than the image or has no positive sum, or if there is no celestial WCS and no pixel
+        scale. A stamp up to 1.5 times as large as the image is accepted if not more than 1 % of
+        its light lies beyond the image's size.
+
+    Warns
+    -----
+    RimlensWarning
+        If pixels had to be masked, or if the point-spread function is off its centre.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens import Observation
+    >>> observation = Observation(
+    ...     np.ones((40, 60)), uncertainty=np.full((40, 60), 0.1), psf=np.ones((3, 3)),
+    ...     wcs=None, pixel_scale=0.05, unit="electron / s",
+    ... )
+    >>> observation
+    <Observation: 40 x 60 pixels of 0.05 arcsec, electron / s, 0 masked>
+    >>> observation.binned(2).sigma[0, 0]
+    0.05
+    """
+
+    def __init__(
+        self,
+        data,
+        *,
+        uncertainty,
+        psf,
+        wcs,
+        mask=None,
+        unit=None,
+        meta=None,
+        pixel_scale=None,
+    ):
+        data, unit, mask = _image(data, unit, mask)
+        sigma = standard_deviation(uncertainty, unit, data.shape)
+        psf = normalized_psf(psf, data.shape)
+        wcs = image_wcs(wcs, data.shape, pixel_scale)
+        reasons = unusable(data, sigma, mask)
+        bad = np.logical_or.reduce(list(reasons.values()))
+        if (bad | mask).all() and not mask.all():
+            raise InputError(f"data: no pixel can be used: {_counts(reasons, mask)}")
+        if np.any(bad & ~mask):
+            warnings.warn(
+                f"{np.count_nonzero(bad & ~mask)} of {data.size} pixels cannot be used and were "
+                f"masked: {_counts(reasons, mask)}",
+                RimlensWarning,
+                stacklevel=2,
+            )
+        # Flags under the given mask are no noise either.
+        sigma = filled(np.where(bad, np.nan, sigma), bad | mask)
+        self._set(np.where(bad, 0.0, data), sigma, bad | mask, psf, wcs, unit, meta)
+
+    def _set(self, data, sigma, mask, psf, wcs, unit, meta):
+        super().__init__(
+            data,
+            uncertainty=StdDevUncertainty(sigma),
+            mask=mask,
+            wcs=wcs,
+            meta=copy.deepcopy(dict(meta or {})),
+            unit=unit,
+            psf=psf,
+        )
+
+    def _derived(self, data, sigma, mask, psf, wcs):
+        """Return an observation from arrays that need no check."""
+        new = type(self).__new__(type(self))
+        psf = trimmed_psf(psf, data.shape)
+        new._set(data, filled(sigma, mask), mask, psf, wcs, self.unit, self.meta)
+        return new
+
+    @classmethod
+    def read(
+        cls,
+        path,
+        *,
+        data=None,
+        uncertainty=None,
+        mask=None,
+        psf=None,
+        uncertainty_type=None,
+        pixel_scale=None,
+        unit=None,
+    ):
+        """Read an observation from one or several FITS files.
+
+        `data`, `uncertainty`, `mask` and `psf` are each the name or number of an extension of
+        `path`, or another file: ``"psf.fits"``, or ``"psf.fits[PSF]"`` for one of its extensions.
+        What is not given is looked for by its usual name: ``SCI`` or ``LENSSUB``, else the first
+        image; ``ERR``, ``WHT``, ``VAR``, ``IVAR`` or ``RMS``; ``DQ`` or ``MASK``; ``PSF``. A
+        common prefix is understood: with ``VIS_FLUX`` go ``VIS_RMS`` and ``VIS_PSF``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, or ``"file.fits[EXT]"`` for the extension with the image.
+        data, uncertainty, mask, psf : str, int or path-like, optional
+            Where each is. A mask is not zero where a pixel is not to be used.
+        uncertainty_type : {"std", "var", "ivar"}, optional
+            Standard deviation, variance or inverse variance. By default the name of the extension
+            tells, or that of the file (``_wht.fits``); what tells nothing is a standard deviation.
+        pixel_scale : Quantity or float, optional
+            For an image without WCS, the side of a pixel; in arcsec if it has no unit.
+        unit : Unit or str, optional
+            Unit of the data; by default that of the keyword ``BUNIT``.
+
+        Returns
+        -------
+        Observation
+            The keywords of the exposure are in its `meta`.
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing, is not FITS or is damaged.
+        InputError
+            If an extension is missing or does not fit the others, and as for `Observation`.
+
+        Warns
+        -----
+        RimlensWarning
+            If there is no WCS, if the unit is not known, and as for `Observation`.
+
+        Examples
+        --------
+        >>> Observation.read("lens.fits", data="LENSSUB")  # doctest: +SKIP
+        >>> Observation.read(
+        ...     "data.fits", uncertainty="noise_map.fits", psf="psf.fits", pixel_scale=0.05
+        ... )  # doctest: +SKIP
+        """
+        from rimlens.observation.reading import read
+
+        return read(
+            cls,
+            path,
+            data=data,
+            uncertainty=uncertainty,
+            mask=mask,
+            psf=psf,
+            uncertainty_type=uncertainty_type,
+            pixel_scale=pixel_scale,
+            unit=unit,
+        )
+
+    @classmethod
+    def from_nddata(cls, nddata, *, psf=None, uncertainty=None, mask=None, pixel_scale=None):
+        """Make an observation of an NDData, for instance a CCDData.
+
+        Parameters
+        ----------
+        nddata : astropy.nddata.NDData
+            The image with its uncertainty, mask, unit, WCS and meta.
+        psf : array_like, optional
+            Point-spread function; by default that of `nddata`.
+        uncertainty : NDUncertainty, Quantity or array_like, optional
+            Noise; by default that of `nddata`.
+        mask : array_like, optional
+            True where a pixel is not to be used, beside the mask of `nddata`.
+        pixel_scale : Quantity or float, optional
+            For an image without WCS.
+
+        Returns
+        -------
+        Observation
+            Shares no arrays with `nddata`.
+
+        Raises
+        ------
+        InputError
+            If `nddata` is something else, and as for `Observation`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.nddata import CCDData, StdDevUncertainty
+        >>> ccd = CCDData(np.ones((8, 9)), StdDevUncertainty(np.ones((8, 9))), unit="adu")
+        >>> Observation.from_nddata(ccd, psf=np.ones((3, 3)), pixel_scale=0.1)
+        <Observation: 8 x 9 pixels of 0.1 arcsec, adu, 0 masked>
+        """
+        if not isinstance(nddata, NDData):
+            raise InputError(f"nddata: an NDData is wanted, found {type(nddata).__name__}")
+        masks = [m for m in (nddata.mask, mask) if m is not None]
+        return cls(
+            nddata.data,
+            uncertainty=nddata.uncertainty if uncertainty is None else uncertainty,
+            psf=nddata.psf if psf is None else psf,
+            wcs=nddata.wcs,
+            mask=np.logical_or.reduce(np.broadcast_arrays(*masks)) if masks else None,
+            unit=nddata.unit,
+            meta=nddata.meta,
+            pixel_scale=pixel_scale,
+        )
+
+    @property
+    def shape(self):
+        """Rows and columns, ``(ny, nx)``."""
+        return self.data.shape
+
+    @property
+    def sigma(self):
+        """Standard deviation of the noise, positive everywhere; masked pixels hold the median."""
+        return self.uncertainty.array
+
+    @property
+    def pixel_scale(self):
+        """Side of a pixel, a Quantity in arcsec."""
+        return pixel_scale_of(self.wcs) * u.arcsec
+
+    def binned(self, factor):
+        """Return the observation with blocks of pixels averaged.
+
+        The surface brightness of a block is the mean of its pixels that are not masked, and its
+        noise that of this mean if the noise of the pixels is independent. A block with a masked
+        pixel is masked. Rows and columns that fill no block are cut off on both sides.
+
+        Parameters
+        ----------
+        factor : int
+            Pixels a side of a block.
+
+        Returns
+        -------
+        Observation
+            Shape ``(ny // factor, nx // factor)``.
+
+        Raises
+        ------
+        InputError
+            If `factor` is not a positive whole number or is larger than the image.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> observation = Observation(
+        ...     np.ones((40, 61)), uncertainty=np.ones((40, 61)), psf=np.ones((3, 3)),
+        ...     wcs=None, pixel_scale=0.05,
+        ... )
+        >>> observation.binned(2)
+        <Observation: 20 x 30 pixels of 0.1 arcsec, no unit, 0 masked>
+        """
+        try:
+            factor = operator.index(factor)
+        except TypeError:
+            raise InputError(f"factor: a whole number is wanted, found {factor!r}") from None
+        if not 1 <= factor <= min(self.shape):
+            raise InputError(
+                f"factor: 1 to {min(self.shape)} is wanted for an image of {self.shape}, found "
+                f"{factor}"
+            )
+        shape = tuple(n // factor for n in self.shape)
+        starts = tuple(n % factor // 2 for n in self.shape)
+        window = tuple(slice(start, start + m * factor) for start, m in zip(starts, shape))
+        used = ~self.mask[window]
+
+        def total(values):
+            return block_reduce(np.where(used, values[window], 0.0), factor)
+
+        count = total(np.ones(self.shape))
+        divisor = np.maximum(count, 1.0)
+        y, x = (start + (m * factor - 1) / 2 for start, m in zip(starts, shape))
+        return self._derived(
+            total(self.data) / divisor,
+            np.sqrt(total(self.sigma**2)) / divisor,
+            count < factor**2,
+            binned_psf(self.psf, factor),
+            grid_wcs(self.wcs, (x, y), factor, shape),
+        )
+
+    def cutout(self, slices):
+        """Return a part of the observation.
+
+        Parameters
+        ----------
+        slices : tuple of slice
+            Rows and columns, as for an array; without steps.
+
+        Returns
+        -------
+        Observation
+            With copies of the arrays and the WCS of the part.
+
+        Raises
+        ------
+        InputError
+            If something else is given, or nothing is left.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> observation = Observation(
+        ...     np.ones((40, 60)), uncertainty=np.ones((40, 60)), psf=np.ones((3, 3)),
+        ...     wcs=None, pixel_scale=0.05,
+        ... )
+        >>> observation.cutout(np.s_[10:30, -20:]).shape
+        (20, 20)
+        """
+        if (
+            not isinstance(slices, tuple)
+            or len(slices) != 2
+            or not all(isinstance(s, slice) and s.step in (None, 1) for s in slices)
+        ):
+            raise InputError(
+                f"slices: two slices without steps are wanted (rows, columns), found {slices!r}"
+            )
+        bounds = [s.indices(n)[:2] for s, n in zip(slices, self.shape)]
+        window = tuple(slice(*b) for b in bounds)
+        if any(stop <= start for start, stop in bounds):
+            raise InputError(f"slices: no pixel of an image of {self.shape} lies in {slices!r}")
+        return self._derived(
+            self.data[window].copy(),
+            self.sigma[window].copy(),
+            self.mask[window].copy(),
+            self.psf.copy(),
+            self.wcs[window],
+        )
+
+    def write(self, path, overwrite=False):
+        """Write a FITS file that `read` gives back.
+
+        The extensions are ``SCI``, ``ERR``, ``DQ`` (1 where masked) and ``PSF``; what is in `meta`
+        stands in the primary header, or in a table ``META`` if no header can hold it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        overwrite : bool, optional
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        OutputExistsError
+            If the file exists and may not be overwritten.
+        InputError
+            If it cannot be written.
+        """
+        from rimlens.observation.writing import write
+
+        write(self, path, overwrite)
+
+    def __repr__(self):
+        unit = "no unit" if self.unit is None else str(self.unit) or "dimensionless"
+        return (
+            f"<{type(self).__name__}: {self.shape[0]} x {self.shape[1]} pixels of "
+            f"{self.pixel_scale.value:.4g} arcsec, {unit}, {np.count_nonzero(self.mask)} masked>"
+        )
+
+    __str__ = __repr__
+
+
+def _image(data, unit, mask):
+    """Return data, unit and mask as an array of floats, a Unit or None, and an array of bool."""
+    if isinstance(data, NDData):
+        raise InputError(
+            f"data: an array is wanted, found {type(data).__name__}; use Observation.from_nddata"
+        )
+    try:
+        unit = None if unit is None else u.Unit(unit)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"unit: an astropy unit is wanted, found {unit!r}: {error}") from error
+    if isinstance(data, u.Quantity):
+        try:
+            unit = data.unit if unit is None else unit
+            data = data.to_value(unit)
+        except u.UnitConversionError as error:
+            raise InputError(f"unit: data in {data.unit} does not convert to {unit}") from error
+    hidden = np.ma.getmaskarray(data) if isinstance(data, np.ma.MaskedArray) else False
+    try:
+        values = np.array(data, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"data: an array of real numbers is wanted: {error}") from error
+    if values.ndim != 2 or values.size == 0:
+        raise InputError(f"data: two axes (rows, columns) are wanted, found {values.shape}")
+    mask = np.zeros(values.shape, bool) if mask is None else np.array(mask) != 0
+    if mask.ndim and mask.shape != values.shape:
+        raise InputError(
+            f"mask: the shape of the data {values.shape} is wanted, found {mask.shape}"
+        )
+    return values, unit, mask | hidden | np.zeros(values.shape, bool)
+
+
+def _counts(reasons, mask):
+    counts = ((np.count_nonzero(where & ~mask), reason) for reason, where in reasons.items())
+    return ", ".join(f"{count} with {reason}" for count, reason in counts if count)

@@ -1,0 +1,141 @@
+"""Point-spread functions: what is accepted, and how they are binned and trimmed.
+
+The centre of a stamp is its geometric centre: the middle pixel for an odd size, the point between
+the two middle pixels for an even one.
+"""
+
+import warnings
+
+import numpy as np
+
+from rimlens.errors import InputError, RimlensWarning
+
+# A stamp may be larger than the image (real ones are) if it is not much larger and if what lies
+# beyond the size of the image is a faint wing.
+OVERSIZE = 1.5
+WING_TOLERANCE = 0.01
+# A point-spread function that is farther off moves the source by more than its own error.
+CENTER_TOLERANCE = 0.5
+# Half a pixel's shift by cubic convolution (Keys 1981, IEEE Trans. ASSP 29, 1153): of the short
+# kernels it is one that does not widen what it shifts, the second moment being zero.
+_HALF_PIXEL = np.array([-1.0, 9.0, 9.0, -1.0]) / 16.0
+
+
+def normalized_psf(psf, image_shape):
+    """Check a point-spread function and return it with a sum of 1.
+
+    Parameters
+    ----------
+    psf : array_like
+        Stamp at the pixel scale of the image, of odd or even size.
+    image_shape : tuple of int
+        ``(ny, nx)`` of the image.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(ky, kx)``.
+
+    Raises
+    ------
+    InputError
+        If it is missing, not finite, not two-dimensional, without positive sum or too large.
+
+    Warns
+    -----
+    RimlensWarning
+        If its core is more than half a pixel off the centre of the stamp.
+    """
+    if psf is None:
+        raise InputError(
+            "psf: the observation has no point-spread function; give one at the pixel scale of "
+            "the image"
+        )
+    try:
+        psf = np.array(psf, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"psf: an array of numbers is wanted: {error}") from error
+    if psf.ndim != 2 or psf.size == 0:
+        raise InputError(f"psf: two axes are wanted, found the shape {psf.shape}")
+    bad = np.count_nonzero(~np.isfinite(psf))
+    if bad:
+        raise InputError(f"psf: {bad} of {psf.size} pixels are NaN or infinite; repair it first")
+    total = psf.sum()
+    if total <= 0:
+        raise InputError(
+            f"psf: a positive sum is wanted, found {total:.4g}; is this the point-spread function?"
+        )
+    if not _fits(psf, image_shape):
+        raise InputError(
+            f"psf: the stamp of {psf.shape} is larger than the image of {image_shape}; trim it "
+            "about its centre"
+        )
+    offset = _core(psf) - (np.array(psf.shape) - 1) / 2
+    if np.hypot(*offset) > CENTER_TOLERANCE:
+        warnings.warn(
+            f"psf: its core lies {offset[1]:+.2f} columns and {offset[0]:+.2f} rows off the "
+            "centre of its stamp and will move the image by as much; centre it first",
+            RimlensWarning,
+            stacklevel=4,
+        )
+    # A sum of 1 to rounding stays as it is, so that a file gives back what was written.
+    return psf if abs(total - 1) < 1e-12 else psf / total
+
+
+def binned_psf(psf, factor):
+    """Return the point-spread function of pixels `factor` times as large, about the same centre.
+
+    Parameters
+    ----------
+    psf : ndarray
+        Shape ``(ky, kx)``.
+    factor : int
+        Pixels a side that become one.
+
+    Returns
+    -------
+    ndarray
+        Sum 1. Its size is odd where it can be. Where the size is odd and the factor even no pixels
+        are symmetric about the centre, and the stamp is first moved by half a pixel.
+    """
+    for axis in (0, 1):
+        psf = np.apply_along_axis(_binned_row, axis, psf, factor)
+    return psf / psf.sum()
+
+
+def trimmed_psf(psf, image_shape):
+    """Return the point-spread function, trimmed to an image for which it is too large."""
+    if _fits(psf, image_shape):
+        return psf
+    trimmed = _trimmed(psf, image_shape)
+    return trimmed / trimmed.sum()
+
+
+def _binned_row(row, factor):
+    if factor % 2 == 0 and row.size % 2 == 1:
+        row = np.convolve(row, _HALF_PIXEL)
+    blocks = -(-row.size // factor)
+    # Only with as many pixels to the left as to the right does the centre stay.
+    odd = factor % 2 == 0 or row.size % 2 == 1
+    blocks += (blocks % 2 == 1) != odd
+    return np.pad(row, (blocks * factor - row.size) // 2).reshape(blocks, factor).sum(axis=1)
+
+
+def _trimmed(psf, image_shape):
+    cuts = (max(0, -(-(k - n) // 2)) for k, n in zip(psf.shape, image_shape))
+    return psf[tuple(slice(cut, k - cut) for cut, k in zip(cuts, psf.shape))]
+
+
+def _fits(psf, image_shape):
+    if all(k <= n for k, n in zip(psf.shape, image_shape)):
+        return True
+    if any(k > OVERSIZE * n for k, n in zip(psf.shape, image_shape)):
+        return False
+    return abs(psf.sum() - _trimmed(psf, image_shape).sum()) <= WING_TOLERANCE * psf.sum()
+
+
+def _core(psf):
+    """Return ``(row, column)`` of the centroid of what is brighter than half the peak."""
+    core = np.where(psf >= 0.5 * psf.max(), psf, 0.0)
+    rows, columns = np.indices(psf.shape)
+    return np.array([(rows * core).sum(), (columns * core).sum()]) / core.sum()
