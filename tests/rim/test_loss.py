@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from rimlens.rim.loss import WEIGHTS, losses
+from rimlens.imaging import Grid
+from rimlens.reconstruction import einstein_radius
+from rimlens.rim.loss import RING_WEIGHT, WEIGHTS, losses
+
+GRID = Grid((32, 32), 2.0)
 
 
 @pytest.fixture
@@ -11,20 +15,71 @@ def rng():
     return np.random.default_rng(9)
 
 
-def test_convergence_loss_is_the_weighted_mean_square_of_every_step(rng):
-    true, found = rng.normal(size=(2, 4, 5)), rng.normal(size=(2, 3, 4, 5))
+def value_of(name, true, found):
+    value = losses(GRID)[name](np.float32(true), np.float32(found))
+    return float(value)
+
+
+def isothermal(theta_E):
+    return np.log10(0.5 * theta_E / np.hypot(GRID.radius, 1.0))
+
+
+def test_convergence_loss_is_the_weighted_mean_square_and_that_of_the_mass_inside_the_ring(rng):
+    true = isothermal(15.0) + 0.1 * rng.normal(size=(2, 32, 32))
+    found = true[:, None] + 0.2 * rng.normal(size=(2, 3, 32, 32))
     weight = np.sqrt(10.0**true)
     weight /= weight.mean(axis=(1, 2), keepdims=True)
     expected = np.mean(weight[:, None] * (found - true[:, None]) ** 2)
-    value = losses()["convergence"](true.astype("float32"), found.astype("float32"))
-    assert float(value) == pytest.approx(expected, rel=1e-5)  # rounding in single precision
+    ring = np.zeros((2, 3))
+    for i in range(2):
+        total = 0.0
+        # From two and a half pixels to nine tenths of the half field.
+        for radius in np.geomspace(5.0, 0.9 * np.hypot(31, 1), 24):
+            inside = np.clip((radius - GRID.radius) / 2.0 + 0.5, 0, 1)
+            mean_true = np.log10(np.average(10.0 ** true[i], weights=inside))
+            near = np.exp(-((mean_true / 0.04) ** 2)) + 1e-6
+            for k in range(3):
+                mean = np.log10(np.average(10.0 ** found[i, k], weights=inside))
+                ring[i, k] += near * (mean - mean_true) ** 2
+            total += near
+        ring[i] /= total
+    expected += RING_WEIGHT * ring.mean()
+    # Rounding in single precision.
+    assert value_of("convergence", true, found) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.95, 1.05, 1.25])
+def test_a_lens_of_another_mass_is_charged_for_its_ring(factor):
+    true = isothermal(15.0)
+    found = true + np.log10(factor)
+    weighted = np.log10(factor) ** 2
+    # Every mean convergence is off by the same factor; rounding in single precision.
+    expected = (1 + RING_WEIGHT) * weighted
+    assert value_of("convergence", true[None], found[None, None]) == pytest.approx(
+        expected, rel=1e-3
+    )
+
+
+def test_mass_outside_the_ring_is_not_charged_as_mass_inside_it():
+    true = isothermal(12.0)
+    radius = einstein_radius(10**true, GRID.pixel_scale)
+    far = np.where(GRID.radius > radius + 8, 0.3, 0.0)
+    near = np.where(GRID.radius < radius - 4, 0.3, 0.0)
+
+    def ring_part(change):
+        loss = value_of("convergence", true[None], (true + change)[None, None])
+        weight = np.sqrt(10**true)
+        return loss - np.mean(weight / weight.mean() * change**2)
+
+    # The circles that count lie within a tenth of the Einstein radius.
+    assert ring_part(far) < 1e-2 * ring_part(near)
 
 
 def test_shear_loss_is_the_mean_square_of_every_step(rng):
     true, found = rng.normal(size=(2, 2)), rng.normal(size=(2, 3, 2))
-    value = losses()["shear"](true.astype("float32"), found.astype("float32"))
     expected = np.mean((found - true[:, None]) ** 2)
-    assert float(value) == pytest.approx(expected, rel=1e-5)  # rounding in single precision
+    # Rounding in single precision.
+    assert value_of("shear", true, found) == pytest.approx(expected, rel=1e-5)
 
 
 def test_source_loss_is_relative_to_the_source(rng):
@@ -32,13 +87,13 @@ def test_source_loss_is_relative_to_the_source(rng):
     true[1] *= 100
     error = np.mean((found - true[:, None]) ** 2, axis=(1, 2, 3))
     expected = np.mean(error / (np.mean(true**2, axis=(1, 2)) + 1e-3))
-    value = losses()["source"](true.astype("float32"), found.astype("float32"))
-    assert float(value) == pytest.approx(expected, rel=1e-5)  # rounding in single precision
+    # Rounding in single precision.
+    assert value_of("source", true, found) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["convergence", "shear", "source"])
 def test_the_truth_at_every_step_has_no_loss_and_each_unknown_has_a_weight(rng, name):
-    shape = (2, 2) if name == "shear" else (2, 4, 5)
-    true = rng.normal(size=shape).astype("float32")
-    assert float(losses()[name](true, np.stack([true] * 3, axis=1))) == 0
+    true = rng.normal(size=(2, 2) if name == "shear" else (2, 32, 32))
+    # Rounding of the means inside circles.
+    assert value_of(name, true, np.stack([true] * 3, axis=1)) == pytest.approx(0, abs=1e-10)
     assert WEIGHTS[name] > 0

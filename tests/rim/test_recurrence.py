@@ -1,0 +1,73 @@
+"""Laws of the recurrence."""
+
+import numpy as np
+from keras import ops
+
+from rimlens.rim import RecurrentInferenceMachine
+from rimlens.rim.unknowns import initial_log_kappa
+
+
+def unrolled(machine, inputs):
+    return {k: ops.convert_to_numpy(v) for k, v in machine(inputs).items()}
+
+
+def test_an_untrained_network_leaves_the_lens_where_it_starts(untrained, inputs):
+    found = unrolled(untrained.machine, inputs)
+    start = initial_log_kappa(untrained.architecture.convergence_grid)
+    np.testing.assert_array_equal(found["convergence"], np.broadcast_to(start, (4, 3, 16, 16)))
+    assert not np.any(found["shear"])
+
+
+def test_an_untrained_network_follows_the_source_s_gradient_with_its_first_gain(untrained, inputs):
+    machine = untrained.machine
+    found = unrolled(machine, inputs)
+    # The first call has no gradient.
+    assert not np.any(found["source"][:, 0])
+    exposure = machine.exposure(inputs)
+    for step in (1, 2):
+        state = tuple(found[name][:, step - 1] for name in ("convergence", "shear", "source"))
+        direction = ops.convert_to_numpy(machine.gradient(state, exposure).source)
+        expected = state[2] + np.exp(-1) * np.arcsinh(direction)
+        # Rounding in single precision.
+        np.testing.assert_allclose(found["source"][:, step], expected, rtol=0, atol=1e-5)
+
+
+def test_states_of_all_steps_come_in_the_shapes_of_the_unknowns(restless, inputs):
+    shapes = {k: v.shape for k, v in unrolled(restless.machine, inputs).items()}
+    assert shapes == {
+        "convergence": (4, 3, 16, 16),
+        "shear": (4, 3, 2),
+        "source": (4, 3, 32, 32),
+    }
+
+
+def test_fewer_unrolled_steps_are_the_first_of_more(restless, inputs):
+    machine = restless.machine
+    whole = unrolled(machine, inputs)
+    machine.unrolled_steps = 2
+    try:
+        part = unrolled(machine, inputs)
+    finally:
+        machine.unrolled_steps = machine.architecture.steps
+    for name, values in part.items():
+        np.testing.assert_array_equal(values, whole[name][:, :2])
+
+
+def test_every_input_has_a_part_in_the_answer(restless, inputs):
+    found = unrolled(restless.machine, inputs)
+    changes = {
+        "image": inputs["image"][:, ::-1],
+        "sigma": 1.5 * inputs["sigma"],
+        "weight": 1 - (1 - inputs["weight"]) * (np.arange(64) < 32),
+        "psf": inputs["psf"].transpose(0, 2, 1) ** 2,
+    }
+    for name, value in changes.items():
+        changed = unrolled(restless.machine, {**inputs, name: np.float32(value)})
+        assert np.abs(changed["convergence"] - found["convergence"]).max() > 1e-4, name
+
+
+def test_a_machine_is_rebuilt_from_its_configuration(untrained):
+    machine = untrained.machine
+    again = RecurrentInferenceMachine.from_config(machine.get_config())
+    assert again.architecture == machine.architecture
+    assert [w.path for w in again.weights] == [w.path for w in machine.weights]

@@ -1,0 +1,57 @@
+"""Laws of the scores on held-back simulations."""
+
+import numpy as np
+import pytest
+
+from rimlens.reconstruction import einstein_radius
+from rimlens.rim.scoring import score, summary
+from rimlens.rim.unknowns import initial_log_kappa
+
+
+@pytest.fixture(scope="module")
+def scores(untrained, simulator):
+    return score(untrained, simulator, 12, seed=8)
+
+
+def test_every_lens_has_its_scores(scores, architecture):
+    assert scores["reduced_chi2"].shape == (3, 12)
+    for name in ("theta_E", "theta_E_true", "log10_kappa_rms", "shear_rms", "source_error"):
+        assert scores[name].shape == (12,)
+        assert np.all(np.isfinite(scores[name]))
+    # The untrained lens is the first state.
+    start = einstein_radius(10 ** initial_log_kappa(architecture.convergence_grid), 4.0)
+    np.testing.assert_allclose(scores["theta_E"], start, rtol=1e-4)
+    assert len(np.unique(scores["theta_E_true"])) == 12
+
+
+def test_one_seed_gives_one_score(untrained, simulator, scores):
+    again = score(untrained, simulator, 12, seed=8)
+    np.testing.assert_array_equal(again["theta_E_true"], scores["theta_E_true"])
+
+
+def test_only_lenses_inside_the_domain_count(untrained, simulator):
+    found = score(untrained, simulator, 5, seed=8, theta_E_domain=(14.0, 17.0))
+    assert len(found["theta_E"]) == 5
+    assert found["theta_E_true"].min() >= 14.0
+    assert found["theta_E_true"].max() <= 17.0
+
+
+def test_a_summary_holds_the_medians(scores):
+    found = summary(scores)
+    error = np.abs(scores["theta_E"] / scores["theta_E_true"] - 1)
+    # Rounded to the digits that are stored.
+    assert found["lenses"] == 12
+    assert found["theta_E_median_absolute_error"] == pytest.approx(np.median(error), abs=1e-5)
+    assert found["theta_E_fraction_within_10_percent"] == pytest.approx(
+        np.mean(error < 0.1), abs=1e-4
+    )
+    np.testing.assert_allclose(
+        found["reduced_chi2_median_per_step"], np.median(scores["reduced_chi2"], axis=1), atol=1e-4
+    )
+
+
+def test_a_map_without_a_ring_counts_as_infinitely_wrong(scores):
+    some = {**scores, "theta_E": np.where(np.arange(12) < 7, np.nan, scores["theta_E_true"])}
+    found = summary(some)
+    assert found["theta_E_median_absolute_error"] == np.inf
+    assert found["theta_E_fraction_within_5_percent"] == pytest.approx(5 / 12, abs=1e-4)

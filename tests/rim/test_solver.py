@@ -1,0 +1,118 @@
+"""Laws of `RIMSolver`: batches, history, what it refuses."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from rimlens.errors import FileFormatError, InputError
+from rimlens.imaging import ForwardModel, psf_transform, reduced_chi2
+from rimlens.rim import Architecture, RIMSolver
+from rimlens.rim.unknowns import constrain
+
+
+@pytest.fixture(scope="module")
+def solved(restless, inputs):
+    return restless.solve(inputs)
+
+
+def test_a_solution_is_the_last_step_of_the_recurrence(restless, inputs, solved):
+    unrolled = restless.machine(inputs)
+    kappa, shear = constrain(unrolled["convergence"][:, -1], unrolled["shear"][:, -1])
+    # Compiled and uncompiled operations round differently, and steps amplify that.
+    for name, expected in (
+        ("convergence", kappa),
+        ("shear", shear),
+        ("source", unrolled["source"][:, -1]),
+    ):
+        expected = ops.convert_to_numpy(expected)
+        np.testing.assert_allclose(
+            solved[name], expected, rtol=0, atol=1e-3 * np.abs(expected).max(), err_msg=name
+        )
+
+
+def test_the_history_is_the_reduced_chi2_of_every_step(restless, inputs, solved):
+    unrolled = restless.machine(inputs)
+    a = restless.architecture
+    model = ForwardModel(a.image_grid, a.convergence_grid, a.source_grid)
+    psf = psf_transform(inputs["psf"], (64, 64))
+    assert solved["reduced_chi2"].shape == (3, 4)
+    for step in range(3):
+        kappa, shear = constrain(unrolled["convergence"][:, step], unrolled["shear"][:, step])
+        image = model(kappa, shear, unrolled["source"][:, step], psf, (9, 9))
+        chi2 = reduced_chi2(image, inputs["image"], inputs["sigma"], inputs["weight"])
+        # As above.
+        np.testing.assert_allclose(
+            solved["reduced_chi2"][step], ops.convert_to_numpy(chi2), rtol=2e-3
+        )
+
+
+def test_the_model_is_that_of_the_solution(restless, inputs, solved):
+    chi2 = np.sum(
+        inputs["weight"] * ((solved["model"] - inputs["image"]) / inputs["sigma"]) ** 2,
+        axis=(1, 2),
+    )
+    # Rounding in single precision.
+    np.testing.assert_allclose(
+        solved["reduced_chi2"][-1], chi2 / inputs["weight"].sum(axis=(1, 2)), rtol=1e-4
+    )
+
+
+def test_a_batch_of_lenses_is_solved_as_one_by_one(restless, inputs, solved):
+    for i in range(2):
+        alone = restless.solve({name: v[i : i + 1] for name, v in inputs.items()})
+        for name in ("convergence", "shear", "source", "model"):
+            # A library may order the additions of a batch differently, and steps amplify that.
+            np.testing.assert_allclose(
+                alone[name][0], solved[name][i], rtol=0, atol=1e-3 * np.abs(solved[name][i]).max()
+            )
+
+
+def test_a_solution_does_not_depend_on_what_was_solved_before(restless, inputs, solved):
+    restless.solve({name: v[::-1] for name, v in inputs.items()})
+    again = restless.solve(inputs)
+    for name, values in solved.items():
+        np.testing.assert_array_equal(again[name], values)
+
+
+def test_chi2_falls_over_the_steps_also_without_training(untrained, inputs):
+    # The source's gradient alone improves the fit.
+    history = untrained.solve(inputs)["reduced_chi2"]
+    assert np.all(np.diff(history, axis=0) < 0)
+
+
+def test_an_untrained_solver_is_not_saved(untrained, tmp_path):
+    with pytest.raises(InputError, match="it has not been trained; call fit before save"):
+        untrained.save(tmp_path / "weights.asdf")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_do_not_exist_are_refused(tmp_path):
+    with pytest.raises(FileFormatError, match="no such weights; give a file or one of"):
+        RIMSolver.from_pretrained(tmp_path / "missing.asdf")
+
+
+def test_a_file_that_holds_no_weights_is_refused(tmp_path):
+    path = tmp_path / "text.asdf"
+    path.write_text("nothing")
+    with pytest.raises(FileFormatError, match="text.asdf"):
+        RIMSolver.from_pretrained(path)
+
+
+def test_arrays_of_another_architecture_are_refused(untrained, architecture):
+    arrays = untrained._arrays()
+    other = RIMSolver(Architecture(**{**architecture.to_dict(), "filters": (4, 4)}))
+    with pytest.raises(FileFormatError, match="w.asdf: its arrays do not fit the architecture"):
+        other._set_arrays(arrays, "w.asdf")
+    arrays.pop(next(iter(arrays)))
+    with pytest.raises(FileFormatError, match="do not fit"):
+        untrained._set_arrays(arrays, "w.asdf")
+
+
+@pytest.mark.parametrize("thing", [np.zeros((4, 4)), ["lens.fits"]])
+def test_something_else_than_an_observation_is_refused(untrained, thing):
+    with pytest.raises(InputError, match="an Observation is wanted, found"):
+        untrained.reconstruct(thing)
+
+
+def test_an_untrained_solver_states_no_domain(untrained):
+    assert untrained.domain == {}

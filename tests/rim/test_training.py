@@ -1,0 +1,294 @@
+"""Laws of training: it learns, goes on after an interruption, and its weights come back."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from rimlens.errors import InputError, OutputExistsError
+from rimlens.imaging import ForwardModel, psf_transform
+from rimlens.rim import RecurrentInferenceMachine, RIMSolver
+from rimlens.rim.loss import WEIGHTS, losses
+from rimlens.rim.training import (
+    TrainingSet,
+    fit,
+    inputs_and_targets,
+    learning_rate_schedule,
+    oriented,
+    simulator_of,
+    train,
+)
+
+
+def loss_of(machine, inputs, targets):
+    """Return the loss of the last step, which does not depend on how many are unrolled."""
+    found = machine(inputs)
+    each = losses(machine.architecture.convergence_grid)
+    return sum(WEIGHTS[k] * float(each[k](targets[k], found[k][:, -1:])) for k in targets)
+
+
+@pytest.fixture(scope="module")
+def trained(recipe, tmp_path_factory):
+    """Train for 80 updates and return the solver and its file."""
+    path = tmp_path_factory.mktemp("trained") / "tiny.asdf"
+    return train(recipe, path, progress=False), path
+
+
+def test_training_lowers_the_loss_on_lenses_it_has_not_seen(trained, untrained, inputs, targets):
+    solver, _ = trained
+    before = loss_of(untrained.machine, inputs, targets)
+    # The first state is already a lens of a typical mass; a seventh is far beyond the scatter.
+    assert loss_of(solver.machine, inputs, targets) < 0.85 * before
+
+
+def test_training_moves_every_path_of_the_network(trained, untrained):
+    solver, _ = trained
+    before = untrained._arrays()
+    for name, values in solver._arrays().items():
+        assert np.any(values != before[name]), name
+
+
+def test_weights_come_back_from_their_file(trained, inputs):
+    solver, path = trained
+    again = RIMSolver.from_pretrained(path)
+    for name, values in solver._arrays().items():
+        # The trained solver holds the half precision that the file does.
+        np.testing.assert_array_equal(again._arrays()[name], values)
+    found, expected = again.solve(inputs), solver.solve(inputs)
+    for name, values in expected.items():
+        # The same program on the same numbers.
+        np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_say_how_they_came_about(trained, recipe):
+    solver, path = trained
+    weights = RIMSolver.from_pretrained(path).weights
+    assert weights.name == "tiny"
+    assert weights.recipe == recipe.to_dict()
+    assert weights.seed == recipe.seed
+    assert weights.architecture == recipe.architecture.to_dict()
+    assert weights.training["updates"] == 80
+    assert weights.training["simulations"] == 640
+    assert weights.training["seconds"] > 0
+    assert weights.scores["lenses"] == 10
+    assert len(weights.scores["reduced_chi2_median_per_step"]) == 3
+    assert weights.domain["theta_E"] == [9.0, 24.0]
+    assert "keras" in weights.versions
+    assert solver.domain == weights.domain
+
+
+def test_a_finished_training_leaves_its_weights_alone(trained):
+    _, path = trained
+    assert [p.name for p in path.parent.iterdir()] == ["tiny.asdf"]
+
+
+def test_an_existing_file_is_not_overwritten(trained, recipe):
+    _, path = trained
+    before = path.read_bytes()
+    with pytest.raises(OutputExistsError, match=r"tiny.asdf: it exists"):
+        train(recipe, path, progress=False)
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(recipe, tmp_path):
+    folder = tmp_path / "w.asdf.checkpoint"
+    folder.mkdir()
+    (folder / "recipe.json").write_text('{"name": "another"}')
+    with pytest.raises(InputError, match="it holds the progress of another recipe"):
+        train(recipe, tmp_path / "w.asdf", progress=False)
+    assert (folder / "recipe.json").read_text() == '{"name": "another"}'
+
+
+def test_a_simulator_on_other_grids_is_refused(untrained, recipe):
+    other = replace(recipe, architecture=replace(recipe.architecture, source_scale=0.5))
+    with pytest.raises(InputError, match="grids must be those of the solver"):
+        untrained.fit(simulator_of(other), recipe)
+
+
+SHORT = {"stages": ((1, 4), (2, 4)), "updates_per_epoch": 2, "batch_size": 2, "warmup": 2}
+
+
+class Interruption(keras.callbacks.Callback):
+    """Interrupts a training at the start of a batch, as a user or a machine would."""
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.at = epoch, batch
+        self.epoch = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            raise KeyboardInterrupt
+
+
+class Epochs(keras.callbacks.Callback):
+    """Notes which epochs are begun."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun.append(epoch)
+
+
+@pytest.fixture(scope="module")
+def short(recipe):
+    return replace(recipe, **SHORT)
+
+
+def run(recipe, simulator, checkpoint=None, callbacks=()):
+    keras.utils.set_random_seed(recipe.seed)
+    machine = RecurrentInferenceMachine(recipe.architecture, recipe.precision)
+    fit(machine, simulator, recipe, checkpoint, verbose=0, callbacks=callbacks)
+    return machine
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(short, simulator):
+    epochs = Epochs()
+    return run(short, simulator, callbacks=[epochs]), epochs.begun
+
+
+def test_a_training_runs_through_the_epochs_of_all_stages(uninterrupted):
+    machine, begun = uninterrupted
+    assert begun == [0, 1, 2, 3]
+    assert int(machine.optimizer.iterations) == 8
+    assert machine.unrolled_steps == machine.architecture.steps
+
+
+@pytest.mark.parametrize(
+    ("epoch", "batch", "left"),
+    [
+        pytest.param(1, 1, [1, 2, 3], id="in-the-first-stage"),
+        pytest.param(2, 0, [2, 3], id="between-stages"),
+        pytest.param(3, 1, [3], id="in-the-last-stage"),
+    ],
+)
+def test_an_interrupted_training_goes_on_where_it_was(
+    uninterrupted, short, simulator, tmp_path, epoch, batch, left
+):
+    with pytest.raises(KeyboardInterrupt):
+        run(short, simulator, tmp_path, [Interruption(epoch, batch)])
+    epochs = Epochs()
+    machine = run(short, simulator, tmp_path, [epochs])
+    assert epochs.begun == left
+    whole, _ = uninterrupted
+    assert int(machine.optimizer.iterations) == int(whole.optimizer.iterations)
+    for found, expected in zip(machine.trainable_weights, whole.trainable_weights):
+        # Checkpoints are in full precision; sums over threads may round differently, and the
+        # optimiser makes a step of up to its learning rate out of any rounding: far less.
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(found.value), ops.convert_to_numpy(expected.value),
+            rtol=0, atol=0.02 * short.learning_rate, err_msg=found.path,
+        )  # fmt: skip
+
+
+def test_a_finished_checkpoint_is_not_trained_again(uninterrupted, short, simulator, tmp_path):
+    machine = run(short, simulator, tmp_path)
+    epochs = Epochs()
+    again = run(short, simulator, tmp_path, [epochs])
+    assert epochs.begun == []
+    for found, expected in zip(again.trainable_weights, machine.trainable_weights):
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(found.value), ops.convert_to_numpy(expected.value)
+        )
+
+
+def test_an_interrupted_command_goes_on_and_writes_its_weights(
+    short, tmp_path, monkeypatch, uninterrupted
+):
+    calls = []
+    original = TrainingSet.__getitem__
+
+    def interrupted(self, index):
+        calls.append((self.epoch, index))
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return original(self, index)
+
+    path = tmp_path / "w.asdf"
+    monkeypatch.setattr(TrainingSet, "__getitem__", interrupted)
+    # The library may wrap it.
+    with pytest.raises(BaseException):  # noqa: B017, PT011
+        train(short, path, progress=False)
+    assert not path.exists()
+    assert (tmp_path / "w.asdf.checkpoint" / "recipe.json").is_file()
+    monkeypatch.setattr(TrainingSet, "__getitem__", original)
+    train(short, path, progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["w.asdf"]
+
+
+def test_half_precision_trains_and_keeps_its_weights_in_full(short, simulator):
+    machine = run(replace(short, precision="mixed_bfloat16", stages=((2, 2),)), simulator)
+    for weight in machine.trainable_weights:
+        assert weight.dtype == "float32"
+        assert np.all(np.isfinite(ops.convert_to_numpy(weight.value)))
+
+
+def test_batches_of_an_epoch_are_the_same_on_every_run_and_new_in_every_epoch(simulator):
+    def shears(epoch, reuse=1):
+        one = TrainingSet(simulator, 2, 3, seed=5, reuse=reuse)
+        one.epoch = epoch
+        assert len(one) == 3
+        return np.array([one[i][1]["shear"] for i in range(3)])
+
+    np.testing.assert_array_equal(shears(1), shears(1))
+    drawn = np.concatenate([shears(0), shears(1), shears(2)]).reshape(-1, 2)
+    assert len(np.unique(drawn, axis=0)) == len(drawn)
+
+
+def test_a_reused_draw_comes_in_another_orientation(simulator):
+    one = TrainingSet(simulator, 2, 8, seed=5, reuse=8)
+    images = [one[i][0]["image"][0] for i in range(8)]
+    assert len({image.tobytes() for image in images}) == 8
+    # The pixels are those of one draw.
+    pixels = {np.sort(image, axis=None).tobytes() for image in images}
+    assert len(pixels) == 1
+    one.epoch = 1
+    assert (
+        np.sort(one[0][0]["image"][0], axis=None).tobytes()
+        != np.sort(images[0], axis=None).tobytes()
+    )
+
+
+@pytest.mark.parametrize("orientation", range(8))
+def test_a_turned_draw_is_a_draw_of_a_turned_lens(simulator, batch, orientation):
+    turned = oriented(batch, orientation)
+    grids = simulator.image_grid, simulator.convergence_grid, simulator.source_grid
+
+    def image(v):
+        transform = psf_transform(v["psf"], (64, 64))
+        found = ForwardModel(*grids)(v["convergence"], v["shear"], v["source"], transform, (9, 9))
+        return ops.convert_to_numpy(found)
+
+    expected = oriented({"image": image(batch)}, orientation)["image"]
+    # Rounding of ray positions, 1e-5 of a pixel, times the slopes of cuspy sources.
+    np.testing.assert_allclose(image(turned), expected, rtol=0, atol=1e-3)
+
+
+def test_targets_are_in_the_space_of_the_network_and_in_units_of_the_peak(batch):
+    inputs, targets = inputs_and_targets(batch)
+    np.testing.assert_allclose(10 ** targets["convergence"], batch["convergence"], rtol=1e-4)
+    np.testing.assert_allclose(0.1 * targets["shear"], batch["shear"], rtol=1e-5, atol=1e-8)
+    # One unit for an image, its noise and its source.
+    unit = batch["source"].max(axis=(1, 2)) / targets["source"].max(axis=(1, 2))
+    counts = batch["weight"] > 0
+    for i in range(len(unit)):
+        np.testing.assert_allclose(
+            inputs["sigma"][i][counts[i]] * unit[i], batch["sigma"][i][counts[i]], rtol=1e-4
+        )
+
+
+def test_the_learning_rate_rises_and_falls_over_the_whole_recipe(recipe):
+    schedule = learning_rate_schedule(recipe)
+    rates = [float(schedule(step)) for step in range(recipe.updates + 1)]
+    assert np.argmax(rates) == recipe.warmup
+    assert max(rates) == pytest.approx(recipe.learning_rate, rel=1e-5)
+    assert np.all(np.diff(rates[recipe.warmup :]) <= 0)
+    assert rates[-1] == pytest.approx(0.01 * recipe.learning_rate, rel=1e-3)
