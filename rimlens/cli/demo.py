@@ -1,0 +1,72 @@
+"""``rimlens demo``: a lens whose truth is known, simulated to a FITS file and reconstructed."""
+
+from pathlib import Path
+
+import click
+
+from rimlens.cli.messages import plain_warnings, progress
+from rimlens.cli.outputs import new_outputs, output_stem
+from rimlens.cli.reconstruct import STEPS, output_names, reconstruct_file
+
+_FILE = "demo_lens.fits"
+
+
+@click.command(name="demo")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    metavar="DIR",
+    default=".",
+    help="Folder for the image and the results; by default the current one.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which lens to draw."
+)
+@click.option(
+    "--weights",
+    metavar="NAME_OR_PATH",
+    default="default",
+    show_default=True,
+    help="Weights in the package, or a file that `rimlens train` wrote.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+def command(folder, seed, weights, overwrite):
+    """Reconstruct a simulated lens.
+
+    An HST-like image is written to DIR/demo_lens.fits; from there on all is as if
+    `rimlens reconstruct DIR/demo_lens.fits` had been called.  The truth is printed beside the
+    result.
+    """
+    stem = output_stem(_FILE)
+    names = [_FILE, *output_names(stem)]
+    with (
+        plain_warnings(),
+        new_outputs(folder, names, overwrite, inputs=[weights]) as temporary,
+        progress(1 + STEPS) as step,
+    ):
+        step("simulating")
+        # The simulator needs the array library, which takes seconds to import.
+        from rimlens.simulation.hst import simulate_observation
+
+        observation, truth = simulate_observation(seed)
+        observation.write(temporary / _FILE)
+        reconstruction = reconstruct_file(temporary / _FILE, temporary / stem, weights, step)
+    click.echo(_comparison(reconstruction, truth))
+    for name in names:
+        click.echo(f"Written {Path(folder) / name}")
+
+
+def _comparison(reconstruction, truth):
+    """Return a table of the truth beside the result."""
+    radius = reconstruction.einstein_radius.to_value("arcsec")
+    shear = reconstruction.shear
+    rows = [
+        ("Einstein radius", f"{truth['theta_E']:.3f} arcsec", f"{radius:.3f} arcsec"),
+        ("Shear gamma1", f"{truth['shear'][0]:+.3f}", f"{shear.gamma1:+.3f}"),
+        ("Shear gamma2", f"{truth['shear'][1]:+.3f}", f"{shear.gamma2:+.3f}"),
+        ("Reduced chi-square", "1 expected", f"{reconstruction.reduced_chi2:.3f}"),
+        ("Time", "", f"{reconstruction.meta['elapsed']:.1f} s"),
+    ]
+    lines = [("", "truth", "found"), *rows]
+    return "\n".join(f"{name:<20}{true:<14}{found}" for name, true, found in lines)

@@ -1,0 +1,161 @@
+"""``rimlens reconstruct``: from the FITS image of a lens to its maps, a figure and a table."""
+
+import json
+import math
+from pathlib import Path
+
+import click
+
+from rimlens.cli.messages import plain_warnings, progress
+from rimlens.cli.outputs import new_outputs, output_stem
+
+STEPS = 4
+_SUFFIXES = (".asdf", ".fits", ".png")
+
+
+@click.command(name="reconstruct")
+@click.argument("file", metavar="LENS.fits")
+@click.option("--data", metavar="EXT", help="The image: an extension's name or number, or a file.")
+@click.option("--uncertainty", metavar="EXT", help="Its noise, likewise.")
+@click.option(
+    "--uncertainty-type",
+    type=click.Choice(["std", "var", "ivar"]),
+    help="Standard deviation, variance or inverse variance; found by itself if not given.",
+)
+@click.option("--mask", metavar="EXT", help="Its mask, likewise; 0 where a pixel is used.")
+@click.option("--psf", metavar="EXT", help="Its point-spread function, likewise.")
+@click.option(
+    "--pixel-scale",
+    metavar="ARCSEC",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Side of a pixel, for an image without WCS.",
+)
+@click.option(
+    "--weights",
+    metavar="NAME_OR_PATH",
+    default="default",
+    show_default=True,
+    help="Weights in the package, or a file that `rimlens train` wrote.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    metavar="DIR",
+    default=".",
+    help="Folder for the results; by default the current one.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not a table.")
+def command(file, weights, folder, overwrite, as_json, **parts):
+    """Find the convergence and the source of a lens.
+
+    What is not given is looked for in the file under its usual name.  The maps are written to
+    DIR/LENS_rimlens.asdf and DIR/LENS_rimlens.fits, a figure to DIR/LENS_rimlens.png.
+    """
+    stem = output_stem(file)
+    names = output_names(stem)
+    files = [file, weights, *(parts[k] for k in ("data", "uncertainty", "mask", "psf"))]
+    inputs = [item for item in files if item is not None]
+    with (
+        plain_warnings(),
+        new_outputs(folder, names, overwrite, inputs) as temporary,
+        progress(STEPS) as step,
+    ):
+        reconstruction = reconstruct_file(file, temporary / stem, weights, step, **parts)
+    if as_json:
+        click.echo(json.dumps(summary(reconstruction)))
+    else:
+        click.echo(table(reconstruction, [Path(folder) / name for name in names]))
+
+
+def output_names(stem):
+    """Return the names of the three files of a reconstruction."""
+    return [stem + suffix for suffix in _SUFFIXES]
+
+
+def reconstruct_file(path, output, weights, step, **parts):
+    """Reconstruct the lens in a file and write the results.
+
+    Parameters
+    ----------
+    path : str or path
+        A FITS file.
+    output : path
+        The results' path without suffix.
+    weights : str or path
+        As in `RIMSolver.from_pretrained`.
+    step : callable
+        Told of each of the `STEPS` steps.
+    **parts
+        Passed to `Observation.read`.
+
+    Returns
+    -------
+    Reconstruction
+    """
+    from rimlens.observation import Observation
+
+    step("reading")
+    observation = Observation.read(path, **parts)
+    step("loading the solver")
+    # The array library takes seconds to import; an input that cannot be read is refused before.
+    from rimlens.rim import RIMSolver
+
+    solver = RIMSolver.from_pretrained(weights)
+    step("reconstructing")
+    reconstruction = solver.reconstruct(observation, progress=False)
+    step("writing")
+    reconstruction.write(output.with_name(output.name + ".asdf"))
+    reconstruction.write(output.with_name(output.name + ".fits"))
+    reconstruction.plot(output.with_name(output.name + ".png"))
+    return reconstruction
+
+
+def summary(reconstruction):
+    """Return what ``--json`` prints.
+
+    Parameters
+    ----------
+    reconstruction : Reconstruction
+        Of one lens.
+
+    Returns
+    -------
+    dict
+        ``theta_E`` in arcsec, ``reduced_chi2``, ``elapsed`` in seconds; None for what is not
+        finite.
+    """
+    values = {
+        "theta_E": float(reconstruction.einstein_radius.to_value("arcsec")),
+        "reduced_chi2": float(reconstruction.reduced_chi2),
+        "elapsed": float(reconstruction.meta["elapsed"]),
+    }
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def table(reconstruction, paths):
+    """Return what is printed without ``--json``.
+
+    Parameters
+    ----------
+    reconstruction : Reconstruction
+        Of one lens.
+    paths : list of path
+        The files that were written.
+
+    Returns
+    -------
+    str
+        Several lines.
+    """
+    radius = reconstruction.einstein_radius.to_value("arcsec")
+    return "\n".join(
+        [
+            f"Einstein radius     {radius:.3f} arcsec",
+            f"Reduced chi-square  {reconstruction.reduced_chi2:.3f}",
+            f"Time                {reconstruction.meta['elapsed']:.1f} s",
+            f"Written             {paths[0]}",
+            *(f"                    {path}" for path in paths[1:]),
+        ]
+    )
