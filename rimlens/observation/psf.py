@@ -76,7 +76,7 @@ def normalized_psf(psf, image_shape):
             f"psf: its core lies {offset[1]:+.2f} columns and {offset[0]:+.2f} rows off the "
             "centre of its stamp and will move the image by as much; centre it first",
             RimlensWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     # A sum of 1 to rounding stays as it is, so that a file gives back what was written.
     return psf if abs(total - 1) < 1e-12 else psf / total

@@ -150,7 +150,10 @@ class _Files:
             # A file that ends early is no more than a warning to astropy.
             warnings.filterwarnings("error", ".*truncated", AstropyUserWarning)
             try:
-                with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+                with (
+                    open(path, "rb") as file,
+                    fits.open(file, memmap=False, lazy_load_hdus=False) as hdus,
+                ):
                     self._primary[path] = hdus[0].header.copy()
                     self._meta[path] = read_meta(hdus)
                     self._images[path] = [
@@ -321,14 +324,14 @@ def _stated_scale(image):
 
 def _unit(image, quiet=False):
     """Return the unit of the keyword BUNIT, None if there is none or it is not known."""
-    text = str(image.header.get("BUNIT", "")).strip()
-    if not text:
+    if "BUNIT" not in image.header:
         return None
+    text = str(image.header["BUNIT"]).strip()
     if text.upper() in ("UNITLESS", "DIMENSIONLESS", "NONE"):
         return u.dimensionless_unscaled
     plain = re.sub(r"\b(electron|count|photon)s\b", r"\1", text.lower())
     plain = re.sub(r"\b(cps)\b", "count/s", re.sub(r"\be-?(?=/|$| )", "electron", plain))
-    plain = re.sub(r"/\s*sec(onds?)?\b", "/s", re.sub(r"\bdn\b", "adu", plain))
+    plain = re.sub(r"/\s*sec(onds?)?\b", "/s", re.sub(r"\bdn\b", "DN", plain))
     for candidate, form in ((text, "fits"), (text, None), (plain, None)):
         try:
             with warnings.catch_warnings():

@@ -162,6 +162,9 @@ def image_wcs(wcs, shape, pixel_scale=None):
         )
     wcs = wcs.deepcopy() if wcs.naxis == 2 else wcs.celestial
     wcs.array_shape = shape
+    if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
+        # Headers, and with them most files, cannot hold tables.
+        wcs = grid_wcs(wcs, ((shape[1] - 1) / 2, (shape[0] - 1) / 2), 1.0, shape)
     _check_square(wcs)
     found = pixel_scale_of(wcs)
     if scale is not None and abs(scale / found - 1) > SCALE_TOLERANCE:
@@ -176,7 +179,8 @@ def _check_square(wcs):
     matrix = wcs.pixel_scale_matrix
     metric = matrix.T @ matrix
     scale = np.sqrt(np.abs(np.linalg.det(matrix)))
-    if not (np.isfinite(scale) and scale > 0):
+    # Lines of pixels that are parallel to rounding span no area.
+    if not scale**2 > 1e-9 * np.trace(metric):
         raise InputError("wcs: the pixels have no area; the matrix of the WCS is singular")
     if np.abs(metric / scale**2 - np.eye(2)).max() > 2 * SQUARE_TOLERANCE:
         sides = np.sqrt(np.diag(metric)) * 3600
