@@ -38,7 +38,7 @@ def draw_masks(n, grid, theta_E, domain, rng):
     offset = rng.normal(0, 1.0, (2, n))
     radius2 = (x - column(offset[0])) ** 2 + (y - column(offset[1])) ** 2
     core = np.where(rng.random(n) < 0.93, rng.uniform(*domain.core_mask, n), 0.0)
-    core = np.minimum(core, 0.75 * theta_E)
+    core = np.minimum(core, 0.6 * theta_E)
     smallest = np.minimum(1.35 * theta_E + 4, half)
     outer = np.where(rng.random(n) < 0.8, rng.uniform(smallest, 1.05 * half), 2 * half)
     counts = (radius2 > column(core) ** 2) & (radius2 < column(outer) ** 2)

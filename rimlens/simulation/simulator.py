@@ -35,6 +35,9 @@ class SimulationDomain:
         Range of the disc's effective radius, log-uniform.
     source_offset : float
         Largest distance of the source from the axis, in Einstein radii.
+    one_sided : float
+        Largest length of the mean direction of the light from the lens: 0 for a full ring, 1 for
+        a single image.
     fwhm : tuple of float
         Range of the noise-equivalent full width of the point-spread function.
     peak_signal_to_noise : tuple of float
@@ -50,16 +53,17 @@ class SimulationDomain:
         noise.
     """
 
-    theta_E: tuple = (7.0, 52.0)
+    theta_E: tuple = (8.0, 48.0)
     q_min: float = 0.35
     center_scatter: float = 1.0
     shear_scatter: float = 0.06
     multipole_amplitude: float = 0.015
     subhalo_fraction: float = 0.1
     source_radius: tuple = (1.5, 11.0)
-    source_offset: float = 0.75
+    source_offset: float = 0.65
+    one_sided: float = 0.7
     fwhm: tuple = (1.4, 4.0)
-    peak_signal_to_noise: tuple = (6.0, 45.0)
+    peak_signal_to_noise: tuple = (8.0, 50.0)
     core_mask: tuple = (2.0, 11.0)
     satellite_fraction: float = 0.12
     noise_mixing: float = 0.22
@@ -132,8 +136,8 @@ class Simulator:
             (maps), ``shear`` ``(n, 2)`` and ``noiseless`` (the image without noise); float32.
         """
         rng = np.random.default_rng(rng)
-        # A quarter more are drawn than asked for, to choose among.
-        drawn = n + (n + 3) // 4
+        # Half as many more are drawn than asked for, to choose among.
+        drawn = n + (n + 1) // 2
         lens = draw_convergence_parameters(drawn, self.domain, rng)
         galaxy = draw_galaxy_parameters(drawn, self.domain, lens["theta_E"], rng)
         shear = rng.normal(0, self.domain.shear_scatter, (drawn, 2)).astype("float32")
@@ -167,14 +171,18 @@ class Simulator:
     def _choose(self, rendered, weight, n):
         """Return the indices of the `n` first draws that look like lenses, then of the others.
 
-        A lens is magnified at least three times and shows most of its light where pixels count.
+        A lens is magnified at least three times, shows most of its light where pixels count, and
+        shows it on more than one side of its centre.
         """
         image = rendered["image"]
         area = (self.image_grid.pixel_scale / self.source_grid.pixel_scale) ** 2
         total = image.sum(axis=(1, 2))
         magnification = total * area / (rendered["source"].sum(axis=(1, 2)) + 1e-6)
-        visible = (image * weight).sum(axis=(1, 2)) / (total + 1e-6)
-        good = (magnification > 3) & (visible > 0.6)
+        seen = image * weight
+        flux = seen.sum(axis=(1, 2)) + 1e-6
+        direction = (self.image_grid.x + 1j * self.image_grid.y) / (self.image_grid.radius + 1e-6)
+        one_sided = np.abs((seen * direction).sum(axis=(1, 2))) / flux
+        good = (magnification > 3) & (flux > 0.6 * total) & (one_sided < self.domain.one_sided)
         return np.argsort(~good, kind="stable")[:n]
 
 
