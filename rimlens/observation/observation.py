@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.nddata import NDData, StdDevUncertainty, block_reduce
 
 from rimlens.errors import InputError, RimlensWarning
+from rimlens.observation.image import image_arrays
 from rimlens.observation.noise import filled, standard_deviation, unusable
 from rimlens.observation.psf import binned_psf, normalized_psf, trimmed_psf
 from rimlens.observation.wcs import grid_wcs, image_wcs, pixel_scale_of
@@ -85,7 +86,7 @@ class Observation(NDData):
         meta=None,
         pixel_scale=None,
     ):
-        data, unit, mask = _image(data, unit, mask)
+        data, unit, mask = image_arrays(data, unit, mask)
         sigma = standard_deviation(uncertainty, unit, data.shape)
         psf = normalized_psf(psf, data.shape)
         wcs = image_wcs(wcs, data.shape, pixel_scale)
@@ -399,37 +400,6 @@ class Observation(NDData):
         )
 
     __str__ = __repr__
-
-
-def _image(data, unit, mask):
-    """Return data, unit and mask as an array of floats, a Unit or None, and an array of bool."""
-    if isinstance(data, NDData):
-        raise InputError(
-            f"data: an array is wanted, found {type(data).__name__}; use Observation.from_nddata"
-        )
-    try:
-        unit = None if unit is None else u.Unit(unit)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"unit: an astropy unit is wanted, found {unit!r}: {error}") from error
-    if isinstance(data, u.Quantity):
-        try:
-            unit = data.unit if unit is None else unit
-            data = data.to_value(unit)
-        except u.UnitConversionError as error:
-            raise InputError(f"unit: data in {data.unit} does not convert to {unit}") from error
-    hidden = np.ma.getmaskarray(data) if isinstance(data, np.ma.MaskedArray) else False
-    try:
-        values = np.array(data, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"data: an array of real numbers is wanted: {error}") from error
-    if values.ndim != 2 or values.size == 0:
-        raise InputError(f"data: two axes (rows, columns) are wanted, found {values.shape}")
-    mask = np.zeros(values.shape, bool) if mask is None else np.array(mask) != 0
-    if mask.ndim and mask.shape != values.shape:
-        raise InputError(
-            f"mask: the shape of the data {values.shape} is wanted, found {mask.shape}"
-        )
-    return values, unit, mask | hidden | np.zeros(values.shape, bool)
 
 
 def _counts(reasons, mask):

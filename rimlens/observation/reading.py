@@ -154,6 +154,7 @@ class _Files:
                     open(path, "rb") as file,
                     fits.open(file, memmap=False, lazy_load_hdus=False) as hdus,
                 ):
+                    _check_end(file, hdus)
                     self._primary[path] = hdus[0].header.copy()
                     self._meta[path] = read_meta(hdus)
                     self._images[path] = [
@@ -195,6 +196,16 @@ def _check_start(path):
         raise FileFormatError(f"{path}: is empty; a FITS file is wanted")
     if not start.startswith((b"SIMPLE  =", *_COMPRESSED)):
         raise FileFormatError(f"{path}: is not a FITS file")
+
+
+def _check_end(file, hdus):
+    """Refuse a file that ends within a header, which astropy leaves out without a word."""
+    last = hdus[-1].fileinfo()
+    file.seek(0)
+    if file.read(6) == b"SIMPLE":
+        file.seek(last["datLoc"] + last["datSpan"])
+        if file.read(8) == b"XTENSION":
+            raise ValueError("the header of the last extension is not whole")
 
 
 def _find(files, path, role, wanted, image=None):

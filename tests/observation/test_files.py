@@ -335,6 +335,15 @@ class TestBadFiles:
         with pytest.raises(FileFormatError, match="is damaged or truncated"):
             Observation.read(path)
 
+    def test_file_that_ends_within_a_header(self, tmp_path):
+        # Or else the mask, of which the header has begun, would be missing without a word.
+        path = write_fits(tmp_path / "lens.fits", DQ=None, MASK=np.eye(*SHAPE))
+        with fits.open(path) as hdus:
+            start = hdus["MASK"].fileinfo()["hdrLoc"]
+        path.write_bytes(path.read_bytes()[: start + 400])
+        with pytest.raises(FileFormatError, match="the header of the last extension is not whole"):
+            Observation.read(path)
+
     def test_missing_extension_is_told_with_those_there_are(self, tmp_path):
         path = write_fits(tmp_path / "lens.fits")
         listed = r"its images are 1 \(SCI\), 2 \(ERR\), 3 \(DQ\), 4 \(PSF\)"
