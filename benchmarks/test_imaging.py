@@ -1,9 +1,9 @@
 """Speed of the physics at 128 x 128, as a ratio to bare array code that does the same work.
 
 ``pytest benchmarks/test_imaging.py -s`` prints, for the deflection of a convergence map and for
-the chi-square of the pixelated forward model with its gradient, the time of rimlens and that of plain
-TensorFlow without a package around it (the same transforms, gathers and compilation), measured in
-turns in the same run.  A ratio of 1 is the least that the array library allows.
+the chi-square of the pixelated forward model with its gradient, the time of rimlens and that of
+plain TensorFlow without a package around it (the same transforms, gathers and compilation),
+measured in turns in the same run.  A ratio of 1 is the least that the array library allows.
 """
 
 from time import perf_counter

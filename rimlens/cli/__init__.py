@@ -7,6 +7,8 @@ from importlib import import_module
 
 import click
 
+from rimlens.errors import RimlensError
+
 _COMMANDS = ("reconstruct", "demo", "train")
 
 
@@ -28,9 +30,6 @@ class _Commands(click.Group):
         return import_module(f"rimlens.cli.{cmd_name}").command
 
     def invoke(self, ctx):
-        # The errors need Astropy, which would make `rimlens --help` slow.
-        from rimlens.errors import RimlensError
-
         try:
             return super().invoke(ctx)
         except RimlensError as error:

@@ -23,8 +23,8 @@ def command(recipe, output, overwrite):
     """Train a solver on simulated lenses.
 
     RECIPE is a TOML file, or the name of a recipe in the package: it says all that the training
-    depends on.  Progress is kept in WEIGHTS.asdf.checkpoint; the same command continues a training that was
-    interrupted.
+    depends on.  Progress is kept in WEIGHTS.asdf.checkpoint; the same command continues a
+    training that was interrupted.
     """
     # Keras shows the progress of a training on standard output.
     with plain_warnings(), redirect_stdout(sys.stderr):

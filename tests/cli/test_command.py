@@ -1,0 +1,94 @@
+"""Laws of the command as it is called from a shell."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from known_lens import sky
+from rimlens import Observation, RIMSolver
+from rimlens.io import Weights, write_weights
+from rimlens.rim import Architecture
+
+RUN = "import sys; from rimlens.cli import main; sys.argv[0] = 'rimlens'; main()"
+# The arguments after the code stand where those of the command do.
+COMMAND = [sys.executable, "-c", RUN]
+
+
+def run(folder, *arguments):
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a lens and with the weights of a tiny, untrained solver."""
+    folder = tmp_path_factory.mktemp("command")
+    y, x = np.mgrid[-32:32, -32:32] + 0.5
+    Observation(
+        np.exp(-0.5 * ((np.hypot(x, y) - 18) / 2) ** 2),
+        uncertainty=np.full((64, 64), 0.05),
+        psf=np.exp(-0.5 * (np.hypot(*np.mgrid[-4:5, -4:5]) / 1.0) ** 2),
+        wcs=sky((64, 64)),
+        unit="electron / s",
+    ).write(folder / "lens.fits")
+    architecture = Architecture(
+        image_size=64,
+        convergence_size=16,
+        convergence_scale=4.0,
+        source_size=32,
+        source_scale=1.0,
+        steps=2,
+        latent_size=16,
+        filters=(4, 8),
+        vector_units=16,
+    )
+    names = "unknowns preconditioner normalisation domain recipe versions training scores"
+    described = {name: {} for name in names.split()}
+    arrays = RIMSolver(architecture)._arrays()
+    write_weights(
+        folder / "tiny.asdf",
+        Weights(
+            name="tiny", architecture=architecture.to_dict(), seed=0, arrays=arrays, **described
+        ),
+    )
+    return folder
+
+
+def test_json_is_all_that_is_printed(folder):
+    done = run(
+        folder, "reconstruct", "lens.fits", "--weights", "tiny.asdf", "-o", "json", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "log lines of the array library"
+    found = json.loads(done.stdout)
+    assert set(found) == {"theta_E", "reduced_chi2", "elapsed"}
+    assert len(done.stdout.splitlines()) == 1
+    assert len(list((folder / "json").iterdir())) == 3
+
+
+def test_bad_input_ends_with_status_2_and_one_line(folder):
+    before = sorted(folder.rglob("*"))
+    done = run(folder, "reconstruct", "tiny.asdf", "--weights", "tiny.asdf")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert "tiny.asdf" in line
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_help_imports_no_heavy_library(folder):
+    code = (
+        "import sys\nfrom rimlens.cli import main\nmain(['--help'], standalone_mode=False)\n"
+        "print(sorted({'keras', 'tensorflow', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    for name in ("reconstruct", "demo", "train"):
+        assert name in done.stdout
+    assert done.stdout.endswith("[]\n")

@@ -1,0 +1,63 @@
+"""Laws of `rimlens train`: what it passes on and what it tells."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from rimlens.rim import training
+
+SCORES = {
+    "lenses": 500,
+    "reduced_chi2_median_per_step": [9.0, 1.125],
+    "theta_E_median_absolute_error": 0.0123,
+}
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    calls = []
+
+    def train(recipe, output, overwrite=False, progress=True):
+        print("1/2 progress of Keras")
+        calls.append((recipe, output, overwrite, progress))
+        return SimpleNamespace(
+            weights=SimpleNamespace(scores=SCORES, training={"seconds": 5400.0})
+        )
+
+    monkeypatch.setattr(training, "train", train)
+    return calls
+
+
+def test_scores_are_printed_and_progress_goes_to_standard_error(trained, call):
+    result = call("train", "default", "-o", "weights.asdf")
+    assert result.exit_code == 0, result.output
+    assert trained == [("default", "weights.asdf", False, True)]
+    assert "progress" in result.stderr
+    assert "progress" not in result.stdout
+    for text in ("weights.asdf", "1.50 h", "500", "1.125", "1.23 %"):
+        assert text in result.stdout
+
+
+def test_an_output_that_exists_is_kept(tmp_path, call, content):
+    (tmp_path / "weights.asdf").write_text("precious")
+    result = call("train", "default", "-o", tmp_path / "weights.asdf")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert content(tmp_path) == {"weights.asdf": b"precious"}
+
+
+@pytest.mark.parametrize("text", [None, "seed = ", 'name = "x"\nnonsense = 1\n'])
+def test_a_bad_recipe_is_one_line_and_writes_nothing(tmp_path, call, content, text):
+    if text is not None:
+        (tmp_path / "recipe.toml").write_text(text)
+    before = content(tmp_path)
+    result = call("train", tmp_path / "recipe.toml", "-o", tmp_path / "weights.asdf")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert content(tmp_path) == before
+
+
+def test_a_folder_is_no_output(tmp_path, call):
+    result = call("train", "default", "-o", tmp_path, "--overwrite")
+    assert result.exit_code == 2
+    assert "directory" in result.stderr
