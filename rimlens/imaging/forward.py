@@ -29,7 +29,7 @@ class ForwardModel:
     >>> from rimlens.imaging import ForwardModel, Grid, psf_transform
     >>> grid = Grid((16, 16))
     >>> model = ForwardModel(grid, grid, grid)
-    >>> psf = psf_transform(np.ones((1, 1, 1)), grid.shape)
+    >>> psf = psf_transform(np.ones((1, 1, 1), "float32"), grid.shape)
     >>> source = np.ones((1, 16, 16), "float32")
     >>> image = model(0 * source, np.zeros((1, 2), "float32"), source, psf, (1, 1))
     >>> bool(abs(image[0, 8, 8] - 1) < 1e-5)

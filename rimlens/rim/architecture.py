@@ -30,7 +30,7 @@ class Architecture:
     Raises
     ------
     InputError
-        If the maps cannot be folded to the latent size, or the latent size not be halved often enough.
+        If the maps cannot be folded to the latent size, or that cannot be halved often enough.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Bringing an observation to a solver's grid.
 
-Whole pixels are binned, which keeps their noise independent, and the rest is cropped or padded with
-masked pixels.  Nothing is resampled.
+Whole pixels are binned, which keeps their noise independent, and the rest is cropped or padded
+with masked pixels.  Nothing is resampled.
 """
 
 from dataclasses import dataclass
@@ -75,8 +75,8 @@ class Frame:
 def frame_observation(observation, size):
     """Bring an observation to a grid of `size` pixels a side.
 
-    The pixels are binned by the smallest whole factor with which the pixels that count fit; the lens
-    is taken to be at the centre of the image.
+    The pixels are binned by the smallest whole factor with which the pixels that count fit; the
+    lens is taken to be at the centre of the image.
 
     Parameters
     ----------

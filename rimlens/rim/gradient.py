@@ -2,13 +2,15 @@ r"""The likelihood gradient that the recurrence reads, preconditioned.
 
 A raw gradient spans many decades.  Each is therefore brought to the unit of a step:
 
-* source: :math:`-\partial_s \mathcal{L}` over the weighted number of rays that hit a pixel, the step
-  of the simultaneous iterative reconstruction technique (Gilbert 1972, J. Theor. Biol. 36, 105);
+* source: :math:`-\partial_s \mathcal{L}` over the weighted number of rays that hit a pixel, the
+  step of the simultaneous iterative reconstruction technique (Gilbert 1972, J. Theor. Biol. 36,
+  105);
 * deflection: the displacement that best explains the residual around an image pixel,
   :math:`-\sum \partial_\beta \mathcal{L} / \sum w |\nabla s|^2 / \sigma^2`, a Gauss-Newton step
   summed over blocks of pixels;
 * convergence: :math:`-\partial_{\log\kappa} \mathcal{L}` over its root mean square in the map;
-* shear, and the convergence along its large-scale modes: the inverse hyperbolic sine of the gradient.
+* shear, and the convergence along its large-scale modes: the inverse hyperbolic sine of the
+  gradient.
 
 where :math:`\mathcal{L}` is half the chi-square.  No gradient flows back through any of it.
 """

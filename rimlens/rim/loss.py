@@ -18,9 +18,9 @@ RING_WEIGHT = 5.0
 class ConvergenceLoss(keras.losses.Loss):
     """Mean square of log10 convergence, and of its mean inside the Einstein radius.
 
-    The first is weighted with the square root of the true convergence.  The second is the square of
-    the error of the logarithm of the mean convergence inside circles, of which those count that are
-    close to the true Einstein radius.
+    The first is weighted with the square root of the true convergence.  The second is the square
+    of the error of the logarithm of the mean convergence inside circles, of which those count that
+    are close to the true Einstein radius.
 
     Parameters
     ----------
@@ -78,4 +78,8 @@ class SourceLoss(keras.losses.Loss):
 
 def losses(convergence_grid):
     """Return the loss of each unknown, for `keras.Model.compile`."""
-    return {"convergence": ConvergenceLoss(convergence_grid), "shear": ShearLoss(), "source": SourceLoss()}
+    return {
+        "convergence": ConvergenceLoss(convergence_grid),
+        "shear": ShearLoss(),
+        "source": SourceLoss(),
+    }

@@ -1,11 +1,10 @@
 """The network of the recurrence: a U-Net with a convolutional gated recurrent unit at every level.
 
 Maps enter as channels, folded to one latent size; unknowns that are not maps enter as constant
-channels and leave through a dense head on the bottleneck (Adam et al. 2023, ApJ 951, 6, appendix; Cho et al. 2014,
-arXiv:1406.1078 for the recurrent unit).
+channels and leave through a dense head on the bottleneck (Adam et al. 2023, ApJ 951, 6,
+appendix; Cho et al. 2014, arXiv:1406.1078 for the recurrent unit).
 """
 
-import keras
 from keras import layers, ops
 
 
@@ -138,7 +137,9 @@ class RecurrentUNet(layers.Layer):
             convolution(self.filters[i + 1], f"down_{i}", strides=2) for i in levels[:-1]
         ]
         self.units = [
-            ConvolutionalGRU(self.filters[i], kernel_size, dtype=self.dtype_policy, name=f"gru_{i}")
+            ConvolutionalGRU(
+                self.filters[i], kernel_size, dtype=self.dtype_policy, name=f"gru_{i}"
+            )
             for i in levels
         ]
         self.ups = [

@@ -30,7 +30,8 @@ class Recipe:
     updates_per_epoch : int
         Updates between checkpoints.
     learning_rate : float
-        At its highest; it rises linearly over `warmup` updates and falls as a cosine to a hundredth.
+        At its highest; it rises linearly over `warmup` updates, then falls as a cosine to a
+        hundredth.
     warmup : int
         Updates of the rise.
     gradient_norm : float

@@ -73,8 +73,8 @@ class RecurrentInferenceMachine(keras.Model):
         Parameters
         ----------
         inputs : dict of tensor
-            ``image``, ``sigma``, ``weight`` of shape ``(batch, n, n)`` in units of the robust peak,
-            and ``psf`` of shape ``(batch, k, k)``.
+            ``image``, ``sigma``, ``weight`` of shape ``(batch, n, n)`` in units of the robust
+            peak, and ``psf`` of shape ``(batch, k, k)``.
 
         Returns
         -------
@@ -155,9 +155,7 @@ class RecurrentInferenceMachine(keras.Model):
             axis=-1,
         )
         modes = ops.convert_to_tensor(self._modes)
-        vector = ops.concatenate(
-            [context_vector, shear, gradient.shear, gradient.modes], axis=-1
-        )
+        vector = ops.concatenate([context_vector, shear, gradient.shear, gradient.modes], axis=-1)
         out, vector_step, memory = self.network(maps, vector, memory)
         shear_step, mode_step = vector_step[:, :2], vector_step[:, 2:]
         nk, ns = self.convergence_factor**2, self.source_factor**2

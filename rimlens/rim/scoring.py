@@ -103,7 +103,9 @@ def summary(scores):
         "reduced_chi2_median_per_step": [
             round(float(v), 4) for v in np.median(scores["reduced_chi2"], axis=1)
         ],
-        "reduced_chi2_percentile_90": round(float(np.percentile(scores["reduced_chi2"][-1], 90)), 4),
+        "reduced_chi2_percentile_90": round(
+            float(np.percentile(scores["reduced_chi2"][-1], 90)), 4
+        ),
         "theta_E_median_absolute_error": round(float(np.median(error)), 5),
         "theta_E_median_error": round(float(np.nanmedian(signed)), 5),
         "theta_E_fraction_within_5_percent": round(float(np.mean(error < 0.05)), 4),

@@ -1,5 +1,6 @@
 """`RIMSolver`: from an observation to a reconstruction in one call."""
 
+import warnings
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -10,8 +11,8 @@ from astropy.nddata import NDData
 from keras import ops
 from tqdm import tqdm
 
-from rimlens import backend
-from rimlens.errors import DomainError, FileFormatError, InputError
+from rimlens import __version__, backend
+from rimlens.errors import DomainError, FileFormatError, InputError, RimlensWarning
 from rimlens.imaging import equivalent_fwhm, reduced_chi2
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
@@ -19,6 +20,12 @@ from rimlens.reconstruction import Reconstruction, einstein_radius
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.frame import frame_observation
 from rimlens.rim.normalisation import normalised
+from rimlens.rim.orientation import (
+    ORIENTATIONS,
+    oriented_map,
+    oriented_shear,
+    restored_map,
+)
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.unknowns import constrain
 
@@ -170,8 +177,12 @@ class RIMSolver:
         InputError
             If something else than an observation is given, or one in which every pixel is masked.
         DomainError
-            If the ring is larger or smaller, or the image sharper or softer, than the weights were
-            trained for.
+            If the ring is larger or smaller than the weights were trained for.
+
+        Warns
+        -----
+        RimlensWarning
+            If the image is sharper or softer than the weights were trained for.
         """
         single = isinstance(observation, Observation)
         observations = [observation] if single else list(observation)
@@ -191,6 +202,9 @@ class RIMSolver:
     def solve(self, inputs):
         """Run the recurrence on a batch of normalised images.
 
+        The network's steps are averaged over the eight orientations of the square, which makes the
+        solver equivariant to flips and quarter turns as the physics is.
+
         Parameters
         ----------
         inputs : dict of ndarray
@@ -202,17 +216,37 @@ class RIMSolver:
             ``convergence``, ``shear``, ``source`` in physical units (the source in units of the
             robust peak), ``model`` and ``reduced_chi2`` of every step, shape ``(steps, batch)``.
         """
-        inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
-        state, memory = self._first(inputs)
+        # Every orientation has a network state of its own, and all share the mean of the unknowns.
+        turned = {
+            name: np.concatenate([oriented_map(value, k) for k in ORIENTATIONS])
+            for name, value in inputs.items()
+        }
+        turned = {name: ops.convert_to_tensor(value) for name, value in turned.items()}
+        state, memory = self._first(turned)
         history = []
         for _ in range(self.architecture.steps - 1):
-            state, memory, chi2 = self._next(inputs, state, memory)
-            history.append(chi2)
-        result = self._finish(inputs, state)
+            state, memory, chi2 = self._next(turned, self._averaged(state), memory)
+            history.append(ops.convert_to_numpy(chi2)[: len(inputs["image"])])
+        state = tuple(value[: len(inputs["image"])] for value in self._averaged(state))
+        inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
+        result = {
+            name: ops.convert_to_numpy(value)
+            for name, value in self._finish(inputs, state).items()
+        }
         history.append(result.pop("chi2"))
-        result = {name: ops.convert_to_numpy(value) for name, value in result.items()}
-        result["reduced_chi2"] = np.stack([ops.convert_to_numpy(value) for value in history])
+        result["reduced_chi2"] = np.stack(history)
         return result
+
+    @staticmethod
+    def _averaged(state):
+        """Return the unknowns of all orientations replaced by their mean."""
+        averaged = []
+        for value in state:
+            turn, back = (oriented_map, restored_map) if value.ndim == 3 else (oriented_shear,) * 2
+            parts = np.split(ops.convert_to_numpy(value), len(ORIENTATIONS))
+            mean = np.mean([back(part, k) for part, k in zip(parts, ORIENTATIONS)], axis=0)
+            averaged.append(np.concatenate([turn(mean, k) for k in ORIENTATIONS]))
+        return tuple(averaged)
 
     def _first_call(self, inputs):
         machine = self.machine
@@ -274,6 +308,7 @@ class RIMSolver:
             chi2_history=result["reduced_chi2"][:, 0].astype(float),
             meta={
                 "weights": "untrained" if self.weights is None else self.weights.name,
+                "rimlens": __version__,
                 "binning": frame.binning,
                 "elapsed": perf_counter() - start,
             },
@@ -283,9 +318,11 @@ class RIMSolver:
         low, high = self.domain.get("fwhm", (0, np.inf))
         fwhm = equivalent_fwhm(observation.psf)
         if not low <= fwhm <= high:
-            raise DomainError(
+            warnings.warn(
                 f"psf: its noise-equivalent full width is {fwhm:.2f} pixels of the solver's grid; "
-                f"these weights are for {low:g} to {high:g}; use other weights, or bin the image"
+                f"these weights were trained for {low:g} to {high:g}",
+                RimlensWarning,
+                stacklevel=4,
             )
 
     def _check_ring(self, radius):

@@ -16,6 +16,7 @@ from rimlens.rim import normalisation, unknowns
 from rimlens.rim.gradient import PRECONDITIONER
 from rimlens.rim.loss import WEIGHTS, losses
 from rimlens.rim.normalisation import normalised
+from rimlens.rim.orientation import oriented_map, oriented_shear
 from rimlens.rim.recipe import read_recipe
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.scoring import score, summary
@@ -68,37 +69,11 @@ class TrainingSet(keras.utils.PyDataset):
 
 
 def oriented(batch, orientation):
-    """Return a batch in another of the eight orientations of the square.
-
-    Parameters
-    ----------
-    batch : dict of ndarray
-        From `Simulator.draw`.
-    orientation : int
-        0 to 7: its bits flip the columns, flip the rows, and exchange the axes, in this order.
-
-    Returns
-    -------
-    dict of ndarray
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> batch = {"shear": np.array([[0.1, 0.2]]), "image": np.array([[[1, 2], [3, 4]]])}
-    >>> oriented(batch, 4)["image"][0].tolist(), oriented(batch, 4)["shear"][0].tolist()
-    ([[1, 3], [2, 4]], [-0.1, 0.2])
-    """
-    columns, rows, axes = orientation & 1, orientation & 2, orientation & 4
-    result = {}
-    for name, values in batch.items():
-        if name == "shear":
-            sign = [-1 if axes else 1, -1 if bool(columns) != bool(rows) else 1]
-            result[name] = values * np.array(sign, values.dtype)
-            continue
-        values = values[:, :, ::-1] if columns else values
-        values = values[:, ::-1] if rows else values
-        result[name] = np.ascontiguousarray(values.transpose(0, 2, 1) if axes else values)
-    return result
+    """Return a batch of `Simulator.draw` in another of the eight orientations."""
+    return {
+        name: (oriented_shear if name == "shear" else oriented_map)(values, orientation)
+        for name, values in batch.items()
+    }
 
 
 class EpochSeed(keras.callbacks.Callback):

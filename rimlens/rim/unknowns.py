@@ -1,7 +1,8 @@
 r"""The unknowns of the default solver and their links to physics.
 
 The network moves in a space without bounds: the decimal logarithm of the convergence, the two
-components of the external shear in units of 0.1, and the source in units of the image's robust peak.
+components of the external shear in units of 0.1, and the source in units of the image's robust
+peak.
 """
 
 import math
