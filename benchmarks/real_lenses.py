@@ -4,10 +4,11 @@
 FOLDER lists, on the extension LENSSUB, with one setting for all.  For each lens it prints the
 Einstein radius beside the published one, the reduced chi-square beside that of the published model
 (inside the same mask), the seconds for the solver once it is loaded, and wall time and peak memory
-of the whole command.  With ``--in-process`` the weights are loaded once, and only the solver is timed.
+of the whole command.  With ``--in-process`` the weights are loaded once, and only the solver is
+timed.
 
-The lenses and the models: Project Dinos I, Tan et al. 2024, arXiv:2311.09307, from the HST archive.
-The published models took experts and days.  Grade A lenses are scored; B are soft, C never scored.
+The lenses and the models: Project Dinos I, Tan et al. 2024, arXiv:2311.09307, from the HST
+archive.  The published models took experts and days.  Grade A lenses are scored; B are soft, C never scored.
 """
 
 import json
