@@ -6,6 +6,8 @@ ratio to 1 is what noise alone would leave) and percentiles of the Einstein radi
 """
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -55,8 +57,10 @@ def main(weights, lenses, seed, json_path):
     solver = RIMSolver.from_pretrained(weights)
     recipe = Recipe.from_dict(solver.weights.recipe, weights)
     seed = recipe.seed + HELD_BACK if seed is None else seed
+    # Another seed gives other point-spread functions, too.
+    simulator = simulator_of(replace(recipe, seed=seed))
     scores = score(
-        solver, simulator_of(recipe), lenses, seed, recipe.theta_E_domain, progress=True
+        solver, simulator, lenses, seed, recipe.theta_E_domain, progress=sys.stderr.isatty()
     )
     figures = {"weights": weights, "seed": seed, **figures_of(scores)}
     steps = figures["median reduced chi2 per step"]

@@ -2,13 +2,15 @@
 
 ``python benchmarks/real_lenses.py FOLDER`` runs the command on every lens that ``table.csv`` in
 FOLDER lists, on the extension LENSSUB, with one setting for all.  For each lens it prints the
-Einstein radius beside the published one, the reduced chi-square beside that of the published model
-(inside the same mask), the seconds for the solver once it is loaded, and wall time and peak memory
-of the whole command.  With ``--in-process`` the weights are loaded once, and only the solver is
-timed.
+Einstein radius beside the published one, the reduced chi-square beside that of the published
+model, the seconds for the solver once it is loaded, and wall time and peak memory of the whole
+command.  With ``--in-process`` the weights are loaded once, and only the solver is timed.
 
-The lenses and the models: Project Dinos I, Tan et al. 2024, arXiv:2311.09307, from the HST
-archive.  The published models took experts and days.  Grade A lenses are scored; B are soft, C never scored.
+The published chi-square is inside the mask of the full image.  The solver's is so too, except
+where it had to cut or bin an image that is larger than its field.
+
+The lenses and the models are those of Project Dinos I (Tan et al. 2024, arXiv:2311.09307), the
+images are from the HST archive.  Grade A lenses are scored; B are soft, C never scored.
 """
 
 import json
@@ -135,6 +137,15 @@ def summary_of(lenses):
     }
 
 
+def finite(value):
+    """Return plain values with None, which JSON has, for infinity and nan, which it has not."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--weights", default="default", show_default=True, help="Weights: name or path.")
@@ -161,13 +172,14 @@ def main(folder, weights, limit, as_command, json_path):
     for name, text in FORMATS.items():
         table[name].format = text
     print(f"Real lenses: {ORIGIN}")
-    print("published chi2: of the published lenstronomy model, inside the same mask; ratio: to it")
+    print("published chi2: of the published lenstronomy model, inside the mask; ratio: to it")
     print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
-    print(*failures, sep="\n")
+    for failure in failures:
+        print(failure)
     grade_a = table[table["grade"] == "A"]
     scores = {"grade A": summary_of(grade_a)} if len(grade_a) else {}
     scores["all"] = summary_of(table)
-    figures = Table({"": list(scores["all"])})
+    figures = Table({"summary": list(scores["all"])})
     for name, values in scores.items():
         figures[name] = [f"{value:.3g}" for value in values.values()]
     print(
@@ -175,7 +187,7 @@ def main(folder, weights, limit, as_command, json_path):
     )
     if json_path:
         content = {"origin": ORIGIN, "lenses": rows, "failures": failures, "summary": scores}
-        Path(json_path).write_text(json.dumps(content, indent=1))
+        Path(json_path).write_text(json.dumps(finite(content), indent=1))
 
 
 if __name__ == "__main__":
