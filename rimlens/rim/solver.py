@@ -54,9 +54,7 @@ class RIMSolver:
         self.architecture = architecture or Architecture()
         self.machine = RecurrentInferenceMachine(self.architecture)
         self.weights = None
-        self._first = backend.compiled(self._first_call)
-        self._next = backend.compiled(self._next_call)
-        self._finish = backend.compiled(self._final_model)
+        self._compile()
 
     @classmethod
     def presets(cls):
@@ -248,6 +246,12 @@ class RIMSolver:
             averaged.append(np.concatenate([turn(mean, k) for k in ORIENTATIONS]))
         return tuple(averaged)
 
+    def _compile(self):
+        # JAX reads the weights when it traces a function, so new weights want new functions.
+        self._first = backend.compiled(self._first_call)
+        self._next = backend.compiled(self._next_call)
+        self._finish = backend.compiled(self._final_model)
+
     def _first_call(self, inputs):
         machine = self.machine
         exposure, context = machine.exposure(inputs), machine.context(inputs)
@@ -348,6 +352,7 @@ class RIMSolver:
             )
         for name, variable in wanted.items():
             variable.assign(arrays[name])
+        self._compile()
 
 
 def _shipped_weights():
