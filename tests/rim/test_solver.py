@@ -7,6 +7,7 @@ from keras import ops
 from rimlens.errors import FileFormatError, InputError
 from rimlens.imaging import ForwardModel, psf_transform, reduced_chi2
 from rimlens.rim import Architecture, RIMSolver
+from rimlens.rim.training import oriented
 from rimlens.rim.unknowns import constrain
 
 
@@ -15,24 +16,34 @@ def solved(restless, inputs):
     return restless.solve(inputs)
 
 
-def test_a_solution_is_the_last_step_of_the_recurrence(restless, inputs, solved):
-    unrolled = restless.machine(inputs)
+@pytest.mark.parametrize("orientation", [1, 2, 4, 7])
+def test_a_turned_lens_has_the_turned_solution(restless, inputs, solved, orientation):
+    found = restless.solve(oriented(inputs, orientation))
+    expected = {k: v for k, v in solved.items() if k != "reduced_chi2"}
+    for name, values in oriented(expected, orientation).items():
+        # Sums run in another order, and random steps, which fit nothing, amplify rounding.
+        error = np.linalg.norm(found[name] - values) / np.linalg.norm(values)
+        assert error < 1e-2, name
+
+
+def test_an_untrained_solution_is_the_last_step_of_the_recurrence(untrained, inputs):
+    # An untrained network is the same in every orientation, so nothing is lost in their mean.
+    solved, unrolled = untrained.solve(inputs), untrained.machine(inputs)
     kappa, shear = constrain(unrolled["convergence"][:, -1], unrolled["shear"][:, -1])
-    # Compiled and uncompiled operations round differently, and steps amplify that.
+    # Rounding in another order, a few steps long.
     for name, expected in (
         ("convergence", kappa),
         ("shear", shear),
         ("source", unrolled["source"][:, -1]),
     ):
-        expected = ops.convert_to_numpy(expected)
         np.testing.assert_allclose(
-            solved[name], expected, rtol=0, atol=1e-3 * np.abs(expected).max(), err_msg=name
+            solved[name], ops.convert_to_numpy(expected), rtol=1e-4, atol=1e-3, err_msg=name
         )
 
 
-def test_the_history_is_the_reduced_chi2_of_every_step(restless, inputs, solved):
-    unrolled = restless.machine(inputs)
-    a = restless.architecture
+def test_the_history_is_the_reduced_chi2_of_every_step(untrained, inputs):
+    solved, unrolled = untrained.solve(inputs), untrained.machine(inputs)
+    a = untrained.architecture
     model = ForwardModel(a.image_grid, a.convergence_grid, a.source_grid)
     psf = psf_transform(inputs["psf"], (64, 64))
     assert solved["reduced_chi2"].shape == (3, 4)
@@ -61,9 +72,10 @@ def test_a_batch_of_lenses_is_solved_as_one_by_one(restless, inputs, solved):
     for i in range(2):
         alone = restless.solve({name: v[i : i + 1] for name, v in inputs.items()})
         for name in ("convergence", "shear", "source", "model"):
-            # A library may order the additions of a batch differently, and steps amplify that.
+            # A library may order the additions of a batch differently, and random steps, which
+            # fit nothing, amplify that.
             np.testing.assert_allclose(
-                alone[name][0], solved[name][i], rtol=0, atol=1e-3 * np.abs(solved[name][i]).max()
+                alone[name][0], solved[name][i], rtol=0, atol=1e-2 * np.abs(solved[name][i]).max()
             )
 
 

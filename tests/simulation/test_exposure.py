@@ -25,9 +25,9 @@ def masks(theta_E):
 
 
 def test_masks_leave_the_ring_and_its_surroundings(masks, theta_E):
-    # The core hides at most three quarters of the Einstein radius, the outer mask starts a third
+    # The core hides at most three fifths of the Einstein radius, the outer mask starts a third
     # beyond it (or at the edge of the field); both centres are scattered by a pixel, four at most.
-    inner = 0.75 * theta_E + 4.5
+    inner = 0.6 * theta_E + 4.5
     outer = np.minimum(1.35 * theta_E + 4, 64) - 4.5
     radius = GRID.radius[None]
     promised = (radius > inner[:, None, None]) & (radius < outer[:, None, None])

@@ -6,7 +6,7 @@ from keras import ops
 
 from rimlens.imaging import Grid
 from rimlens.simulation import SimulationDomain
-from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images, source_maps
+from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 
 
 @pytest.fixture(scope="module")
@@ -22,17 +22,6 @@ def test_a_galaxy_is_positive_with_a_peak_of_one(parameters):
     # One part in ten thousand guards an empty map; the faintest peak drawn is about 0.01.
     assert images.max(axis=(1, 2)).max() <= 1
     assert images.max(axis=(1, 2)).min() > 0.98
-
-
-def test_the_source_map_is_the_pixel_average_of_the_finer_one(parameters):
-    fine, coarse, fine_grid = source_maps(parameters, Grid((20, 24), 0.8))
-    fine, coarse = ops.convert_to_numpy(fine), ops.convert_to_numpy(coarse)
-    assert fine_grid == Grid((40, 48), 0.4)
-    expected = (
-        fine[:, ::2, ::2] + fine[:, 1::2, ::2] + fine[:, ::2, 1::2] + fine[:, 1::2, 1::2]
-    ) / 4
-    # Rounding in single precision.
-    np.testing.assert_allclose(coarse, expected, rtol=0, atol=1e-6)
 
 
 def test_sources_lie_where_they_are_lensed_strongly():

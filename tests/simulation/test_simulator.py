@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from rimlens.imaging import ForwardModel, Grid, psf_transform
+from rimlens.imaging import ForwardModel, psf_transform
 from rimlens.reconstruction import einstein_radius
 from rimlens.simulation import SimulationDomain, Simulator
 
@@ -71,22 +71,9 @@ def relative_errors(simulator, batch, **replaced):
 
 
 def test_truths_give_the_noiseless_image(simulator, batch):
-    # The image is rendered from a source of twice the resolution, whose cusps and clumps the pixel
-    # averages of the truth smooth: some per cent, and 20 % where a clump is a pixel wide.
-    relative = relative_errors(simulator, batch)
-    assert np.median(relative) < 0.08
-    assert relative.max() < 0.3
-
-
-def test_truths_give_the_noiseless_image_the_better_the_finer_the_source(simulator, grids, batch):
-    image_grid, convergence_grid, source_grid = grids
-    finer_grid = Grid((192, 192), source_grid.pixel_scale / 4)
-    finer = Simulator(
-        image_grid, convergence_grid, finer_grid, simulator.domain, psf_size=15, psf_count=5
-    )
-    relative = relative_errors(finer, finer.draw(12, rng=4))
-    # The error of a pixel average is of second order, that of a cusp of first: four to sixteen.
-    assert np.median(relative) < np.median(relative_errors(simulator, batch)) / 4
+    # The image is rendered from the very maps that are the truth: what is left is rounding of ray
+    # positions, 1e-5 of a pixel, times the slopes of cuspy sources.
+    assert relative_errors(simulator, batch).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", ["convergence", "shear", "source"])
@@ -98,10 +85,10 @@ def test_the_image_of_another_lens_s_truth_is_another(simulator, batch, name):
 
 def test_truths_fit_the_image_to_the_noise(simulator, batch):
     residual = (truth_images(simulator, batch) - batch["image"]) / batch["sigma"]
-    chi2 = np.sum(batch["weight"] * residual**2, axis=(1, 2)) / batch["weight"].sum(axis=(1, 2))
-    # Some 2000 pixels: the scatter is 0.03; what the finer source adds is below a fifth.
-    assert 0.9 < chi2.min() < 1.05
-    assert np.median(chi2) < 1.1
+    pixels = batch["weight"].sum(axis=(1, 2))
+    chi2 = np.sum(batch["weight"] * residual**2, axis=(1, 2)) / pixels
+    # The standard deviation of a reduced chi-square, four times.
+    assert np.all(np.abs(chi2 - 1) < 4 * np.sqrt(2 / pixels))
 
 
 def test_normalised_noise_has_unit_variance_inside_the_mask(batch):
@@ -112,13 +99,18 @@ def test_normalised_noise_has_unit_variance_inside_the_mask(batch):
     assert np.mean(noise) == pytest.approx(0, abs=0.03)
 
 
-def test_most_draws_are_strongly_lensed_and_visible(simulator, batch):
-    area = (simulator.image_grid.pixel_scale / simulator.source_grid.pixel_scale) ** 2
+def test_most_draws_are_strongly_lensed_visible_and_seen_on_more_than_one_side(simulator, batch):
+    grid = simulator.image_grid
+    area = (grid.pixel_scale / simulator.source_grid.pixel_scale) ** 2
     light = batch["noiseless"].sum(axis=(1, 2))
     magnification = light * area / batch["source"].sum(axis=(1, 2))
-    visible = (batch["noiseless"] * batch["weight"]).sum(axis=(1, 2)) / light
-    # A quarter more draws than asked for leaves few without light where pixels count.
-    assert np.mean((magnification > 3) & (visible > 0.6)) >= 0.75
+    seen = batch["noiseless"] * batch["weight"]
+    visible = seen.sum(axis=(1, 2)) / light
+    side = [np.hypot(np.sum(v * grid.x / grid.radius), np.sum(v * grid.y / grid.radius)) / v.sum()
+            for v in seen]  # fmt: skip
+    good = (magnification > 3) & (visible > 0.6) & (np.array(side) < simulator.domain.one_sided)
+    # Half as many draws more than asked for leave few that are not.
+    assert np.mean(good) >= 0.75
 
 
 def test_einstein_radii_lie_in_the_domain(batch):
