@@ -39,7 +39,7 @@ class Weights:
     versions : dict
         Package names and versions.
     training : dict
-        Seconds, samples, backend, class of machine.
+        Seconds on the clock and on all cores, simulations, updates, backend.
     scores : dict
         What was reached on held-back simulations.
     arrays : dict of ndarray

@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import keras
 import numpy as np
@@ -89,7 +89,7 @@ class EpochSeed(keras.callbacks.Callback):
 
 
 class TrainingClock(keras.callbacks.Callback):
-    """Adds up the time of a training over its interruptions.
+    """Adds up the time of a training over its interruptions, on the clock and on all cores.
 
     Parameters
     ----------
@@ -100,21 +100,23 @@ class TrainingClock(keras.callbacks.Callback):
     def __init__(self, checkpoint=None):
         super().__init__()
         self._file = None if checkpoint is None else Path(checkpoint) / "clock.json"
-        self.seconds = 0.0
+        self.spent = {"seconds": 0.0, "cpu_seconds": 0.0}
         if self._file is not None and self._file.is_file():
-            self.seconds = json.loads(self._file.read_text())["seconds"]
+            self.spent = json.loads(self._file.read_text())
         self._last = None
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start to count."""
-        self._last = perf_counter()
+        self._last = perf_counter(), process_time()
 
     def on_epoch_end(self, epoch, logs=None):
         """Add the epoch and keep the sum."""
-        self.seconds += perf_counter() - self._last
+        wall, cpu = self._last
+        self.spent["seconds"] += perf_counter() - wall
+        self.spent["cpu_seconds"] += process_time() - cpu
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps({"seconds": self.seconds}))
+            self._file.write_text(json.dumps(self.spent))
 
 
 def inputs_and_targets(batch):
@@ -253,11 +255,11 @@ def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
     solver._set_arrays(
         {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}, "training"
     )
-    describe(solver, simulator, recipe, clock.seconds)
+    describe(solver, simulator, recipe, clock.spent)
     return history
 
 
-def describe(solver, simulator, recipe, seconds):
+def describe(solver, simulator, recipe, spent):
     """Score a trained solver and give it the description that is stored with its weights.
 
     Parameters
@@ -268,8 +270,8 @@ def describe(solver, simulator, recipe, seconds):
         Draws the held-back simulations.
     recipe : Recipe
         What it was trained with.
-    seconds : float
-        How long that took.
+    spent : dict
+        ``seconds`` and ``cpu_seconds`` that it took.
     """
     # The arrays are stored in half precision, so that is what is scored.
     rounded = {name: np.float32(np.float16(a)) for name, a in solver._arrays().items()}
@@ -299,7 +301,7 @@ def describe(solver, simulator, recipe, seconds):
         seed=recipe.seed,
         versions={"rimlens": __version__, "keras": keras.__version__, **backend.versions()},
         training={
-            "seconds": round(seconds, 1),
+            **{name: round(value, 1) for name, value in spent.items()},
             "simulations": recipe.updates * recipe.batch_size // recipe.reuse,
             "updates": recipe.updates,
             "backend": backend.name(),
