@@ -92,7 +92,7 @@ def frame_observation(observation, size):
     Raises
     ------
     InputError
-        If no pixel counts.
+        If no pixel counts, or the image cannot be binned to the grid.
 
     Examples
     --------
@@ -107,12 +107,17 @@ def frame_observation(observation, size):
     """
     if observation.mask.all():
         raise InputError("observation: every pixel is masked; at least one must count")
-    for binning in range(1, max(observation.shape) + 1):
+    for binning in range(1, min(observation.shape) + 1):
         binned = observation.binned(binning) if binning > 1 else observation
         window = tuple(_central(n, size) for n in binned.shape)
         counts = ~binned.mask
         if counts.any() and counts[window].sum() >= (1 - CROP_TOLERANCE) * counts.sum():
             break
+    else:
+        raise InputError(
+            f"observation: {observation.shape} pixels cannot be binned to {size} x {size} with "
+            "pixels left that count; cut out the lens first"
+        )
     if any(n > size for n in binned.shape):
         binned = binned.cutout(window)
     offset = tuple((size - n) // 2 for n in binned.shape)

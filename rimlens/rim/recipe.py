@@ -66,6 +66,17 @@ class Recipe:
     architecture: Architecture = field(default_factory=Architecture)
     domain: SimulationDomain = field(default_factory=SimulationDomain)
 
+    def __post_init__(self):
+        """Check that the numbers fit together."""
+        for steps, updates in self.stages:
+            if steps < 1 or updates < 1 or updates % self.updates_per_epoch:
+                raise InputError(
+                    "stages: pairs of steps and updates are wanted, the updates a multiple of "
+                    f"updates_per_epoch {self.updates_per_epoch}, found [{steps}, {updates}]"
+                )
+        if not 1 <= self.reuse <= 8:
+            raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
+
     @property
     def updates(self):
         """Updates of all stages together."""

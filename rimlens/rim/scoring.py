@@ -3,6 +3,7 @@
 import numpy as np
 from tqdm import tqdm
 
+from rimlens.errors import InputError
 from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.rim.normalisation import normalised
 
@@ -33,6 +34,11 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
         ``reduced_chi2`` ``(steps, n)``, ``theta_E`` and ``theta_E_true`` in image pixels,
         ``log10_kappa_rms`` (weighted with the square root of the convergence), ``shear_rms`` and
         ``source_error`` (relative root mean square) of every lens.
+
+    Raises
+    ------
+    InputError
+        If hardly a simulated lens is in `theta_E_domain`.
     """
     scale = solver.architecture.convergence_scale
     columns = {
@@ -47,8 +53,12 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
         )
     }
     rng = np.random.default_rng([seed, 2])
+    batches = 0
     with tqdm(total=n, desc="held-back lenses", disable=not progress) as bar:
         while len(columns["theta_E"]) < n:
+            batches += 1
+            if batches * BATCH > 20 * n + 100:
+                raise InputError(f"theta_E_domain: hardly a simulated lens is in {theta_E_domain}")
             batch = simulator.draw(BATCH, rng)
             image, sigma, peak = normalised(batch["image"], batch["sigma"], batch["weight"])
             inputs = {

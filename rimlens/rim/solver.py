@@ -330,6 +330,11 @@ class RIMSolver:
             )
 
     def _check_ring(self, radius):
+        if np.isnan(radius):
+            raise DomainError(
+                "observation: no Einstein radius is found, the mean convergence is below 1 in "
+                "every circle; is there a ring, and is the lens at the centre of the image?"
+            )
         low, high = self.domain.get("theta_E", (0, np.inf))
         if not low <= radius <= high:
             raise DomainError(

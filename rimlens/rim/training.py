@@ -196,12 +196,14 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
     before = 0
     for number, (steps, updates) in enumerate(recipe.stages):
         machine.unrolled_steps = steps
+        # A stage that was resumed leaves its epoch behind, where the next would begin.
+        machine._initial_epoch = None
         machine.make_train_function(force=True)
         extra = [EpochSeed(training_set), *callbacks]
         if checkpoint is not None:
             extra.append(
                 keras.callbacks.BackupAndRestore(
-                    f"{checkpoint}/stage_{number}", delete_checkpoint=False
+                    f"{checkpoint}/stage_{number}", double_checkpoint=True, delete_checkpoint=False
                 )
             )
         done = machine.fit(
@@ -209,6 +211,7 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
             initial_epoch=before // recipe.updates_per_epoch,
             epochs=(before + updates) // recipe.updates_per_epoch,
             callbacks=extra,
+            shuffle=False,
             verbose=verbose,
         )
         history += done.history.get("loss", [])

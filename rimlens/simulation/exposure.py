@@ -18,7 +18,8 @@ def draw_masks(n, grid, theta_E, domain, rng):
     grid : Grid
         The image grid.
     theta_E : ndarray
-        Einstein radii, shape ``(n,)``: a mask never hides the ring.
+        Einstein radii, shape ``(n,)``: the masks of the core and of the outskirts leave the
+        ring alone, a satellite may hide part of it.
     domain : SimulationDomain
         The ranges to draw from.
     rng : numpy.random.Generator

@@ -8,6 +8,7 @@ rotation and sampling.
 import numpy as np
 from scipy import ndimage
 
+from rimlens.errors import InputError
 from rimlens.imaging import equivalent_fwhm
 
 
@@ -77,10 +78,19 @@ def psf_library(count, size, fwhm_range, rng):
     -------
     ndarray
         Shape ``(count, size, size)``, float32, each of sum one.
+
+    Raises
+    ------
+    InputError
+        If hardly a point-spread function has such a width.
     """
     low, high = fwhm_range
     library = []
+    tries = 0
     while len(library) < count:
+        tries += 1
+        if tries > 100 * count + 1000:
+            raise InputError(f"fwhm: no telescope has a width in {fwhm_range} pixels")
         psf = telescope_psf(size, np.exp(rng.uniform(np.log(0.5), np.log(high))), rng)
         if low <= equivalent_fwhm(psf) <= high:
             library.append(psf)
