@@ -81,10 +81,10 @@ class InProcess:
 
         try:
             with warnings.catch_warnings():
-                # The command tells of masked pixels; here they would tear the table.
+                # The command tells of masked pixels and the like; here that would tear the bar.
                 warnings.simplefilter("ignore", RimlensWarning)
                 observation = Observation.read(path, data="LENSSUB")
-            return summary(self.solver.reconstruct(observation))
+                return summary(self.solver.reconstruct(observation))
         except RimlensError as error:
             return {"failure": str(error)}
 

@@ -1,5 +1,6 @@
 """``rimlens train``: from a recipe to weights."""
 
+import os
 import sys
 from contextlib import redirect_stdout
 
@@ -30,7 +31,12 @@ def command(recipe, output, overwrite):
     with plain_warnings(), redirect_stdout(sys.stderr):
         from rimlens.rim.training import train
 
-        solver = train(recipe, output, overwrite=overwrite, progress=True)
+        try:
+            solver = train(recipe, output, overwrite=overwrite, progress=True)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted; the same command goes on from the last epoch.", err=True)
+            # Threads in which Keras waits for simulations would keep the process alive.
+            os._exit(130)
     scores = solver.weights.scores
     hours = solver.weights.training["seconds"] / 3600
     chi2 = scores["reduced_chi2_median_per_step"][-1]

@@ -57,6 +57,21 @@ def test_a_bad_recipe_is_one_line_and_writes_nothing(tmp_path, call, content, te
     assert content(tmp_path) == before
 
 
+def test_an_interrupted_training_ends_at_once_and_tells_how_to_go_on(monkeypatch, call):
+    # Guards against a process that Keras's threads kept alive after Ctrl-C.
+    def train(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    def leave(status):
+        raise SystemExit(status)
+
+    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr("os._exit", leave)
+    result = call("train", "default", "-o", "weights.asdf")
+    assert result.exit_code == 130
+    assert "the same command" in result.stderr
+
+
 def test_a_folder_is_no_output(tmp_path, call):
     result = call("train", "default", "-o", tmp_path, "--overwrite")
     assert result.exit_code == 2
