@@ -162,11 +162,6 @@ def test_a_training_runs_through_the_epochs_of_all_stages(uninterrupted):
     assert machine.unrolled_steps == machine.architecture.steps
 
 
-@pytest.mark.xfail(
-    reason="Keras shuffles the batches of an epoch, and keeps the epoch at which one stage was "
-    "resumed for the next",
-    strict=True,
-)
 @pytest.mark.parametrize(
     ("epoch", "batch", "left"),
     [
@@ -196,7 +191,6 @@ def test_an_interrupted_training_goes_on_where_it_was(
         )
 
 
-@pytest.mark.xfail(reason="Keras shuffles the batches of an epoch", strict=True)
 def test_a_reused_draw_is_drawn_once(short, simulator, monkeypatch):
     draws = []
     original = type(simulator).draw
