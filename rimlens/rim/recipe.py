@@ -62,7 +62,7 @@ class Recipe:
     precision: str = "mixed_bfloat16"
     psf_size: int = 33
     held_back: int = 500
-    theta_E_domain: tuple = (9.0, 45.0)
+    theta_E_domain: tuple = (8.0, 46.0)
     architecture: Architecture = field(default_factory=Architecture)
     domain: SimulationDomain = field(default_factory=SimulationDomain)
 
