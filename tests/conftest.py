@@ -6,6 +6,8 @@ import hypothesis
 
 os.environ["MPLBACKEND"] = "agg"
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Without it JAX has single precision only, and laws in double precision could not be checked.
+os.environ["JAX_ENABLE_X64"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # The first call of a compiled function takes seconds, later ones milliseconds: no deadline.

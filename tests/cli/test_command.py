@@ -10,7 +10,7 @@ import pytest
 from known_lens import sky
 from rimlens import Observation, RIMSolver
 from rimlens.io import Weights, write_weights
-from rimlens.rim import Architecture
+from tiny_solver import tiny_architecture
 
 RUN = "import sys; from rimlens.cli import main; sys.argv[0] = 'rimlens'; main()"
 # The arguments after the code stand where those of the command do.
@@ -35,17 +35,7 @@ def folder(tmp_path_factory):
         wcs=sky((64, 64)),
         unit="electron / s",
     ).write(folder / "lens.fits")
-    architecture = Architecture(
-        image_size=64,
-        convergence_size=16,
-        convergence_scale=4.0,
-        source_size=32,
-        source_scale=1.0,
-        steps=2,
-        latent_size=16,
-        filters=(4, 8),
-        vector_units=16,
-    )
+    architecture = tiny_architecture(steps=2)
     names = "unknowns preconditioner normalisation domain recipe versions training scores"
     described = {name: {} for name in names.split()}
     arrays = RIMSolver(architecture)._arrays()

@@ -3,23 +3,13 @@
 import numpy as np
 import pytest
 
-from rimlens.rim import Architecture, RIMSolver
+from rimlens.rim import RIMSolver
 from rimlens.rim.recipe import Recipe
 from rimlens.rim.training import inputs_and_targets
 from rimlens.simulation import SimulationDomain, Simulator
+from tiny_solver import tiny_architecture
 
-# A field of 64 pixels, which holds the ring of 20 pixels that the recurrence starts from.
-ARCHITECTURE = Architecture(
-    image_size=64,
-    convergence_size=16,
-    convergence_scale=4.0,
-    source_size=32,
-    source_scale=1.0,
-    steps=3,
-    latent_size=16,
-    filters=(4, 8),
-    vector_units=16,
-)
+ARCHITECTURE = tiny_architecture(steps=3)
 DOMAIN = SimulationDomain(theta_E=(12.0, 20.0), source_radius=(4.0, 8.0), fwhm=(1.4, 3.0))
 RECIPE = Recipe(
     name="tiny",
