@@ -9,8 +9,8 @@ A raw gradient spans many decades.  Each is therefore brought to the unit of a s
   :math:`-\sum \partial_\beta \mathcal{L} / \sum w |\nabla s|^2 / \sigma^2`, a Gauss-Newton step
   summed over blocks of pixels;
 * convergence: :math:`-\partial_{\log\kappa} \mathcal{L}` over its root mean square in the map;
-* shear, and the convergence along its large-scale modes: the inverse hyperbolic sine of the
-  gradient.
+* shear, and the convergence along its large-scale modes: the Gauss-Newton step, and its standard
+  errors (`rimlens.rim.gauss_newton`).
 
 where :math:`\mathcal{L}` is half the chi-square.  No gradient flows back through any of it.
 """
@@ -22,14 +22,15 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging import bilinear, chi2, convolve, shear_deflection
+from rimlens.rim.gauss_newton import block_sum
 from rimlens.rim.unknowns import constrain
 
 PRECONDITIONER = {
     "source": "rays per pixel",
     "deflection": "block Gauss-Newton",
     "convergence": "root mean square",
-    "shear": "arcsinh",
-    "modes": "arcsinh",
+    "shear": "Gauss-Newton",
+    "modes": "Gauss-Newton",
 }
 
 
@@ -43,10 +44,9 @@ class Gradient:
         Data minus model in units of the noise, zero where masked, shape ``(batch, ny, nx)``.
     convergence, source : tensor
         Preconditioned descent directions, shaped as the maps.
-    shear : tensor
-        Shape ``(batch, 2)``.
-    modes : tensor
-        Descent along the large-scale modes of the convergence, shape ``(batch, modes)``.
+    step, step_error : tensor
+        The Gauss-Newton step along the large-scale modes of the convergence and along the scaled
+        shear, and its standard errors, shape ``(batch, modes + 2)``.
     displacement : tensor
         Block Gauss-Newton displacement, shape ``(batch, ny / block, nx / block, 2)``.
     reduced_chi2 : tensor
@@ -56,13 +56,13 @@ class Gradient:
     residual: Any
     convergence: Any
     source: Any
-    shear: Any
-    modes: Any
+    step: Any
+    step_error: Any
     displacement: Any
     reduced_chi2: Any
 
 
-def likelihood_gradient(forward, state, exposure, block, modes):
+def likelihood_gradient(forward, state, exposure, modes, gauss_newton):
     """Evaluate the likelihood and its preconditioned gradient.
 
     Parameters
@@ -73,10 +73,10 @@ def likelihood_gradient(forward, state, exposure, block, modes):
         The network's variables: log10 convergence, scaled shear, source.
     exposure : tuple
         Image, noise, weight, transform of the point-spread function, and the shape of its stamp.
-    block : int
-        Side in pixels of the blocks over which displacements are averaged.
     modes : tensor
         Large-scale modes of log10 convergence, shape ``(modes, ny, nx)``.
+    gauss_newton : GaussNewton
+        Takes the step along them.
 
     Returns
     -------
@@ -98,11 +98,17 @@ def likelihood_gradient(forward, state, exposure, block, modes):
         half_chi2, (source, beta_x, beta_y)
     )
 
+    # Masked pixels keep a little weight: their slopes reach their neighbours through the blur.
+    counted = ops.maximum(
+        inverse_variance, 1e-3 * ops.mean(inverse_variance, axis=(1, 2), keepdims=True)
+    )
+
     def weighted_sum(source, beta_x, beta_y):
         lensed = bilinear(source, forward.source_grid, beta_x, beta_y)
-        return ops.sum(inverse_variance * lensed, axis=(1, 2)), lensed
+        return ops.sum(counted * lensed, axis=(1, 2)), lensed
 
     _, (rays, slope_x, slope_y) = backend.value_and_grad(weighted_sum, (source, beta_x, beta_y))
+    slope_x, slope_y = (convolve(s / counted, psf, psf_shape) for s in (slope_x, slope_y))
 
     def chained(log_kappa, scaled_shear):
         kappa, shear = constrain(log_kappa, scaled_shear)
@@ -118,27 +124,29 @@ def likelihood_gradient(forward, state, exposure, block, modes):
     pixels = ops.sum(weight, axis=(1, 2))
     floor = 0.1 * ops.max(rays, axis=(1, 2), keepdims=True) + 1e-6
     rms = ops.sqrt(ops.mean(ops.square(g_kappa), axis=(1, 2), keepdims=True))
-    # slope is weight / sigma^2 times the gradient of the source, so this is its weighted square.
-    curvature = (ops.square(slope_x) + ops.square(slope_y)) / (inverse_variance + 1e-6)
-    curvature = _block_sum(curvature, block)
+    block = gauss_newton.block
+    curvature = block_sum(inverse_variance * (ops.square(slope_x) + ops.square(slope_y)), block)
     typical = ops.mean(curvature, axis=(1, 2), keepdims=True)
     curvature = curvature + 0.1 * typical + 1e-6
     displacement = ops.stack(
-        [-_block_sum(g_x, block) / curvature, -_block_sum(g_y, block) / curvature], axis=-1
+        [-block_sum(g_x, block) / curvature, -block_sum(g_y, block) / curvature], axis=-1
     )
+    descent = -ops.concatenate([ops.einsum("byx,myx->bm", g_kappa, modes), g_shear], axis=-1)
+    kappa, _ = constrain(log_kappa, scaled_shear)
+    step, step_error = gauss_newton(kappa, descent, slope_x, slope_y, inverse_variance)
     gradient = Gradient(
         residual=weight * (image - model) / sigma,
         convergence=-g_kappa / (rms + 1e-12),
         source=-g_source / (rays + floor),
-        shear=-ops.arcsinh(g_shear / 10.0),
-        modes=-ops.arcsinh(ops.einsum("byx,myx->bm", g_kappa, modes) / 10.0),
+        step=step,
+        step_error=step_error,
         displacement=displacement,
         reduced_chi2=2 * value / pixels,
     )
     return Gradient(**{k: ops.stop_gradient(v) for k, v in gradient.__dict__.items()})
 
 
-def no_gradient(forward, exposure, block, modes):
+def no_gradient(forward, exposure, block, unknowns):
     """Return what the first call sees: the residual of an empty model and no direction."""
     image, sigma, weight, _, _ = exposure
     batch = ops.shape(image)[0]
@@ -152,14 +160,8 @@ def no_gradient(forward, exposure, block, modes):
         residual=residual,
         convergence=zeros(*forward.convergence_grid.shape),
         source=zeros(*forward.source_grid.shape),
-        shear=zeros(2),
-        modes=zeros(modes),
+        step=zeros(unknowns),
+        step_error=ops.ones((batch, unknowns), dtype="float32"),
         displacement=zeros(ny // block, nx // block, 2),
         reduced_chi2=ops.sum(ops.square(residual), axis=(1, 2)) / ops.sum(weight, axis=(1, 2)),
     )
-
-
-def _block_sum(values, block):
-    ny, nx = values.shape[1:]
-    blocks = ops.reshape(values, (-1, ny // block, block, nx // block, block))
-    return ops.sum(blocks, axis=(2, 4))

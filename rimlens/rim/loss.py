@@ -12,7 +12,7 @@ from keras import ops
 from rimlens.rim.unknowns import constrain
 
 WEIGHTS = {"convergence": 1.0, "shear": 0.05, "source": 0.05}
-RING_WEIGHT = 5.0
+RING_WEIGHT = 10.0
 
 
 class ConvergenceLoss(keras.losses.Loss):

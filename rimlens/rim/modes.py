@@ -9,6 +9,9 @@ import numpy as np
 
 CORE = 4.0
 PIVOT = 20.0
+# How far each is expected from a fair guess: mass, slope, curvature, core, and the two components
+# of the centre and of the multipoles.
+SCATTER = (0.1, 0.2, 0.1, 0.3, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.03, 0.03, 0.03, 0.03)
 
 
 def convergence_modes(grid):

@@ -11,6 +11,7 @@ from keras import ops
 
 from rimlens.imaging import ForwardModel, psf_transform
 from rimlens.rim.architecture import Architecture
+from rimlens.rim.gauss_newton import GaussNewton
 from rimlens.rim.gradient import likelihood_gradient, no_gradient
 from rimlens.rim.modes import convergence_modes
 from rimlens.rim.network import RecurrentUNet, fold, unfold
@@ -42,10 +43,14 @@ class RecurrentInferenceMachine(keras.Model):
         self.convergence_factor = a.convergence_size // a.latent_size
         self.source_factor = a.source_size // a.latent_size
         self._modes = convergence_modes(a.convergence_grid)
+        self.gauss_newton = GaussNewton(
+            a.image_grid, a.convergence_grid, self._modes, a.latent_size
+        )
+        unknowns = len(self._modes) + 2
         self.network = RecurrentUNet(
             a.filters,
             map_channels=self.convergence_factor**2 + 2 * self.source_factor**2,
-            vector_size=2 + len(self._modes),
+            vector_size=2 * unknowns,
             block_convolutions=a.block_convolutions,
             vector_units=a.vector_units,
             dtype=precision,
@@ -54,7 +59,7 @@ class RecurrentInferenceMachine(keras.Model):
         self._initial_log_kappa = initial_log_kappa(a.convergence_grid)
         channels = 4 * self.image_factor**2 + 2 + 2 * self.convergence_factor**2
         channels += 2 * self.source_factor**2
-        vector = 6 + len(self._modes)
+        vector = 4 + 2 * unknowns
         self.network.build((None, a.latent_size, a.latent_size, channels), (None, vector))
         self.built = True
 
@@ -155,9 +160,13 @@ class RecurrentInferenceMachine(keras.Model):
             axis=-1,
         )
         modes = ops.convert_to_tensor(self._modes)
-        vector = ops.concatenate([context_vector, shear, gradient.shear, gradient.modes], axis=-1)
+        # A step of a few hundredths and an error of a hundredth are numbers of order one.
+        directions = [ops.arcsinh(20.0 * gradient.step), ops.log10(gradient.step_error) + 1.5]
+        vector = ops.concatenate([context_vector, shear, *directions], axis=-1)
         out, vector_step, memory = self.network(maps, vector, memory)
-        shear_step, mode_step = vector_step[:, :2], vector_step[:, 2:]
+        vector_step, trust = ops.split(vector_step, 2, axis=-1)
+        vector_step = vector_step + ops.exp(trust - 0.5) * gradient.step
+        mode_step, shear_step = vector_step[:, :-2], vector_step[:, -2:]
         nk, ns = self.convergence_factor**2, self.source_factor**2
         kappa_step = unfold(out[..., :nk], self.convergence_factor)
         kappa_step = kappa_step + ops.einsum("bm,myx->byx", mode_step, modes)
@@ -169,11 +178,11 @@ class RecurrentInferenceMachine(keras.Model):
     def gradient(self, state, exposure):
         """Return the likelihood's gradient at a state."""
         modes = ops.convert_to_tensor(self._modes)
-        return likelihood_gradient(self.forward, state, exposure, self.image_factor, modes)
+        return likelihood_gradient(self.forward, state, exposure, modes, self.gauss_newton)
 
     def first_gradient(self, exposure):
         """Return what takes the gradient's place in the first call."""
-        return no_gradient(self.forward, exposure, self.image_factor, len(self._modes))
+        return no_gradient(self.forward, exposure, self.image_factor, len(self._modes) + 2)
 
     def call(self, inputs, training=None):
         """Unroll the recurrence.

@@ -1,0 +1,10 @@
+"""Lenses: the abstract class and the models of mass.
+
+A lens deflects light.  Images, point-spread functions and networks do not belong here.
+"""
+
+from rimlens.lens.composite import CompositeLens
+from rimlens.lens.isothermal import SIE, SIS
+from rimlens.lens.lens import Lens
+
+__all__ = ["SIE", "SIS", "CompositeLens", "Lens"]

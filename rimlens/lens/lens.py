@@ -1,0 +1,253 @@
+"""The abstract lens: what follows from a deflection or a potential, whatever the profile."""
+
+import astropy.constants as const
+from astropy import units as u
+
+from rimlens import backend
+from rimlens.errors import InputError
+from rimlens.model import Model
+
+
+class Lens(Model):
+    r"""A thin gravitational lens.
+
+    An author gives at least one of two formulas, as functions of tensors in arcsec of shape
+    ``(batch, ny, nx)`` and of the parameters, which are attributes of `p` of shape
+    ``(batch, 1, 1)`` in their declared units:
+
+    * ``psi(x, y, p)``, the potential :math:`\psi` in arcsec\ :sup:`2`;
+    * ``alpha(x, y, p)``, the deflection :math:`\alpha = \nabla\psi` in arcsec, as a pair.
+
+    ``kappa(x, y, p)``, the convergence, may be given too; what is not given follows by automatic
+    differentiation (Schneider, Ehlers & Falco 1992, section 5.1):
+
+    .. math::
+        \kappa = \tfrac12 \nabla\cdot\alpha, \quad
+        \gamma_1 = \tfrac12 (\partial_x\alpha_x - \partial_y\alpha_y), \quad
+        \gamma_2 = \tfrac12 (\partial_x\alpha_y + \partial_y\alpha_x), \quad
+        \mu^{-1} = (1 - \kappa)^2 - \gamma^2
+
+    The public methods take angles as Quantities, or numbers in arcsec, and give the like back.
+    """
+
+    kind = "lens"
+    psi = None
+    alpha = None
+    kappa = None
+
+    def __init_subclass__(cls, **kwargs):
+        """Check that there is physics."""
+        super().__init_subclass__(**kwargs)
+        if cls.psi is None and cls.alpha is None:
+            raise TypeError(f"{cls.__name__}: a lens must define psi(x, y, p) or alpha(x, y, p)")
+
+    def __add__(self, other):
+        """Return the sum of two lenses in one plane."""
+        from rimlens.lens.composite import CompositeLens
+
+        if not isinstance(other, Lens):
+            return NotImplemented
+        return CompositeLens([self, other])
+
+    def potential(self, x, y):
+        r"""Return the potential.
+
+        Parameters
+        ----------
+        x, y : Quantity or array_like
+            Position along the pixel axes, in arcsec if bare.
+
+        Returns
+        -------
+        Quantity or ndarray
+            In arcsec\ :sup:`2`, shape ``(*batch, *shape of x)``.
+
+        Raises
+        ------
+        InputError
+            If the lens knows its deflection only, or a position is not an angle.
+        """
+        return self._evaluate(self.tensor_potential, x, y, [u.arcsec**2])
+
+    def deflection(self, x, y):
+        """Return the deflection.
+
+        Parameters
+        ----------
+        x, y : Quantity or array_like
+            Position along the pixel axes, in arcsec if bare.
+
+        Returns
+        -------
+        alpha_x, alpha_y : Quantity or ndarray
+            In arcsec, shape ``(*batch, *shape of x)``.
+
+        Raises
+        ------
+        InputError
+            If a position is not an angle or not finite.
+        """
+        return self._evaluate(self.tensor_deflection, x, y, [u.arcsec, u.arcsec])
+
+    def convergence(self, x, y):
+        """Return the convergence, a pure number; arguments as for `deflection`."""
+        return self._evaluate(self.tensor_convergence, x, y, [None])
+
+    def shear(self, x, y):
+        """Return the shear components gamma_1, gamma_2; arguments as for `deflection`."""
+        return self._evaluate(self.tensor_shear, x, y, [None, None])
+
+    def magnification(self, x, y):
+        """Return the signed magnification; arguments as for `deflection`."""
+        return self._evaluate(self.tensor_magnification, x, y, [None])
+
+    def ray_trace(self, x, y):
+        """Return the source position that is seen at an image position.
+
+        Parameters
+        ----------
+        x, y : Quantity or array_like
+            Position in the image, in arcsec if bare.
+
+        Returns
+        -------
+        beta_x, beta_y : Quantity or ndarray
+            In arcsec, shape ``(*batch, *shape of x)``.
+        """
+
+        def beta(x, y, values):
+            alpha_x, alpha_y = self.tensor_deflection(x, y, values)
+            return x - alpha_x, y - alpha_y
+
+        return self._evaluate(beta, x, y, [u.arcsec, u.arcsec])
+
+    def time_delay(self, x, y, z_lens, z_source, cosmology=None):
+        r"""Return the arrival time at image positions, up to a constant for one source.
+
+        .. math::
+            t = \frac{1 + z_l}{c} \frac{D_l D_s}{D_{ls}}
+                \left[ \tfrac12 \alpha^2 - \psi \right]
+
+        (Schneider, Ehlers & Falco 1992, eq. 5.45).
+
+        Parameters
+        ----------
+        x, y : Quantity or array_like
+            Positions of images, in arcsec if bare.
+        z_lens, z_source : float
+            Redshifts.
+        cosmology : astropy.cosmology.FLRW, optional
+            Astropy's default cosmology if not given.
+
+        Returns
+        -------
+        Quantity
+            In days, shape ``(*batch, *shape of x)``.
+
+        Raises
+        ------
+        InputError
+            If the source is not behind the lens, or the lens knows its deflection only.
+        """
+        from astropy.cosmology import default_cosmology
+
+        if not 0 < z_lens < z_source:
+            raise InputError(
+                "z_lens, z_source: a source behind the lens is wanted, found redshifts "
+                f"{z_lens:g} and {z_source:g}"
+            )
+        cosmology = cosmology or default_cosmology.get()
+        lens, source = (cosmology.angular_diameter_distance(z) for z in (z_lens, z_source))
+        between = cosmology.angular_diameter_distance(z_lens, z_source)
+        alpha_x, alpha_y = self.deflection(x, y)
+        fermat = (alpha_x**2 + alpha_y**2) / 2 - self.potential(x, y)
+        radian2 = u.Quantity(fermat, u.arcsec**2).to_value(u.rad**2)
+        return (radian2 * (1 + z_lens) * lens * source / between / const.c).to(u.day)
+
+    def tensor_potential(self, x, y, values):
+        """Return the potential of tensors.
+
+        Parameters
+        ----------
+        x, y : tensor
+            In arcsec, shape ``(batch, ny, nx)``, or with a first axis of one.
+        values : dict of tensor
+            Every parameter in its own unit, shape ``(batch, *shape)``.
+
+        Returns
+        -------
+        tensor
+            Shape ``(batch, ny, nx)``.
+        """
+        if self.psi is None:
+            raise InputError(
+                f"{type(self).__name__}: a lens with a potential is wanted, this one gives its "
+                "deflection only"
+            )
+        return self.psi(*self._prepared(x, y, values))
+
+    def tensor_deflection(self, x, y, values):
+        """Return the two components of the deflection; arguments as for `tensor_potential`."""
+        return self.deflect(*self._prepared(x, y, values))
+
+    def tensor_convergence(self, x, y, values):
+        """Return the convergence; arguments as for `tensor_potential`."""
+        return self.converge(*self._prepared(x, y, values))
+
+    def tensor_shear(self, x, y, values):
+        """Return the two components of the shear; arguments as for `tensor_potential`."""
+        xx, xy, yx, yy = self._jacobian(*self._prepared(x, y, values))
+        return 0.5 * (xx - yy), 0.5 * (xy + yx)
+
+    def tensor_magnification(self, x, y, values):
+        """Return the signed magnification; arguments as for `tensor_potential`."""
+        xx, xy, yx, yy = self._jacobian(*self._prepared(x, y, values))
+        return 1.0 / ((1.0 - xx) * (1.0 - yy) - xy * yx)
+
+    def deflect(self, x, y, p):
+        """Return the deflection by its formula, or as the gradient of the potential.
+
+        Parameters
+        ----------
+        x, y : tensor
+            In arcsec, shape ``(batch, ny, nx)``.
+        p : namespace
+            The parameters, as formulas read them.
+
+        Returns
+        -------
+        alpha_x, alpha_y : tensor
+            Shape ``(batch, ny, nx)``.
+        """
+        if self.alpha is not None:
+            return self.alpha(x, y, p)
+        _, gradient = backend.value_and_grad(lambda x, y: (self.psi(x, y, p), ()), (x, y))
+        return tuple(gradient)
+
+    def converge(self, x, y, p):
+        """Return the convergence by its formula, or as half the divergence of the deflection.
+
+        Parameters
+        ----------
+        x, y, p
+            As in `deflect`.
+
+        Returns
+        -------
+        tensor
+            Shape ``(batch, ny, nx)``.
+        """
+        if self.kappa is not None:
+            return self.kappa(x, y, p)
+        xx, _, _, yy = self._jacobian(x, y, p)
+        return 0.5 * (xx + yy)
+
+    def _jacobian(self, x, y, p):
+        """Return the derivatives d alpha_x / dx, d alpha_x / dy, d alpha_y / dx, d alpha_y / dy.
+
+        The deflection at a point depends on that point alone, so that the gradient of a sum over
+        points holds the derivative at each.
+        """
+        _, (xx, xy) = backend.value_and_grad(lambda x, y: (self.deflect(x, y, p)[0], ()), (x, y))
+        _, (yx, yy) = backend.value_and_grad(lambda x, y: (self.deflect(x, y, p)[1], ()), (x, y))
+        return xx, xy, yx, yy
