@@ -99,9 +99,8 @@ def likelihood_gradient(forward, state, exposure, modes, gauss_newton):
     )
 
     # Masked pixels keep a little weight: their slopes reach their neighbours through the blur.
-    counted = ops.maximum(
-        inverse_variance, 1e-3 * ops.mean(inverse_variance, axis=(1, 2), keepdims=True)
-    )
+    least = 1e-3 * ops.mean(inverse_variance, axis=(1, 2), keepdims=True) + 1e-6
+    counted = ops.maximum(inverse_variance, least)
 
     def weighted_sum(source, beta_x, beta_y):
         lensed = bilinear(source, forward.source_grid, beta_x, beta_y)

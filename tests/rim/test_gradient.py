@@ -6,6 +6,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging import ForwardModel, Grid, chi2, psf_transform, reduced_chi2
+from rimlens.rim.gauss_newton import GaussNewton
 from rimlens.rim.gradient import likelihood_gradient, no_gradient
 from rimlens.rim.modes import convergence_modes
 from rimlens.rim.unknowns import constrain
@@ -13,7 +14,7 @@ from rimlens.rim.unknowns import constrain
 IMAGE, LENS, SOURCE = Grid((24, 24)), Grid((12, 12), 2.0), Grid((16, 16))
 FORWARD = ForwardModel(IMAGE, LENS, SOURCE)
 MODES = convergence_modes(LENS)
-BLOCK = 4
+GAUSS_NEWTON = GaussNewton(IMAGE, LENS, MODES, 6)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def exposure():
 
 @pytest.fixture(scope="module")
 def gradient(state, exposure):
-    found = likelihood_gradient(FORWARD, state, exposure, BLOCK, MODES)
+    found = likelihood_gradient(FORWARD, state, exposure, MODES, GAUSS_NEWTON)
     return {name: ops.convert_to_numpy(value) for name, value in found.__dict__.items()}
 
 
@@ -97,7 +98,7 @@ def test_many_steps_along_the_source_direction_reach_a_fit(state, exposure):
     here = changed(state, 2, -state[2])
     before = half_chi2(here, exposure)
     for _ in range(30):
-        step = likelihood_gradient(FORWARD, here, exposure, BLOCK, MODES).source
+        step = likelihood_gradient(FORWARD, here, exposure, MODES, GAUSS_NEWTON).source
         here = changed(here, 2, ops.convert_to_numpy(step))
     # The iteration is known to converge; thirty steps take away all but a thousandth.
     assert np.all(half_chi2(here, exposure) < 2e-3 * before)
@@ -107,25 +108,6 @@ def test_convergence_direction_has_unit_size_and_lowers_chi2(state, exposure, gr
     direction = gradient["convergence"]
     np.testing.assert_allclose(np.sqrt(np.mean(direction**2, axis=(1, 2))), 1, rtol=1e-4)
     assert np.all(slope(state, exposure, 0, direction, 1e-3) < 0)
-
-
-def test_gradient_along_modes_is_the_compressed_slope_of_half_chi2(state, exposure, gradient):
-    for m in range(len(MODES)):
-        step = 1e-3 / np.abs(MODES[m]).max()
-        found = slope(state, exposure, 0, np.repeat(MODES[m : m + 1], 2, axis=0), step)
-        expected = -np.arcsinh(found / 10)
-        # Rounding of chi-square, 1e-7 of 10^4, over the step, against slopes of 10^3; rays that
-        # cross into another cell.
-        np.testing.assert_allclose(gradient["modes"][:, m], expected, rtol=0.03, atol=0.15)
-
-
-def test_gradient_of_the_shear_is_the_compressed_slope_of_half_chi2(state, exposure, gradient):
-    for k in range(2):
-        direction = np.zeros((2, 2))
-        direction[:, k] = 1
-        expected = -np.arcsinh(slope(state, exposure, 1, direction, 3e-3) / 10)
-        # As above.
-        np.testing.assert_allclose(gradient["shear"][:, k], expected, rtol=0.03, atol=0.1)
 
 
 def test_residual_and_chi2_are_those_of_the_state(state, exposure, gradient):
@@ -152,7 +134,7 @@ def striped(shift):
 
 @pytest.mark.parametrize("shift", [-0.2, 0.1, 0.3])
 def test_displacement_recovers_a_small_shift_of_the_source(shift):
-    found = likelihood_gradient(FORWARD, *striped(shift), BLOCK, MODES).displacement
+    found = likelihood_gradient(FORWARD, *striped(shift), MODES, GAUSS_NEWTON).displacement
     found = ops.convert_to_numpy(found)[0]
     # Blocks of 4 pixels that are wholly inside the mask.
     inside = found[2:4, 2:4]
@@ -164,7 +146,7 @@ def test_displacement_recovers_a_small_shift_of_the_source(shift):
 
 
 def test_no_displacement_is_read_where_no_pixel_counts():
-    found = likelihood_gradient(FORWARD, *striped(0.2), BLOCK, MODES).displacement
+    found = likelihood_gradient(FORWARD, *striped(0.2), MODES, GAUSS_NEWTON).displacement
     found = ops.convert_to_numpy(found)[0]
     # Blocks outside the mask; rounding.
     assert np.abs(found[0]).max() < 1e-6
@@ -173,7 +155,7 @@ def test_no_displacement_is_read_where_no_pixel_counts():
 
 def test_nothing_flows_back_through_a_gradient(state, exposure):
     def total(*state):
-        found = likelihood_gradient(FORWARD, state, exposure, BLOCK, MODES)
+        found = likelihood_gradient(FORWARD, state, exposure, MODES, GAUSS_NEWTON)
         return sum(ops.sum(v) for v in found.__dict__.values()), None
 
     _, derivatives = backend.value_and_grad(total, state)
@@ -182,7 +164,7 @@ def test_nothing_flows_back_through_a_gradient(state, exposure):
 
 def test_an_empty_model_fits_as_badly_as_the_image_is_bright(exposure):
     image, sigma, weight, _, _ = exposure
-    found = no_gradient(FORWARD, exposure, BLOCK, len(MODES))
+    found = no_gradient(FORWARD, exposure, 4, len(MODES) + 2)
     np.testing.assert_array_equal(ops.convert_to_numpy(found.residual), weight * image / sigma)
     expected = np.sum(weight * (image / sigma) ** 2, axis=(1, 2)) / weight.sum(axis=(1, 2))
     # Rounding in single precision.
@@ -190,7 +172,7 @@ def test_an_empty_model_fits_as_badly_as_the_image_is_bright(exposure):
 
 
 def test_the_first_call_s_gradient_is_shaped_as_any_other(state, exposure, gradient):
-    first = no_gradient(FORWARD, exposure, BLOCK, len(MODES))
+    first = no_gradient(FORWARD, exposure, 4, len(MODES) + 2)
     for name, value in gradient.items():
         assert tuple(getattr(first, name).shape) == value.shape, name
 
@@ -198,6 +180,6 @@ def test_the_first_call_s_gradient_is_shaped_as_any_other(state, exposure, gradi
 def test_a_batch_with_an_empty_mask_and_a_dark_source_stays_finite(state, exposure):
     image, sigma, weight, psf, psf_shape = exposure
     empty = image, sigma, 0 * weight + np.float32([[[0.0]], [[1.0]]]), psf, psf_shape
-    found = likelihood_gradient(FORWARD, changed(state, 2, -state[2]), empty, BLOCK, MODES)
-    for name in ("convergence", "source", "shear", "modes", "displacement"):
+    found = likelihood_gradient(FORWARD, changed(state, 2, -state[2]), empty, MODES, GAUSS_NEWTON)
+    for name in ("convergence", "source", "step", "step_error", "displacement"):
         assert np.all(np.isfinite(ops.convert_to_numpy(getattr(found, name)))), name

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from rimlens.rim import RecurrentInferenceMachine
+from rimlens.rim.modes import convergence_modes
 from rimlens.rim.unknowns import initial_log_kappa
 
 
@@ -11,11 +12,24 @@ def unrolled(machine, inputs):
     return {k: ops.convert_to_numpy(v) for k, v in machine(inputs).items()}
 
 
-def test_an_untrained_network_leaves_the_lens_where_it_starts(untrained, inputs):
-    found = unrolled(untrained.machine, inputs)
+def test_an_untrained_network_moves_the_lens_by_part_of_the_gauss_newton_step(untrained, inputs):
+    machine = untrained.machine
+    found = unrolled(machine, inputs)
     start = initial_log_kappa(untrained.architecture.convergence_grid)
-    np.testing.assert_array_equal(found["convergence"], np.broadcast_to(start, (4, 3, 16, 16)))
-    assert not np.any(found["shear"])
+    # The first call has no gradient, and the second no source whose rays could be bent.
+    np.testing.assert_array_equal(
+        found["convergence"][:, :2], np.broadcast_to(start, (4, 2, 16, 16))
+    )
+    assert not np.any(found["shear"][:, :2])
+    state = tuple(found[name][:, 1] for name in ("convergence", "shear", "source"))
+    step = ops.convert_to_numpy(machine.gradient(state, machine.exposure(inputs)).step)
+    step = np.exp(-0.5) * step
+    change = np.einsum(
+        "bm,myx->byx", step[:, :-2], convergence_modes(machine.forward.convergence_grid)
+    )
+    # Rounding in single precision.
+    np.testing.assert_allclose(found["convergence"][:, 2], start + change, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found["shear"][:, 2], step[:, -2:], rtol=0, atol=1e-6)
 
 
 def test_an_untrained_network_follows_the_source_s_gradient_with_its_first_gain(untrained, inputs):

@@ -1,0 +1,116 @@
+"""Laws of the Gauss-Newton step."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from rimlens.imaging import ForwardModel, Grid, chi2, psf_transform
+from rimlens.rim.gauss_newton import REACH, SHEAR_SCATTER, GaussNewton, block_sum
+from rimlens.rim.gradient import likelihood_gradient
+from rimlens.rim.modes import SCATTER, convergence_modes
+from rimlens.rim.unknowns import constrain
+
+IMAGE, LENS, SOURCE = Grid((64, 64)), Grid((32, 32), 2.0), Grid((48, 48))
+FORWARD = ForwardModel(IMAGE, LENS, SOURCE)
+MODES = convergence_modes(LENS)
+UNKNOWNS = len(MODES) + 2
+GAUSS_NEWTON = GaussNewton(IMAGE, LENS, MODES, 16)
+SIGMA = 0.01
+
+
+def moved(state, step):
+    """Return a state after a step along the modes and the shear."""
+    change = np.einsum("bm,myx->byx", step[:, :-2], MODES)
+    return state[0] + change.astype("float32"), state[1] + step[:, -2:].astype("float32"), state[2]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """An elliptical lens and a round source beside its centre: an arc and a counter-image."""
+    x, y = LENS.x, LENS.y
+    log_kappa = np.log10(0.5 * 12.0 / np.sqrt(0.8 * x**2 + y**2 / 0.8 + 4.0))[None]
+    source = np.exp(-((SOURCE.x - 3.0) ** 2 + (SOURCE.y - 2.0) ** 2) / (2 * 3.0**2))[None]
+    shear = np.array([[0.3, -0.2]])
+    return tuple(v.astype("float32") for v in (log_kappa, shear, source))
+
+
+@pytest.fixture(scope="module")
+def exposure(truth):
+    psf = np.exp(-(Grid((9, 9)).radius ** 2) / (2 * 1.2**2))
+    psf = psf_transform((psf / psf.sum())[None].astype("float32"), IMAGE.shape)
+    image = FORWARD(*constrain(*truth[:2]), truth[2], psf, (9, 9))
+    one = np.ones((1, 64, 64), "float32")
+    return ops.convert_to_numpy(image), SIGMA * one, one, psf, (9, 9)
+
+
+def step_at(state, exposure):
+    found = likelihood_gradient(FORWARD, state, exposure, MODES, GAUSS_NEWTON)
+    return ops.convert_to_numpy(found.step), ops.convert_to_numpy(found.step_error)
+
+
+def half_chi2(state, exposure):
+    image, sigma, weight, psf, shape = exposure
+    model = FORWARD(*constrain(*state[:2]), state[2], psf, shape)
+    return float(chi2(model, image, sigma, weight)[0]) / 2
+
+
+@pytest.mark.parametrize(("unknown", "change"), [(0, 0.02), (0, -0.02), (5, 0.05), (-2, 0.2)])
+def test_one_step_undoes_most_of_a_small_change_at_the_true_source(
+    truth, exposure, unknown, change
+):
+    offset = np.zeros((1, UNKNOWNS))
+    offset[0, unknown] = change
+    state = moved(truth, offset)
+    step, _ = step_at(state, exposure)
+    after = half_chi2(moved(state, step), exposure)
+    # The steps along degenerate modes differ from the change; what the image sees does not.  What
+    # is left of chi-square is the square of what is left of the change.
+    assert after < 0.1 * half_chi2(state, exposure)
+
+
+def test_steps_lead_to_the_truth_s_image(truth, exposure):
+    rng = np.random.default_rng(4)
+    scatter = np.append(SCATTER, [SHEAR_SCATTER, SHEAR_SCATTER])
+    state = moved(truth, 0.3 * scatter * rng.normal(size=(1, UNKNOWNS)))
+    assert half_chi2(state, exposure) > 1000
+    for _ in range(6):
+        state = moved(state, step_at(state, exposure)[0])
+    # Noise-free data: down to a hundredth of a pixel's share in 4096.
+    assert half_chi2(state, exposure) < 40
+
+
+def test_the_error_of_an_unknown_is_that_of_a_parabola_through_chi2(truth, exposure):
+    _, error = step_at(truth, exposure)
+    scatter = np.append(SCATTER, [SHEAR_SCATTER, SHEAR_SCATTER])
+    for m in (0, 5, UNKNOWNS - 1):
+        offset = np.zeros((1, UNKNOWNS))
+        offset[0, m] = 0.3 * error[0, m]
+        sides = [half_chi2(moved(truth, sign * offset), exposure) for sign in (1, -1)]
+        curvature = sum(sides) / offset[0, m] ** 2
+        expected = 1 / np.sqrt(1.01 * curvature + 1 / scatter[m] ** 2)
+        # The deflection's change is taken as constant over blocks and over the blur.
+        assert error[0, m] == pytest.approx(expected, rel=0.15)
+
+
+def test_no_step_is_longer_than_its_reach(truth, exposure):
+    far = moved(truth, np.eye(UNKNOWNS)[:1] * 0.5)
+    image, _, *rest = exposure
+    step, _ = step_at(far, (image, np.full_like(image, 1e-4), *rest))
+    scatter = np.append(SCATTER, [SHEAR_SCATTER, SHEAR_SCATTER])
+    # Rounding.
+    assert np.max(np.abs(step) / scatter) <= REACH * (1 + 1e-5)
+
+
+def test_without_a_source_there_is_no_step_and_the_error_is_what_was_expected(truth, exposure):
+    step, error = step_at((truth[0], truth[1], 0 * truth[2]), exposure)
+    np.testing.assert_array_equal(step, 0)
+    # Rounding.
+    np.testing.assert_allclose(error[0], np.append(SCATTER, [SHEAR_SCATTER] * 2), rtol=1e-5)
+
+
+def test_block_sums_add_up():
+    values = np.arange(48.0, dtype="float32").reshape(1, 8, 6)
+    found = ops.convert_to_numpy(block_sum(values, 2))
+    assert found.shape == (1, 4, 3)
+    assert found[0, 1, 2] == values[0, 2:4, 4:6].sum()
+    assert found.sum() == values.sum()
