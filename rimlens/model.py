@@ -86,6 +86,11 @@ class Model:
         """Unit in which surface brightnesses were given, or None."""
         return self._brightness_unit
 
+    @property
+    def arguments(self):
+        """What the class is to be called with to make this model again, as a dict."""
+        return {**self.configuration, **{name: self._with_unit(name) for name in self.parameters}}
+
     def copy(self, **changes):
         """Return a copy with some parameters changed.
 
@@ -99,8 +104,7 @@ class Model:
         Model
             Of the same class.
         """
-        values = {name: self._with_unit(name) for name in self.parameters}
-        return type(self)(**self.configuration, **{**values, **changes})
+        return type(self)(**{**self.arguments, **changes})
 
     def __getattr__(self, name):
         """Return a parameter: a Quantity if it has a unit, else a float or an array."""

@@ -55,6 +55,11 @@ class Sum:
         """The components."""
         return {"components": self.components}
 
+    @property
+    def arguments(self):
+        """The components: they carry the values."""
+        return self.configuration
+
     def __repr__(self):
         """Write the sum as it is typed."""
         return " + ".join(repr(component) for component in self.components)

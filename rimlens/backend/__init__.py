@@ -21,13 +21,14 @@ with quiet_import():
     if keras.backend.backend() == "tensorflow":
         from rimlens.backend._tensorflow import (
             compiled,
+            derivative,
             irfft2,
             rfft2,
             value_and_grad,
             versions,
         )
     elif keras.backend.backend() == "jax":
-        from rimlens.backend._jax import compiled, irfft2, rfft2, value_and_grad, versions
+        from rimlens.backend._jax import compiled, derivative, irfft2, rfft2, value_and_grad, versions
     else:
         raise ImportError(
             f"rimlens runs on the Keras backends 'tensorflow' and 'jax', found "
@@ -35,7 +36,7 @@ with quiet_import():
             "them"
         )
 
-__all__ = ["compiled", "irfft2", "name", "rfft2", "value_and_grad", "versions"]
+__all__ = ["compiled", "derivative", "irfft2", "name", "rfft2", "value_and_grad", "versions"]
 
 
 def name():

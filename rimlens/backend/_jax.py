@@ -41,6 +41,24 @@ def value_and_grad(function, arguments):
     return result, list(gradients)
 
 
+def derivative(function, argument, direction):
+    """Return the derivative of what `function` returns along a direction of its argument.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(argument)`` returns a tensor.
+    argument, direction : tensor
+        The point and the direction, of one shape.
+
+    Returns
+    -------
+    tensor
+        Shaped as what `function` returns.
+    """
+    return jax.jvp(function, (jnp.asarray(argument),), (jnp.asarray(direction),))[1]
+
+
 def compiled(function):
     """Return `function` traced once for each set of argument shapes and run as one program."""
     return jax.jit(function)

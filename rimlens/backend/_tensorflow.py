@@ -37,6 +37,27 @@ def value_and_grad(function, arguments):
     return (value, auxiliary), gradients
 
 
+def derivative(function, argument, direction):
+    """Return the derivative of what `function` returns along a direction of its argument.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(argument)`` returns a tensor.
+    argument, direction : tensor
+        The point and the direction, of one shape.
+
+    Returns
+    -------
+    tensor
+        Shaped as what `function` returns.
+    """
+    argument, direction = tf.convert_to_tensor(argument), tf.convert_to_tensor(direction)
+    with tf.autodiff.ForwardAccumulator(argument, direction) as accumulator:
+        value = function(argument)
+    return accumulator.jvp(value, unconnected_gradients="zero")
+
+
 def compiled(function):
     """Return `function` traced once for each set of argument shapes and run as one graph."""
     return tf.function(function, autograph=False)

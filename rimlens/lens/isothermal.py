@@ -65,27 +65,110 @@ class SIE(Lens):
 
     def psi(self, x, y, p):
         """Return the potential: the deflection is of degree zero, so this is its radial part."""
-        x_major, y_minor = to_major_axis(x, y, p)
-        alpha_major, alpha_minor = self._own_axes(x_major, y_minor, p)
-        return x_major * alpha_major + y_minor * alpha_minor
+        return ellipsoid_potential(*to_major_axis(x, y, p), p.q, 0.0, p.theta_E)
 
     def alpha(self, x, y, p):
         """Return the deflection."""
-        return from_major_axis(*self._own_axes(*to_major_axis(x, y, p), p), p)
+        own = ellipsoid_deflection(*to_major_axis(x, y, p), p.q, 0.0, p.theta_E)
+        return from_major_axis(*own, p)
 
     def kappa(self, x, y, p):
         """Return the convergence."""
-        x, y = to_major_axis(x, y, p)
-        return 0.5 * p.theta_E / ops.sqrt(p.q * x * x + y * y / p.q + TINY**2)
+        return ellipsoid_convergence(*to_major_axis(x, y, p), p.q, 0.0, p.theta_E)
 
-    def _own_axes(self, x, y, p):
-        # At q = 1 the formulas are 0 / 0; a hair below they are exact to rounding.
-        q = ops.minimum(p.q, 1.0 - 1e-7)
-        f = ops.sqrt(1.0 - q * q)
-        r = ops.sqrt(q * q * x * x + y * y + TINY**2)
-        factor = p.theta_E * ops.sqrt(q) / f
-        return factor * ops.arctan(f * x / r), factor * ops.arctanh(f * y / r)
+
+class NIE(Lens):
+    r"""The isothermal ellipsoid with a core.
+
+    .. math::
+        \kappa = \frac{\theta_E}{2 \sqrt{q x^2 + y^2 / q + s^2}}
+
+    along the major and the minor axis (Kormann, Schneider & Bartelmann 1994, A&A 284, 285;
+    deflection and potential as in Keeton & Kochanek 1998, ApJ 495, 157, eq. 8, and in Keeton
+    2001, arXiv:astro-ph/0102341, with their core radius :math:`s / \sqrt q`).  `theta_E` is the
+    Einstein radius that the lens would have without its core.
+
+    Examples
+    --------
+    >>> from rimlens.lens import NIE
+    >>> NIE(theta_E=1.2, s_scale=0.1, q=0.7).convergence(0.0, 0.0)
+    6.0
+    """
+
+    parameters = {
+        "theta_E": THETA_E,
+        "s_scale": Parameter("arcsec", "core radius", 0.1, (0, None)),
+        **ellipse(),
+    }
+
+    def psi(self, x, y, p):
+        """Return the potential."""
+        return ellipsoid_potential(*to_major_axis(x, y, p), p.q, p.s_scale, p.theta_E)
+
+    def alpha(self, x, y, p):
+        """Return the deflection."""
+        own = ellipsoid_deflection(*to_major_axis(x, y, p), p.q, p.s_scale, p.theta_E)
+        return from_major_axis(*own, p)
+
+    def kappa(self, x, y, p):
+        """Return the convergence."""
+        return ellipsoid_convergence(*to_major_axis(x, y, p), p.q, p.s_scale, p.theta_E)
+
+
+def ellipsoid_potential(x, y, q, s, theta_e):
+    """Return the potential of an isothermal ellipsoid in arcsec^2; arguments as for the others."""
+    alpha_x, alpha_y = ellipsoid_deflection(x, y, q, s, theta_e)
+    core = _elliptical_radius(x, y, q, s) + s / ops.sqrt(q)
+    logarithm = ops.log(core * core + (1.0 - q * q) * x * x)
+    return x * alpha_x + y * alpha_y - 0.5 * theta_e * s * logarithm
+
+
+def ellipsoid_deflection(x, y, q, s, theta_e):
+    """Return the deflection of an isothermal ellipsoid along its own axes.
+
+    Parameters
+    ----------
+    x, y : tensor
+        In arcsec along the major and the minor axis, shape ``(batch, ny, nx)``.
+    q, s, theta_e : tensor or float
+        Axis ratio, core radius and Einstein radius, shape ``(batch, 1, 1)``.
+
+    Returns
+    -------
+    alpha_x, alpha_y : tensor
+        In arcsec, shape ``(batch, ny, nx)``.
+    """
+    root = ops.sqrt(q)
+    r = _elliptical_radius(x, y, q, s)
+    square = 1.0 - q * q
+    return (
+        theta_e * root * _over_root(ops.arctan, -square, square, x / (r + s / root)),
+        theta_e * root * _over_root(ops.arctanh, square, square, y / (r + s * q * root)),
+    )
+
+
+def ellipsoid_convergence(x, y, q, s, theta_e):
+    """Return the convergence of an isothermal ellipsoid; arguments as for the deflection."""
+    return 0.5 * theta_e / ops.sqrt(q * x * x + y * y / q + s * s + TINY**2)
 
 
 def _radius(x, y):
     return ops.sqrt(x * x + y * y + TINY**2)
+
+
+def _elliptical_radius(x, y, q, s):
+    return ops.sqrt(q * (q * x * x + s * s) + y * y + TINY**2)
+
+
+def _over_root(function, signed, square, u):
+    """Return ``function(f u) / f`` with ``f = sqrt(square)``, where it is 0 / 0 by its series.
+
+    Both functions have the series ``1 + z / 3 + z^2 / 5 + ...`` in ``z = signed u^2``.  Up to
+    ``z = 0.01`` six terms are exact to 1e-13, and so is the gradient towards the circle.
+    """
+    flat = square < 0.01
+    z = signed * u * u
+    series = 1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z / 11))))
+    # The other branch gets a harmless value, or its gradient would spoil that of the series.
+    f = ops.sqrt(ops.where(flat, 0.5, square))
+    return ops.where(flat, u * series, function(f * u) / f)

@@ -84,7 +84,7 @@ class RecurrentUNet(layers.Layer):
     filters : sequence of int
         Channels of each level, finest first.
     map_channels : int
-        Channels of the output.
+        Channels of the output; with none there is no way up from the bottleneck.
     vector_size : int
         Size of the output that is not a map.
     block_convolutions : int, optional
@@ -127,6 +127,7 @@ class RecurrentUNet(layers.Layer):
             )
 
         levels = range(len(self.filters))
+        up_levels = levels[:-1] if map_channels else []
         # Flat lists, level by level: Keras saves the layers of a list, not of a list of lists.
         self.encoders = [
             convolution(self.filters[i], f"encoder_{i}_{j}")
@@ -151,17 +152,19 @@ class RecurrentUNet(layers.Layer):
                 dtype=self.dtype_policy,
                 name=f"up_{i}",
             )
-            for i in levels[:-1]
+            for i in up_levels
         ]
         self.decoders = [
             convolution(self.filters[i], f"decoder_{i}_{j}")
-            for i in levels[:-1]
+            for i in up_levels
             for j in range(block_convolutions)
         ]
         # The heads start at zero: an untrained network proposes no step.
-        self.map_head = layers.Conv2D(
-            map_channels, 1, kernel_initializer="zeros", dtype="float32", name="map_head"
-        )
+        self.map_head = None
+        if map_channels:
+            self.map_head = layers.Conv2D(
+                map_channels, 1, kernel_initializer="zeros", dtype="float32", name="map_head"
+            )
         self.vector_hidden = layers.Dense(
             vector_units,
             activation=activation,
@@ -189,16 +192,21 @@ class RecurrentUNet(layers.Layer):
             self.units[i].build((batch, ny, nx, filters))
             if i < last:
                 self.downs[i].build((batch, ny, nx, filters))
-                self.ups[i].build((batch, ny // 2, nx // 2, self.filters[i + 1]))
                 ny, nx, width = ny // 2, nx // 2, self.filters[i + 1]
-                decoded = 2 * filters
-                for layer in self._block(self.decoders, i):
-                    layer.build((batch, 2 * ny, 2 * nx, decoded))
-                    decoded = filters
-        self.map_head.build((batch, None, None, self.filters[0] + channels))
+        if self.map_head is not None:
+            self._build_way_up(batch, *maps_shape[1:3])
+            self.map_head.build((batch, None, None, self.filters[0] + channels))
         self.vector_hidden.build((batch, ny * nx * self.filters[-1] + vector_shape[-1]))
         self.vector_head.build((batch, self.vector_hidden.units))
         self.built = True
+
+    def _build_way_up(self, batch, ny, nx):
+        for i, up in enumerate(self.ups):
+            up.build((batch, ny >> (i + 1), nx >> (i + 1), self.filters[i + 1]))
+            decoded = 2 * self.filters[i]
+            for layer in self._block(self.decoders, i):
+                layer.build((batch, ny >> i, nx >> i, decoded))
+                decoded = self.filters[i]
 
     def initial_state(self, batch, size):
         """Return the states of all levels at the first call, zeros.
@@ -235,7 +243,8 @@ class RecurrentUNet(layers.Layer):
         Returns
         -------
         maps, vector, states : tuple
-            ``(batch, size, size, map_channels)``, ``(batch, vector_size)``, list of tensor.
+            ``(batch, size, size, map_channels)`` or None without map channels,
+            ``(batch, vector_size)``, list of tensor.
         """
         ny, nx = maps.shape[1:3]
         constant = ops.broadcast_to(
@@ -251,16 +260,19 @@ class RecurrentUNet(layers.Layer):
                 x = self.downs[i](x)
         x = new_states[-1]
         whole = ops.cast(ops.reshape(x, (-1, x.shape[1] * x.shape[2] * x.shape[3])), "float32")
+        out = None if self.map_head is None else self._way_up(x, new_states, maps)
+        hidden = self.vector_hidden(ops.concatenate([whole, vector], axis=-1))
+        return out, self.vector_head(hidden), new_states
+
+    def _way_up(self, x, states, maps):
         for i in reversed(range(len(self.ups))):
             x = _upsample(self.ups[i](x))
-            x = ops.concatenate([x, new_states[i]], axis=-1)
+            x = ops.concatenate([x, states[i]], axis=-1)
             for layer in self._block(self.decoders, i):
                 x = layer(x)
         # The inputs themselves reach the head, in full precision: a step along a gradient is one
         # product away.
-        out = self.map_head(ops.concatenate([ops.cast(x, "float32"), maps], axis=-1))
-        hidden = self.vector_hidden(ops.concatenate([whole, vector], axis=-1))
-        return out, self.vector_head(hidden), new_states
+        return self.map_head(ops.concatenate([ops.cast(x, "float32"), maps], axis=-1))
 
 
 def _upsample(x):

@@ -9,13 +9,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from rimlens.imaging import ForwardModel, psf_transform
+from rimlens.imaging import psf_transform
 from rimlens.rim.architecture import Architecture
-from rimlens.rim.gauss_newton import GaussNewton
 from rimlens.rim.gradient import likelihood_gradient, no_gradient
-from rimlens.rim.modes import convergence_modes
-from rimlens.rim.network import RecurrentUNet, fold, unfold
-from rimlens.rim.unknowns import initial_log_kappa
+from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
+from rimlens.rim.network import RecurrentUNet, fold
+from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
 
 
 class RecurrentInferenceMachine(keras.Model):
@@ -27,39 +26,35 @@ class RecurrentInferenceMachine(keras.Model):
         Grids, steps and network.
     precision : str, optional
         Keras dtype policy of the network; physics stays in float32.
+    lens, source : rimlens.prior.Prior, optional
+        Priors over the parameters of a lens and of a source model, lengths in pixels of the image;
+        without one the unknown is pixelated.
     **kwargs
         Passed to `keras.Model`.
     """
 
-    def __init__(self, architecture, precision="float32", **kwargs):
+    def __init__(self, architecture, precision="float32", lens=None, source=None, **kwargs):
         super().__init__(**kwargs)
         self.architecture = architecture
         self.precision = precision
         # How many calls training unrolls; fewer make its first part cheaper.
         self.unrolled_steps = architecture.steps
         a = architecture
-        self.forward = ForwardModel(a.image_grid, a.convergence_grid, a.source_grid)
+        self.lens = PixelatedLens(a) if lens is None else ParametricLens(a, lens)
+        self.source = PixelatedSource(a) if source is None else ParametricSource(a, source)
         self.image_factor = a.image_size // a.latent_size
-        self.convergence_factor = a.convergence_size // a.latent_size
-        self.source_factor = a.source_size // a.latent_size
-        self._modes = convergence_modes(a.convergence_grid)
-        self.gauss_newton = GaussNewton(
-            a.image_grid, a.convergence_grid, self._modes, a.latent_size
-        )
-        unknowns = len(self._modes) + 2
+        directions = len(self.lens.scatter) + len(self.source.scatter)
         self.network = RecurrentUNet(
             a.filters,
-            map_channels=self.convergence_factor**2 + 2 * self.source_factor**2,
-            vector_size=2 * unknowns,
+            map_channels=self.lens.outputs + self.source.outputs,
+            vector_size=2 * directions,
             block_convolutions=a.block_convolutions,
             vector_units=a.vector_units,
             dtype=precision,
             name="network",
         )
-        self._initial_log_kappa = initial_log_kappa(a.convergence_grid)
-        channels = 4 * self.image_factor**2 + 2 + 2 * self.convergence_factor**2
-        channels += 2 * self.source_factor**2
-        vector = 4 + 2 * unknowns
+        channels = 4 * self.image_factor**2 + 2 + self.lens.channels + self.source.channels
+        vector = 2 + self.lens.numbers + self.source.numbers + 2 * directions
         self.network.build((None, a.latent_size, a.latent_size, channels), (None, vector))
         self.built = True
 
@@ -70,7 +65,17 @@ class RecurrentInferenceMachine(keras.Model):
 
     def get_config(self):
         """Return what `from_config` needs."""
-        return {"architecture": self.architecture.to_dict(), "precision": self.precision}
+        return {
+            "architecture": self.architecture.to_dict(),
+            "precision": self.precision,
+            "lens": getattr(self.lens, "prior", None),
+            "source": getattr(self.source, "prior", None),
+        }
+
+    @property
+    def turns(self):
+        """Whether the unknowns can be brought to another orientation of the square."""
+        return self.lens.turns and self.source.turns
 
     def exposure(self, inputs):
         """Return what the likelihood needs of a batch of inputs.
@@ -87,7 +92,7 @@ class RecurrentInferenceMachine(keras.Model):
             Image, noise, weight, transform of the point-spread function, shape of its stamp.
         """
         psf = inputs["psf"]
-        transform = psf_transform(psf, self.forward.image_grid.shape)
+        transform = psf_transform(psf, self.architecture.image_grid.shape)
         return inputs["image"], inputs["sigma"], inputs["weight"], transform, psf.shape[1:]
 
     def context(self, inputs):
@@ -119,10 +124,7 @@ class RecurrentInferenceMachine(keras.Model):
 
     def initial(self, batch):
         """Return the unknowns and the network's states before the first call."""
-        log_kappa = ops.convert_to_tensor(self._initial_log_kappa)[None]
-        log_kappa = ops.broadcast_to(log_kappa, (batch, *log_kappa.shape[1:]))
-        source = ops.zeros((batch, *self.forward.source_grid.shape), dtype="float32")
-        state = (log_kappa, ops.zeros((batch, 2), dtype="float32"), source)
+        state = {**self.lens.initial(batch), **self.source.initial(batch)}
         return state, self.network.initial_state(batch, self.architecture.latent_size)
 
     def step(self, state, memory, gradient, context):
@@ -130,8 +132,8 @@ class RecurrentInferenceMachine(keras.Model):
 
         Parameters
         ----------
-        state : tuple of tensor
-            log10 convergence, scaled shear, source.
+        state : dict of tensor
+            The variables of lens and source.
         memory : list of tensor
             The network's states.
         gradient : Gradient
@@ -144,45 +146,37 @@ class RecurrentInferenceMachine(keras.Model):
         state, memory : tuple
             The new ones.
         """
-        log_kappa, shear, source = state
         context_maps, context_vector = context
-        descent = ops.arcsinh(gradient.source)
-        maps = ops.concatenate(
-            [
-                context_maps,
-                fold(ops.arcsinh(gradient.residual), self.image_factor),
-                ops.arcsinh(gradient.displacement),
-                fold(log_kappa, self.convergence_factor),
-                fold(ops.arcsinh(gradient.convergence), self.convergence_factor),
-                fold(ops.arcsinh(source), self.source_factor),
-                fold(descent, self.source_factor),
-            ],
-            axis=-1,
-        )
-        modes = ops.convert_to_tensor(self._modes)
+        unknowns = (self.lens, self.source)
+        maps = [
+            context_maps,
+            fold(ops.arcsinh(gradient.residual), self.image_factor),
+            ops.arcsinh(gradient.displacement),
+        ]
+        for unknown in unknowns:
+            maps += unknown.maps_seen(state, gradient)
+        numbers = [unknown.numbers_seen(state) for unknown in unknowns]
         # A step of a few hundredths and an error of a hundredth are numbers of order one.
         directions = [ops.arcsinh(20.0 * gradient.step), ops.log10(gradient.step_error) + 1.5]
-        vector = ops.concatenate([context_vector, shear, *directions], axis=-1)
-        out, vector_step, memory = self.network(maps, vector, memory)
+        vector = [context_vector, *(n for n in numbers if n is not None), *directions]
+        out, vector_step, memory = self.network(
+            ops.concatenate(maps, axis=-1), ops.concatenate(vector, axis=-1), memory
+        )
         vector_step, trust = ops.split(vector_step, 2, axis=-1)
         vector_step = vector_step + ops.exp(trust - 0.5) * gradient.step
-        mode_step, shear_step = vector_step[:, :-2], vector_step[:, -2:]
-        nk, ns = self.convergence_factor**2, self.source_factor**2
-        kappa_step = unfold(out[..., :nk], self.convergence_factor)
-        kappa_step = kappa_step + ops.einsum("bm,myx->byx", mode_step, modes)
-        source_step = unfold(out[..., nk : nk + ns], self.source_factor)
-        gain = ops.exp(unfold(out[..., nk + ns :], self.source_factor) - 1.0)
-        state = (log_kappa + kappa_step, shear + shear_step, source + source_step + gain * descent)
-        return state, memory
+        n, m = self.lens.outputs, len(self.lens.scatter)
+        lens_out, source_out = (None, None) if out is None else (out[..., :n], out[..., n:])
+        lens = self.lens.moved(state, gradient, lens_out, vector_step[:, :m])
+        source = self.source.moved(state, gradient, source_out, vector_step[:, m:])
+        return {**lens, **source}, memory
 
     def gradient(self, state, exposure):
         """Return the likelihood's gradient at a state."""
-        modes = ops.convert_to_tensor(self._modes)
-        return likelihood_gradient(self.forward, state, exposure, modes, self.gauss_newton)
+        return likelihood_gradient(self.lens, self.source, state, exposure, self.image_factor)
 
     def first_gradient(self, exposure):
         """Return what takes the gradient's place in the first call."""
-        return no_gradient(self.forward, exposure, self.image_factor, len(self._modes) + 2)
+        return no_gradient(self.lens, self.source, exposure, self.image_factor)
 
     def call(self, inputs, training=None):
         """Unroll the recurrence.
@@ -197,8 +191,9 @@ class RecurrentInferenceMachine(keras.Model):
         Returns
         -------
         dict of tensor
-            ``convergence`` (log10), ``shear`` (scaled) and ``source`` after every call, shape
-            ``(batch, steps, ...)``.
+            Every variable after every call, shape ``(batch, steps, ...)``: of a pixelated lens
+            ``convergence`` (log10) and ``shear`` (scaled), of a pixelated source ``source``, of
+            models ``lens`` and ``source_vector``.
         """
         exposure, context = self.exposure(inputs), self.context(inputs)
         state, memory = self.initial(ops.shape(inputs["image"])[0])
@@ -207,8 +202,7 @@ class RecurrentInferenceMachine(keras.Model):
             gradient = self.gradient(state, exposure) if step else self.first_gradient(exposure)
             state, memory = self.step(state, memory, gradient, context)
             states.append(state)
-        log_kappa, shear, source = (ops.stack(values, axis=1) for values in zip(*states))
-        return {"convergence": log_kappa, "shear": shear, "source": source}
+        return {name: ops.stack([s[name] for s in states], axis=1) for name in states[0]}
 
 
 def parameter_count(architecture):

@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 from time import perf_counter
 
+import keras
 import numpy as np
 from astropy.nddata import NDData
 from keras import ops
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from rimlens import __version__, backend
 from rimlens.errors import DomainError, FileFormatError, InputError, RimlensWarning
-from rimlens.imaging import equivalent_fwhm, reduced_chi2
+from rimlens.imaging import convolve, equivalent_fwhm, reduced_chi2
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
 from rimlens.reconstruction import Reconstruction, einstein_radius
@@ -27,7 +28,6 @@ from rimlens.rim.orientation import (
     restored_map,
 )
 from rimlens.rim.recurrence import RecurrentInferenceMachine
-from rimlens.rim.unknowns import constrain
 
 
 class RIMSolver:
@@ -50,9 +50,10 @@ class RIMSolver:
     8
     """
 
-    def __init__(self, architecture=None):
+    def __init__(self, architecture=None, *, lens=None, source=None):
         self.architecture = architecture or Architecture()
-        self.machine = RecurrentInferenceMachine(self.architecture)
+        self.machine = RecurrentInferenceMachine(self.architecture, lens=lens, source=source)
+        self._orientations = ORIENTATIONS if self.machine.turns else range(1)
         self.weights = None
         self._compile()
 
@@ -200,8 +201,9 @@ class RIMSolver:
     def solve(self, inputs):
         """Run the recurrence on a batch of normalised images.
 
-        The network's steps are averaged over the eight orientations of the square, which makes the
-        solver equivariant to flips and quarter turns as the physics is.
+        If the unknowns are maps and a shear, the network's steps are averaged over the eight
+        orientations of the square, which makes the solver equivariant to flips and quarter turns
+        as the physics is.
 
         Parameters
         ----------
@@ -211,12 +213,14 @@ class RIMSolver:
         Returns
         -------
         dict of ndarray
-            ``convergence``, ``shear``, ``source`` in physical units (the source in units of the
-            robust peak), ``model`` and ``reduced_chi2`` of every step, shape ``(steps, batch)``.
+            ``convergence`` and ``source`` as maps in physical units (the source in units of the
+            robust peak), ``shear`` where it is an unknown, the dicts ``lens`` and
+            ``source_parameters`` where models are, ``model``, and ``reduced_chi2`` of every step,
+            shape ``(steps, batch)``.
         """
         # Every orientation has a network state of its own, and all share the mean of the unknowns.
         turned = {
-            name: np.concatenate([oriented_map(value, k) for k in ORIENTATIONS])
+            name: np.concatenate([oriented_map(value, k) for k in self._orientations])
             for name, value in inputs.items()
         }
         turned = {name: ops.convert_to_tensor(value) for name, value in turned.items()}
@@ -225,26 +229,25 @@ class RIMSolver:
         for _ in range(self.architecture.steps - 1):
             state, memory, chi2 = self._next(turned, self._averaged(state), memory)
             history.append(ops.convert_to_numpy(chi2)[: len(inputs["image"])])
-        state = tuple(value[: len(inputs["image"])] for value in self._averaged(state))
+        averaged = self._averaged(state).items()
+        state = {name: value[: len(inputs["image"])] for name, value in averaged}
         inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
-        result = {
-            name: ops.convert_to_numpy(value)
-            for name, value in self._finish(inputs, state).items()
-        }
+        result = keras.tree.map_structure(ops.convert_to_numpy, self._finish(inputs, state))
         history.append(result.pop("chi2"))
         result["reduced_chi2"] = np.stack(history)
         return result
 
-    @staticmethod
-    def _averaged(state):
+    def _averaged(self, state):
         """Return the unknowns of all orientations replaced by their mean."""
-        averaged = []
-        for value in state:
+        if len(self._orientations) == 1:
+            return state
+        averaged = {}
+        for name, value in state.items():
             turn, back = (oriented_map, restored_map) if value.ndim == 3 else (oriented_shear,) * 2
-            parts = np.split(ops.convert_to_numpy(value), len(ORIENTATIONS))
-            mean = np.mean([back(part, k) for part, k in zip(parts, ORIENTATIONS)], axis=0)
-            averaged.append(np.concatenate([turn(mean, k) for k in ORIENTATIONS]))
-        return tuple(averaged)
+            parts = np.split(ops.convert_to_numpy(value), len(self._orientations))
+            mean = np.mean([back(part, k) for part, k in zip(parts, self._orientations)], axis=0)
+            averaged[name] = np.concatenate([turn(mean, k) for k in self._orientations])
+        return averaged
 
     def _compile(self):
         # JAX reads the weights when it traces a function, so new weights want new functions.
@@ -265,18 +268,13 @@ class RIMSolver:
         return state, memory, gradient.reduced_chi2
 
     def _final_model(self, inputs, state):
-        image, sigma, weight, psf, psf_shape = self.machine.exposure(inputs)
-        log_kappa, scaled_shear, source = state
-        convergence, shear = constrain(log_kappa, scaled_shear)
-        model = self.machine.forward(convergence, shear, source, psf, psf_shape)
+        machine = self.machine
+        image, sigma, weight, psf, psf_shape = machine.exposure(inputs)
+        lensed = machine.source.brightness(state, *machine.lens.ray_trace(state))
+        model = convolve(lensed, psf, psf_shape)
         chi2 = reduced_chi2(model, image, sigma, weight)
-        return {
-            "convergence": convergence,
-            "shear": shear,
-            "source": source,
-            "model": model,
-            "chi2": chi2,
-        }
+        physical = {**machine.lens.physical(state), **machine.source.physical(state)}
+        return {**physical, "model": model, "chi2": chi2}
 
     def _reconstruct(self, observation):
         start = perf_counter()

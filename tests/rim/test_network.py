@@ -67,8 +67,8 @@ def test_the_number_of_weights_is_that_of_the_layers():
     # Image, mask and noise folded by 2, residual, displacement; convergence and its gradient;
     # source and its gradient.
     channels = 3 * 4 + 4 + 2 + 2 * 1 + 2 * 4
-    # Noise and sharpness, shear and its gradient, gradients of 14 modes.
-    vector = 2 + 2 + 2 + 14
+    # Noise and sharpness, shear, steps along 14 modes and the shear and their errors.
+    vector = 2 + 2 + 16 + 16
 
     def convolution(kernel, width_in, width_out):
         return (kernel**2 * width_in + 1) * width_out
@@ -87,7 +87,8 @@ def test_the_number_of_weights_is_that_of_the_layers():
         # Steps of convergence and source and the gain of the source's gradient.
         + convolution(1, 4 + channels, 1 + 2 * 4)
         + convolution(1, 8 * 8 * 8 + vector, 16)
-        + convolution(1, 16, 2 + 14)
+        # Own steps, and the trust in the Gauss-Newton steps.
+        + convolution(1, 16, 16 + 16)
     )
     assert parameter_count(architecture) == expected
 

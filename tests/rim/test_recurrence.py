@@ -21,11 +21,11 @@ def test_an_untrained_network_moves_the_lens_by_part_of_the_gauss_newton_step(un
         found["convergence"][:, :2], np.broadcast_to(start, (4, 2, 16, 16))
     )
     assert not np.any(found["shear"][:, :2])
-    state = tuple(found[name][:, 1] for name in ("convergence", "shear", "source"))
+    state = {name: value[:, 1] for name, value in found.items()}
     step = ops.convert_to_numpy(machine.gradient(state, machine.exposure(inputs)).step)
     step = np.exp(-0.5) * step
     change = np.einsum(
-        "bm,myx->byx", step[:, :-2], convergence_modes(machine.forward.convergence_grid)
+        "bm,myx->byx", step[:, :-2], convergence_modes(machine.architecture.convergence_grid)
     )
     # Rounding in single precision.
     np.testing.assert_allclose(found["convergence"][:, 2], start + change, rtol=0, atol=1e-5)
@@ -39,9 +39,9 @@ def test_an_untrained_network_follows_the_source_s_gradient_with_its_first_gain(
     assert not np.any(found["source"][:, 0])
     exposure = machine.exposure(inputs)
     for step in (1, 2):
-        state = tuple(found[name][:, step - 1] for name in ("convergence", "shear", "source"))
-        direction = ops.convert_to_numpy(machine.gradient(state, exposure).source)
-        expected = state[2] + np.exp(-1) * np.arcsinh(direction)
+        state = {name: value[:, step - 1] for name, value in found.items()}
+        direction = ops.convert_to_numpy(machine.gradient(state, exposure).maps["source"])
+        expected = state["source"] + np.exp(-1) * np.arcsinh(direction)
         # Rounding in single precision.
         np.testing.assert_allclose(found["source"][:, step], expected, rtol=0, atol=1e-5)
 

@@ -1,0 +1,227 @@
+"""What a recurrence infers of the lens: a convergence map and a shear, or the numbers of a model.
+
+Each kind says where it starts, how it bends rays, how its rays move along the directions of a
+Gauss-Newton step, what the network sees of it, and how the network's answer moves it.  Lengths are
+in pixels of the image.
+"""
+
+import math
+
+import numpy as np
+from keras import ops
+
+from rimlens import backend
+from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
+from rimlens.rim.blocks import block_sum, columns_of
+from rimlens.rim.modes import SCATTER, convergence_modes
+from rimlens.rim.network import fold, unfold
+from rimlens.rim.unknowns import SHEAR_UNIT, constrain, initial_log_kappa, unconstrain
+
+# How far the scaled shear is expected from a fair guess.
+SHEAR_SCATTER = 0.5
+
+
+class PixelatedLens:
+    """A log10 convergence map and an external shear.
+
+    Its directions are the large-scale modes of the map and the two components of the shear.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Grids and latent size.
+    """
+
+    names = ("convergence", "shear")
+    turns = True
+
+    def __init__(self, architecture):
+        a = architecture
+        self.image_grid, self.grid = a.image_grid, a.convergence_grid
+        self._factor = a.convergence_size // a.latent_size
+        self._deflection = ConvergenceDeflection(self.grid, self.image_grid)
+        self._modes = convergence_modes(self.grid)
+        self._initial = initial_log_kappa(self.grid)
+        coarse = Grid((a.latent_size,) * 2, self.grid.pixel_scale * self._factor)
+        blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
+        self._coarse_deflection = ConvergenceDeflection(coarse, blocks)
+        x, y = (SHEAR_UNIT * np.broadcast_to(v, blocks.shape) for v in (blocks.x, blocks.y))
+        self._shear_columns = np.stack([[x, y], [-y, x]]).astype("float32")
+        self.scatter = np.append(SCATTER, [SHEAR_SCATTER, SHEAR_SCATTER]).astype("float32")
+        self.numbers = 2
+        self.channels = 2 * self._factor**2
+        self.outputs = self._factor**2
+
+    def initial(self, n):
+        """Return the variables before the first call, for a batch of `n`."""
+        log_kappa = ops.convert_to_tensor(self._initial)[None]
+        log_kappa = ops.broadcast_to(log_kappa, (n, *log_kappa.shape[1:]))
+        return {"convergence": log_kappa, "shear": ops.zeros((n, 2), dtype="float32")}
+
+    def ray_trace(self, state):
+        """Return the source positions of the image's pixels."""
+        convergence, shear = constrain(state["convergence"], state["shear"])
+        alpha_x, alpha_y = self._deflection(convergence)
+        x, y = _coordinates(self.image_grid, alpha_x)
+        shear_x, shear_y = shear_deflection(shear, x, y)
+        return x - alpha_x - shear_x, y - alpha_y - shear_y
+
+    def descent(self, gradients):
+        """Return the map's direction and the descent along the directions, from the gradients."""
+        g_kappa, g_shear = gradients["convergence"], gradients["shear"]
+        rms = ops.sqrt(ops.mean(ops.square(g_kappa), axis=(1, 2), keepdims=True))
+        modes = ops.convert_to_tensor(self._modes)
+        along = ops.concatenate([ops.einsum("byx,myx->bm", g_kappa, modes), g_shear], axis=-1)
+        return {"convergence": -g_kappa / (rms + 1e-12)}, -along
+
+    def columns(self, state):
+        """Return the change of the deflection along every direction, averaged over blocks."""
+        convergence, _ = constrain(state["convergence"], state["shear"])
+        modes = ops.convert_to_tensor(self._modes)
+        count, (ny, nx) = modes.shape[0], self._coarse_deflection.convergence_grid.shape
+        change = math.log(10.0) * convergence[:, None] * modes
+        change = block_sum(ops.reshape(change, (-1, *modes.shape[1:])), self._factor)
+        alpha = self._coarse_deflection(change / self._factor**2)
+        columns = []
+        for component, shear in zip(alpha, self._shear_columns):
+            component = ops.reshape(component, (-1, count, ny, nx))
+            shear = ops.convert_to_tensor(shear)[None]
+            shear = ops.broadcast_to(shear, (ops.shape(component)[0], 2, ny, nx))
+            columns.append(ops.concatenate([component, shear], axis=1))
+        return columns
+
+    def maps_seen(self, state, gradient):
+        """Return the channels that the network reads, at the latent size."""
+        direction = ops.arcsinh(gradient.maps["convergence"])
+        return [fold(state["convergence"], self._factor), fold(direction, self._factor)]
+
+    def numbers_seen(self, state):
+        """Return the numbers that the network reads."""
+        return state["shear"]
+
+    def moved(self, state, gradient, out, step):
+        """Return the variables after the network's map and a step along the directions."""
+        modes = ops.convert_to_tensor(self._modes)
+        change = unfold(out, self._factor) + ops.einsum("bm,myx->byx", step[:, :-2], modes)
+        return {
+            "convergence": state["convergence"] + change,
+            "shear": state["shear"] + step[:, -2:],
+        }
+
+    def target(self, batch, peak):
+        """Return what the variables should become, for draws of a simulator."""
+        log_kappa, shear = unconstrain(batch["convergence"], batch["shear"])
+        return {"convergence": np.asarray(log_kappa, "float32"), "shear": shear}
+
+    def physical(self, state):
+        """Return the convergence map and the shear."""
+        convergence, shear = constrain(state["convergence"], state["shear"])
+        return {"convergence": convergence, "shear": shear}
+
+
+class ParametricLens:
+    """The free parameters of a lens model, as the unconstrained variables of its prior.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Grids and latent size.
+    prior : rimlens.prior.Prior
+        Over the parameters of a lens; its lengths are pixels of the image.
+    """
+
+    names = ("lens",)
+    turns = False
+
+    def __init__(self, architecture, prior):
+        a = architecture
+        self.prior = prior
+        self.image_grid, self.grid = a.image_grid, a.convergence_grid
+        self._blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
+        (self.numbers,) = prior.variables["vector"]
+        self.scatter = np.ones(self.numbers, dtype="float32")
+        self.channels = self.outputs = 0
+
+    def initial(self, n):
+        """Return the variables before the first call, for a batch of `n`."""
+        start = ops.convert_to_tensor(self.prior.initial(1)["vector"])
+        return {"lens": ops.broadcast_to(start, (n, self.numbers))}
+
+    def ray_trace(self, state):
+        """Return the source positions of the image's pixels."""
+        alpha_x, alpha_y = self._deflection(state["lens"], self.image_grid)
+        x, y = _coordinates(self.image_grid, alpha_x)
+        return x - alpha_x, y - alpha_y
+
+    def descent(self, gradients):
+        """Return no map's direction, and the descent along the variables."""
+        return {}, -gradients["lens"]
+
+    def columns(self, state):
+        """Return the change of the deflection along every variable, at the centres of blocks."""
+
+        def deflection(vector):
+            return ops.stack(self._deflection(vector, self._blocks), axis=1)
+
+        columns = columns_of(deflection, state["lens"])
+        return [columns[:, :, 0], columns[:, :, 1]]
+
+    def maps_seen(self, state, gradient):
+        """Return no channels."""
+        return []
+
+    def numbers_seen(self, state):
+        """Return the numbers that the network reads."""
+        return state["lens"]
+
+    def moved(self, state, gradient, out, step):
+        """Return the variables after a step."""
+        return {"lens": state["lens"] + step}
+
+    def target(self, batch, peak):
+        """Return what the variables should become, for draws of a simulator."""
+        return {"lens": ops.convert_to_numpy(self.prior.unconstrain(batch["lens"])["vector"])}
+
+    def physical(self, state):
+        """Return the parameters, the convergence on the grid of maps, and no further shear."""
+        values = self.prior.constrain({"vector": state["lens"]})
+        x, y = (ops.convert_to_tensor(np.float32(v)[None]) for v in (self.grid.x, self.grid.y))
+        convergence = self.prior.model.tensor_convergence(x, y, values)
+        return {"lens": values, "convergence": convergence}
+
+    def _deflection(self, vector, grid):
+        x, y = (ops.convert_to_tensor(np.float32(v)[None]) for v in (grid.x, grid.y))
+        values = self.prior.constrain({"vector": vector})
+        return self.prior.model.tensor_deflection(x, y, values)
+
+
+def lens_descent(lens, state, g_x, g_y):
+    """Return a lens's gradients, given those with respect to the source positions.
+
+    Parameters
+    ----------
+    lens : PixelatedLens or ParametricLens
+        The unknowns.
+    state : dict of tensor
+        Their values.
+    g_x, g_y : tensor
+        Gradient with respect to the source positions, shape ``(batch, ny, nx)``.
+
+    Returns
+    -------
+    maps, along : tuple
+        From the lens's `descent`.
+    """
+    names = lens.names
+
+    def projected(*values):
+        beta_x, beta_y = lens.ray_trace(dict(zip(names, values)))
+        return ops.sum(g_x * beta_x + g_y * beta_y, axis=(1, 2)), ()
+
+    _, gradients = backend.value_and_grad(projected, [state[name] for name in names])
+    return lens.descent(dict(zip(names, gradients)))
+
+
+def _coordinates(grid, like):
+    dtype = ops.dtype(like)
+    return (ops.convert_to_tensor(v.astype(dtype)) for v in (grid.x, grid.y))
