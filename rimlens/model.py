@@ -36,8 +36,14 @@ class Model:
         """Make the signature and the documentation from the declared parameters."""
         super().__init_subclass__(**kwargs)
         if "parameters" in cls.__dict__ and isinstance(cls.parameters, dict):
+            settings = [
+                setting
+                for setting in inspect.signature(cls.__init__).parameters.values()
+                if setting.kind is not inspect.Parameter.VAR_KEYWORD
+            ]
             cls.__signature__ = inspect.Signature(
-                [
+                settings[1:]  # not `self`
+                + [
                     inspect.Parameter(
                         name,
                         inspect.Parameter.KEYWORD_ONLY,
@@ -220,7 +226,7 @@ class Model:
             # A brightness has the unit that its parameter was given in, on either road.
             if unit is not None and (quantity or unit is self._brightness_unit):
                 value = value * unit
-            found.append(value if value.ndim else value[()])
+            found.append(float(value) if type(value) is np.ndarray and not value.ndim else value)
         return tuple(found) if len(found) > 1 else found[0]
 
     def _with_unit(self, name):
@@ -301,9 +307,12 @@ def _in_arcsec(value, name):
 
 
 def _documented(doc, parameters):
-    """Insert a section on the parameters before the first other section of a docstring."""
+    """Add the parameters to a docstring: after its settings, before the first other section."""
     doc = inspect.cleandoc(doc or "")
-    section = "Parameters\n----------\n"
+    heading = "Parameters\n----------\n"
+    doc, _, settings = doc.partition(heading)
+    settings, _, rest = settings.partition("\n\n")
+    section = heading + (f"{settings}\n" if settings else "")
     for name, p in parameters.items():
         kind = "array or Quantity" if p.shape else "float, array or Quantity"
         optional = "" if p.default is None else ", optional"
@@ -311,6 +320,8 @@ def _documented(doc, parameters):
         default = "" if p.default is None else f"; default {p.default:g}"
         description = p.description[:1].upper() + p.description[1:]
         section += f"    {description}, {p}{default}.\n"
+    if rest:
+        return f"{doc}{section}\n{rest}"
     lines = doc.split("\n")
     for i in range(len(lines) - 1):
         if lines[i] and set(lines[i + 1]) == {"-"}:

@@ -2,8 +2,9 @@
 
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
 TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
-data, and compilation.  The library is chosen by the environment variable ``KERAS_BACKEND``
-(TensorFlow by default) and is imported when this room is first entered, quietly.
+data, compilation, and functions of angles that keep double precision.  The library is chosen by
+the environment variable ``KERAS_BACKEND`` (TensorFlow by default) and is imported when this room
+is first entered, quietly.
 
 Physics does not belong here.
 """
@@ -20,15 +21,30 @@ with quiet_import():
 
     if keras.backend.backend() == "tensorflow":
         from rimlens.backend._tensorflow import (
+            arctan,
+            arctanh,
             compiled,
+            cos,
             derivative,
             irfft2,
             rfft2,
+            sin,
             value_and_grad,
             versions,
         )
     elif keras.backend.backend() == "jax":
-        from rimlens.backend._jax import compiled, derivative, irfft2, rfft2, value_and_grad, versions
+        from rimlens.backend._jax import (
+            arctan,
+            arctanh,
+            compiled,
+            cos,
+            derivative,
+            irfft2,
+            rfft2,
+            sin,
+            value_and_grad,
+            versions,
+        )
     else:
         raise ImportError(
             f"rimlens runs on the Keras backends 'tensorflow' and 'jax', found "
@@ -36,7 +52,19 @@ with quiet_import():
             "them"
         )
 
-__all__ = ["compiled", "derivative", "irfft2", "name", "rfft2", "value_and_grad", "versions"]
+__all__ = [
+    "arctan",
+    "arctanh",
+    "compiled",
+    "cos",
+    "derivative",
+    "irfft2",
+    "name",
+    "rfft2",
+    "sin",
+    "value_and_grad",
+    "versions",
+]
 
 
 def name():

@@ -3,6 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+# Those of Keras cast to single precision.
+arctan, arctanh, cos, sin = jnp.arctan, jnp.arctanh, jnp.cos, jnp.sin
+
 
 def rfft2(x, shape):
     """Return the real Fourier transform over the last two axes, zero-padded to `shape`."""

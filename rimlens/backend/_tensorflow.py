@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+arctan, arctanh, cos, sin = tf.math.atan, tf.math.atanh, tf.math.cos, tf.math.sin
+
 
 def rfft2(x, shape):
     """Return the real Fourier transform over the last two axes, zero-padded to `shape`."""

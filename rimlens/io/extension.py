@@ -16,12 +16,26 @@ def get_extensions():
     """
     from asdf.extension import ManifestExtension
 
-    from rimlens.io.converters import ReconstructionConverter, WeightsConverter
+    from rimlens.io.converters import (
+        DistributionConverter,
+        GridConverter,
+        ModelConverter,
+        PriorConverter,
+        ReconstructionConverter,
+        WeightsConverter,
+    )
 
     return [
         ManifestExtension.from_uri(
             "asdf://rimlens/manifests/rimlens-1.0.0",
-            converters=[ReconstructionConverter(), WeightsConverter()],
+            converters=[
+                DistributionConverter(),
+                GridConverter(),
+                ModelConverter(),
+                PriorConverter(),
+                ReconstructionConverter(),
+                WeightsConverter(),
+            ],
         )
     ]
 

@@ -12,6 +12,7 @@ from rimlens.io._reconstruction_fits import from_fits, to_fits
 from rimlens.io._stored import stored_observation
 
 _TAG = "asdf://rimlens/tags/reconstruction-1.0.0"
+_MODELS = ("lens_model", "source_model")
 
 
 def write_reconstruction(path, reconstruction, overwrite=False):
@@ -90,6 +91,7 @@ def to_tree(reconstruction):
 
     observation = reconstruction.observation
     shear = reconstruction.shear
+    models = {name: getattr(reconstruction, name) for name in _MODELS}
     return {
         "observation": _with_unit(
             {
@@ -108,6 +110,7 @@ def to_tree(reconstruction):
         "model": reconstruction.model.data,
         "chi2_history": reconstruction.chi2_history,
         "meta": readable(reconstruction.meta),
+        **{name: model for name, model in models.items() if model is not None},
     }
 
 
@@ -146,6 +149,7 @@ def from_tree(node):
         model=np.array(node["model"]),
         chi2_history=np.array(node["chi2_history"]),
         meta=dict(node["meta"]),
+        **{name: node[name] for name in _MODELS if name in node},
     )
 
 

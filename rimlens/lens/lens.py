@@ -1,11 +1,15 @@
 """The abstract lens: what follows from a deflection or a potential, whatever the profile."""
 
 import astropy.constants as const
+import numpy as np
 from astropy import units as u
+from keras import ops
 
 from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.model import Model
+
+_CENTER = ("center_x", "center_y")
 
 
 class Lens(Model):
@@ -120,6 +124,61 @@ class Lens(Model):
             return x - alpha_x, y - alpha_y
 
         return self._evaluate(beta, x, y, [u.arcsec, u.arcsec])
+
+    def einstein_radius(self, center=None):
+        r"""Return the radius of the circle inside which the mean convergence is 1.
+
+        By Gauss's theorem the mean convergence is the mean radial deflection on the circle over
+        its radius, so that nothing need be integrated over a singular centre.
+
+        Parameters
+        ----------
+        center : tuple of Quantity or float, optional
+            Centre of the circle ``(x, y)``, in arcsec if bare; by default the first centre among
+            the parameters, or the origin.
+
+        Returns
+        -------
+        Quantity
+            In arcsec, shape ``batch_shape``; the largest of several radii, and nan if there is
+            none between 1e-4 and 1e3 arcsec.
+
+        Examples
+        --------
+        >>> from rimlens.lens import SIS
+        >>> SIS(theta_E=1.3).einstein_radius()
+        <Quantity 1.3 arcsec>
+        """
+        n = self._batch or 1
+        if center is None:
+            names = [next((p for p in self.parameters if p.endswith(c)), None) for c in _CENTER]
+            center = [self._values[name] if name else 0.0 for name in names]
+        center_x, center_y = (
+            np.broadcast_to(u.Quantity(c, u.arcsec).value, n)[:, None, None] for c in center
+        )
+        azimuth = 2 * np.pi * (np.arange(72) + 0.5) / 72
+        values = self.tensors()
+
+        def excess(radius):
+            """Return the mean radial deflection minus the radius, shape of `radius`."""
+            x = center_x + radius[..., None] * np.cos(azimuth)
+            y = center_y + radius[..., None] * np.sin(azimuth)
+            alpha = self.tensor_deflection(x, y, values)
+            alpha_x, alpha_y = (ops.convert_to_numpy(a) for a in alpha)
+            return (alpha_x * np.cos(azimuth) + alpha_y * np.sin(azimuth)).mean(axis=-1) - radius
+
+        radii = np.broadcast_to(np.geomspace(1e-4, 1e3, 141), (n, 141))
+        above = excess(radii) > 0
+        last = 140 - np.argmax(above[:, ::-1], axis=1)
+        found = above.any(axis=1) & (last < 140)
+        last = np.minimum(last, 139)
+        low, high = radii[np.arange(n), last], radii[np.arange(n), last + 1]
+        for _ in range(50):
+            middle = np.sqrt(low * high)
+            inside = excess(middle[:, None])[:, 0] > 0
+            low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+        radius = np.where(found, low, np.nan)
+        return u.Quantity(radius.reshape(self.batch_shape), u.arcsec)
 
     def time_delay(self, x, y, z_lens, z_source, cosmology=None):
         r"""Return the arrival time at image positions, up to a constant for one source.

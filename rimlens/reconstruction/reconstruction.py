@@ -35,6 +35,11 @@ class Reconstruction:
         Reduced chi-square after each step, shape ``(steps,)``.
     meta : dict, optional
         Name of the weights, version of rimlens, seconds elapsed, binning, and so on.
+    lens_model : rimlens.lens.Lens, optional
+        The model whose parameters were inferred, if the lens was not inferred as a map; positions
+        count from the centre of the convergence map along the pixel axes.
+    source_model : rimlens.source.Source, optional
+        The like for the source.
 
     Raises
     ------
@@ -42,7 +47,19 @@ class Reconstruction:
         If a map is not two-dimensional, lacks its WCS, or the shapes disagree.
     """
 
-    def __init__(self, *, observation, source, convergence, shear, model, chi2_history, meta=None):
+    def __init__(
+        self,
+        *,
+        observation,
+        source,
+        convergence,
+        shear,
+        model,
+        chi2_history,
+        meta=None,
+        lens_model=None,
+        source_model=None,
+    ):
         self._observation = observation
         self._source = _checked_map(source, "source")
         self._convergence = _checked_map(convergence, "convergence")
@@ -60,6 +77,8 @@ class Reconstruction:
             )
         self._chi2_history = np.atleast_1d(np.array(chi2_history, dtype=float))
         self.meta = dict(meta or {})
+        self._lens_model = lens_model
+        self._source_model = source_model
 
     def __repr__(self):
         """Return the numbers that tell whether it went well."""
@@ -82,6 +101,16 @@ class Reconstruction:
     def convergence(self):
         """Convergence map of the lens, an NDData with WCS, shape ``(ny_k, nx_k)``."""
         return self._convergence
+
+    @property
+    def lens_model(self):
+        """The inferred lens model, or None where the lens was inferred as a map."""
+        return self._lens_model
+
+    @property
+    def source_model(self):
+        """The inferred source model, or None where the source was inferred as a map."""
+        return self._source_model
 
     @property
     def model(self):
@@ -151,6 +180,9 @@ class Reconstruction:
 
     def write(self, path, overwrite=False):
         """Write to a file, ASDF or FITS by its suffix.
+
+        FITS holds the maps and numbers; the models of lens and source, where such were inferred,
+        are in ASDF only.
 
         Parameters
         ----------

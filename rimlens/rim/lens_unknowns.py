@@ -12,6 +12,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
+from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.rim.blocks import block_sum, columns_of
 from rimlens.rim.modes import SCATTER, convergence_modes
 from rimlens.rim.network import fold, unfold
@@ -118,6 +119,15 @@ class PixelatedLens:
         convergence, shear = constrain(state["convergence"], state["shear"])
         return {"convergence": convergence, "shear": shear}
 
+    def einstein_radii(self, lenses):
+        """Return the Einstein radii of physical lenses, from `physical` or a simulator."""
+        scale = self.grid.pixel_scale
+        return [einstein_radius(convergence, scale) for convergence in lenses["convergence"]]
+
+    def external_shear(self, lenses):
+        """Return the shear of physical lenses along the pixel axes, shape ``(n, 2)``."""
+        return lenses["shear"]
+
 
 class ParametricLens:
     """The free parameters of a lens model, as the unconstrained variables of its prior.
@@ -183,11 +193,30 @@ class ParametricLens:
         return {"lens": ops.convert_to_numpy(self.prior.unconstrain(batch["lens"])["vector"])}
 
     def physical(self, state):
-        """Return the parameters, the convergence on the grid of maps, and no further shear."""
+        """Return the parameters, the convergence on the grid of maps, and the external shear."""
         values = self.prior.constrain({"vector": state["lens"]})
         x, y = (ops.convert_to_tensor(np.float32(v)[None]) for v in (self.grid.x, self.grid.y))
         convergence = self.prior.model.tensor_convergence(x, y, values)
-        return {"lens": values, "convergence": convergence}
+        shear = self.external_shear({"lens": values})
+        return {"lens": values, "convergence": convergence, "shear": shear}
+
+    def einstein_radii(self, lenses):
+        """Return the Einstein radii of physical lenses, from `physical` or a simulator."""
+        return list(self.prior.model.copy(**lenses["lens"]).einstein_radius().value)
+
+    def external_shear(self, lenses):
+        """Return the external shear along the pixel axes, shape ``(n, 2)``."""
+        total = 0.0
+        for name, gamma in lenses["lens"].items():
+            if name.endswith("gamma_ext"):
+                phi = lenses["lens"][name.replace("gamma_ext", "phi_ext")]
+                # The angle counts from +y; the components from +x, half a turn of 2 phi away.
+                angle = 2 * math.pi / 180 * phi
+                components = [gamma * ops.cos(angle), gamma * ops.sin(angle)]
+                total = total - ops.stack(components, axis=-1)
+        if isinstance(total, float):
+            total = ops.zeros((ops.shape(next(iter(lenses["lens"].values())))[0], 2))
+        return total
 
     def _deflection(self, vector, grid):
         x, y = (ops.convert_to_tensor(np.float32(v)[None]) for v in (grid.x, grid.y))

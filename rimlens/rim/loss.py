@@ -11,7 +11,13 @@ from keras import ops
 
 from rimlens.rim.unknowns import constrain
 
-WEIGHTS = {"convergence": 1.0, "shear": 0.05, "source": 0.05}
+WEIGHTS = {
+    "convergence": 1.0,
+    "shear": 0.05,
+    "source": 0.05,
+    "lens": 1.0,
+    "source_vector": 0.3,
+}
 RING_WEIGHT = 10.0
 
 
@@ -76,10 +82,37 @@ class SourceLoss(keras.losses.Loss):
         return error / (ops.mean(ops.square(y_true), axis=(1, 2)) + 1e-3)
 
 
-def losses(convergence_grid):
-    """Return the loss of each unknown, for `keras.Model.compile`."""
-    return {
-        "convergence": ConvergenceLoss(convergence_grid),
-        "shear": ShearLoss(),
-        "source": SourceLoss(),
+class VectorLoss(keras.losses.Loss):
+    r"""Mean of :math:`\ln(1 + (\Delta u / u_0)^2)` of variables that are normal under the prior.
+
+    The parameters of a model are known to very different accuracy: the logarithm lets those that
+    an image fixes to a thousandth of the prior's width count beside those that it hardly fixes.
+
+    Parameters
+    ----------
+    unit : float, optional
+        The error :math:`u_0` at which the loss turns from square to logarithm.
+    **kwargs
+        Passed to `keras.losses.Loss`.
+    """
+
+    def __init__(self, unit=0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.unit = unit
+
+    def call(self, y_true, y_pred):
+        """Return the loss of each example; `y_pred` has an axis of steps after the batch."""
+        error = (y_pred - y_true[:, None]) / self.unit
+        return ops.mean(ops.log1p(ops.square(error)), axis=(1, 2))
+
+
+def losses(machine):
+    """Return the loss of each of a machine's variables, for `keras.Model.compile`."""
+    every = {
+        "convergence": lambda: ConvergenceLoss(machine.architecture.convergence_grid),
+        "shear": ShearLoss,
+        "source": SourceLoss,
+        "lens": VectorLoss,
+        "source_vector": VectorLoss,
     }
+    return {name: every[name]() for name in (*machine.lens.names, *machine.source.names)}

@@ -128,6 +128,8 @@ class RecurrentUNet(layers.Layer):
 
         levels = range(len(self.filters))
         up_levels = levels[:-1] if map_channels else []
+        # What is remembered is read on the way up and at the bottleneck.
+        self._unit_levels = [*up_levels, levels[-1]]
         # Flat lists, level by level: Keras saves the layers of a list, not of a list of lists.
         self.encoders = [
             convolution(self.filters[i], f"encoder_{i}_{j}")
@@ -141,7 +143,7 @@ class RecurrentUNet(layers.Layer):
             ConvolutionalGRU(
                 self.filters[i], kernel_size, dtype=self.dtype_policy, name=f"gru_{i}"
             )
-            for i in levels
+            for i in self._unit_levels
         ]
         self.ups = [
             layers.Conv2D(
@@ -189,7 +191,8 @@ class RecurrentUNet(layers.Layer):
             for layer in self._block(self.encoders, i):
                 layer.build((batch, ny, nx, width))
                 width = filters
-            self.units[i].build((batch, ny, nx, filters))
+            if i in self._unit_levels:
+                self.units[self._unit_levels.index(i)].build((batch, ny, nx, filters))
             if i < last:
                 self.downs[i].build((batch, ny, nx, filters))
                 ny, nx, width = ny // 2, nx // 2, self.filters[i + 1]
@@ -209,7 +212,7 @@ class RecurrentUNet(layers.Layer):
                 decoded = self.filters[i]
 
     def initial_state(self, batch, size):
-        """Return the states of all levels at the first call, zeros.
+        """Return the states of all recurrent levels at the first call, zeros.
 
         Parameters
         ----------
@@ -224,8 +227,8 @@ class RecurrentUNet(layers.Layer):
             One for each level.
         """
         return [
-            ops.zeros((batch, size >> i, size >> i, f), dtype=self.compute_dtype)
-            for i, f in enumerate(self.filters)
+            ops.zeros((batch, size >> i, size >> i, self.filters[i]), dtype=self.compute_dtype)
+            for i in self._unit_levels
         ]
 
     def call(self, maps, vector, states):
@@ -252,10 +255,12 @@ class RecurrentUNet(layers.Layer):
         )
         x = ops.cast(ops.concatenate([maps, constant], axis=-1), self.compute_dtype)
         new_states = []
-        for i, unit in enumerate(self.units):
+        for i in range(len(self.filters)):
             for layer in self._block(self.encoders, i):
                 x = layer(x)
-            new_states.append(unit(x, states[i]))
+            if i in self._unit_levels:
+                k = self._unit_levels.index(i)
+                new_states.append(self.units[k](x, states[k]))
             if i < len(self.downs):
                 x = self.downs[i](x)
         x = new_states[-1]

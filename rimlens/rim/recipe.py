@@ -48,6 +48,9 @@ class Recipe:
         The solver.
     domain : SimulationDomain
         The simulations.
+    lens, source : dict, optional
+        Models with priors over their parameters, as `rimlens.prior.prior_from_table` reads them;
+        without one the unknown is pixelated.  Lengths are in pixels of the image.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Recipe:
     theta_E_domain: tuple = (8.0, 46.0)
     architecture: Architecture = field(default_factory=Architecture)
     domain: SimulationDomain = field(default_factory=SimulationDomain)
+    lens: dict | None = None
+    source: dict | None = None
 
     def __post_init__(self):
         """Check that the numbers fit together."""
@@ -81,6 +86,16 @@ class Recipe:
     def updates(self):
         """Updates of all stages together."""
         return sum(updates for _, updates in self.stages)
+
+    @property
+    def lens_prior(self):
+        """The prior over the parameters of a lens model, or None."""
+        return _prior("lens", self.lens)
+
+    @property
+    def source_prior(self):
+        """The prior over the parameters of a source model, or None."""
+        return _prior("source", self.source)
 
     def to_dict(self):
         """Return plain values for a file."""
@@ -167,6 +182,15 @@ def read_recipe(path_or_name):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FileFormatError(f"{path_or_name}: not a TOML file: {error}") from error
     return Recipe.from_dict(values, str(path_or_name))
+
+
+def _prior(kind, table):
+    if table is None:
+        return None
+    # Models and priors are rooms of their own; most recipes never enter them.
+    from rimlens.prior import prior_from_table
+
+    return prior_from_table(kind, table)
 
 
 def _shipped_recipes():

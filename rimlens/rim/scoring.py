@@ -4,7 +4,6 @@ import numpy as np
 from tqdm import tqdm
 
 from rimlens.errors import InputError
-from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.rim.normalisation import normalised
 
 BATCH = 10
@@ -40,7 +39,6 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
     InputError
         If hardly a simulated lens is in `theta_E_domain`.
     """
-    scale = solver.architecture.convergence_scale
     columns = {
         name: []
         for name in (
@@ -69,8 +67,10 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
             }
             result = solver.solve(inputs)
             source = result["source"] * peak[:, None, None]
+            lens = solver.machine.lens
+            found_radii, true_radii = lens.einstein_radii(result), lens.einstein_radii(batch)
             for i in range(BATCH):
-                true = einstein_radius(batch["convergence"][i], scale)
+                true = true_radii[i]
                 if theta_E_domain and not theta_E_domain[0] <= true <= theta_E_domain[1]:
                     continue
                 if len(columns["theta_E"]) == n:
@@ -79,12 +79,11 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
                 ratio = np.log10(result["convergence"][i] / batch["convergence"][i])
                 error = np.mean((source[i] - batch["source"][i]) ** 2)
                 columns["reduced_chi2"].append(result["reduced_chi2"][:, i])
-                columns["theta_E"].append(einstein_radius(result["convergence"][i], scale))
+                columns["theta_E"].append(found_radii[i])
                 columns["theta_E_true"].append(true)
                 columns["log10_kappa_rms"].append(np.sqrt(np.average(ratio**2, weights=weight)))
-                columns["shear_rms"].append(
-                    np.sqrt(np.mean((result["shear"][i] - batch["shear"][i]) ** 2))
-                )
+                shear_error = result["shear"][i] - lens.external_shear(batch)[i]
+                columns["shear_rms"].append(np.sqrt(np.mean(shear_error**2)))
                 columns["source_error"].append(np.sqrt(error / np.mean(batch["source"][i] ** 2)))
                 bar.update()
     scores = {name: np.array(values, dtype=float) for name, values in columns.items()}

@@ -17,7 +17,8 @@ from rimlens.errors import DomainError, FileFormatError, InputError, RimlensWarn
 from rimlens.imaging import convolve, equivalent_fwhm, reduced_chi2
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
-from rimlens.reconstruction import Reconstruction, einstein_radius
+from rimlens.parameter import BRIGHTNESS
+from rimlens.reconstruction import Reconstruction
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.frame import frame_observation
 from rimlens.rim.normalisation import normalised
@@ -33,14 +34,18 @@ from rimlens.rim.recurrence import RecurrentInferenceMachine
 class RIMSolver:
     """Reconstructs the source and the convergence of a lens from an observation.
 
-    The unknowns are a log10 convergence map, an external shear and a source map; a recurrent
-    inference machine improves them in a few steps that read the gradient of the likelihood
-    (Adam et al. 2023, ApJ 951, 6).
+    The unknowns are a log10 convergence map, an external shear and a source map, or the parameters
+    of models of either; a recurrent inference machine improves them in a few steps that read the
+    gradient of the likelihood (Adam et al. 2023, ApJ 951, 6).
 
     Parameters
     ----------
     architecture : Architecture, optional
         Grids, steps and network; the weights of a new solver are random.
+    lens, source : rimlens.prior.Prior, optional
+        Priors over the parameters of a lens and of a source model, lengths in pixels of the image
+        and brightnesses in units of its robust peak: then the parameters are the unknowns, in
+        place of the maps.
 
     Examples
     --------
@@ -52,6 +57,7 @@ class RIMSolver:
 
     def __init__(self, architecture=None, *, lens=None, source=None):
         self.architecture = architecture or Architecture()
+        self.lens, self.source = lens, source
         self.machine = RecurrentInferenceMachine(self.architecture, lens=lens, source=source)
         self._orientations = ORIENTATIONS if self.machine.turns else range(1)
         self.weights = None
@@ -97,7 +103,11 @@ class RIMSolver:
                 f"{name_or_path}: no such weights; give a file or one of {sorted(shipped)}"
             )
         weights = read_weights(path)
-        solver = cls(Architecture.from_dict(weights.architecture))
+        solver = cls(
+            Architecture.from_dict(weights.architecture),
+            lens=weights.unknowns.get("lens"),
+            source=weights.unknowns.get("source"),
+        )
         solver._set_arrays(weights.arrays, path)
         solver.weights = replace(weights, arrays={})
         return solver
@@ -296,7 +306,7 @@ class RIMSolver:
         )
         convergence = result["convergence"][0].astype(float)
         scale = self.architecture.convergence_scale
-        self._check_ring(einstein_radius(convergence, scale))
+        self._check_ring(self.machine.lens.einstein_radii(result)[0])
         a = self.architecture
         kappa_wcs = grid_wcs(seen.wcs, frame.center, scale, convergence.shape)
         source_wcs = grid_wcs(seen.wcs, frame.center, a.source_scale, result["source"].shape[1:])
@@ -314,7 +324,28 @@ class RIMSolver:
                 "binning": frame.binning,
                 "elapsed": perf_counter() - start,
             },
+            **self._models(result, seen, float(peak[0])),
         )
+
+    def _models(self, result, observation, peak):
+        """Return the inferred models in the units of the sky."""
+        scale = observation.pixel_scale.to_value("arcsec")
+        brightness = peak if observation.unit is None else peak * observation.unit
+        units = {"arcsec": scale, BRIGHTNESS: brightness}
+        models = {}
+        for name, prior, key in (
+            ("lens_model", self.lens, "lens"),
+            ("source_model", self.source, "source_parameters"),
+        ):
+            if prior is not None:
+                models[name] = prior.model.copy(
+                    **{
+                        parameter: result[key][parameter][0].astype(float)
+                        * units.get(declared.unit, 1.0)
+                        for parameter, declared in prior.model.parameters.items()
+                    }
+                )
+        return models
 
     def _check_sharpness(self, observation):
         low, high = self.domain.get("fwhm", (0, np.inf))

@@ -21,7 +21,6 @@ from rimlens.rim.recipe import read_recipe
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.scoring import score, summary
 from rimlens.rim.solver import RIMSolver
-from rimlens.rim.unknowns import unconstrain
 from rimlens.simulation import Simulator
 
 
@@ -32,6 +31,8 @@ class TrainingSet(keras.utils.PyDataset):
     ----------
     simulator : Simulator
         Draws mock observations.
+    machine : RecurrentInferenceMachine
+        Says which unknowns are to be found.
     batch_size, updates_per_epoch : int
         Sizes.
     seed : int
@@ -43,9 +44,10 @@ class TrainingSet(keras.utils.PyDataset):
         Passed to `keras.utils.PyDataset`.
     """
 
-    def __init__(self, simulator, batch_size, updates_per_epoch, seed, reuse=1, **kwargs):
+    def __init__(self, simulator, machine, batch_size, updates_per_epoch, seed, reuse=1, **kwargs):
         super().__init__(**kwargs)
         self.simulator = simulator
+        self.machine = machine
         self.batch_size = batch_size
         self.updates_per_epoch = updates_per_epoch
         self.seed = seed
@@ -64,16 +66,23 @@ class TrainingSet(keras.utils.PyDataset):
         rng = np.random.default_rng([self.seed, number])
         if number != self._number:
             self._number, self._drawn = number, self.simulator.draw(self.batch_size, rng)
-        orientation = (np.random.default_rng([self.seed, number, 1]).permutation(8))[turn]
-        return inputs_and_targets(oriented(self._drawn, orientation))
+        drawn = self._drawn
+        if self.machine.turns:
+            orientations = np.random.default_rng([self.seed, number, 1]).permutation(8)
+            drawn = oriented(drawn, orientations[turn])
+        return inputs_and_targets(drawn, self.machine)
 
 
 def oriented(batch, orientation):
     """Return a batch of `Simulator.draw` in another of the eight orientations."""
-    return {
-        name: (oriented_shear if name == "shear" else oriented_map)(values, orientation)
-        for name, values in batch.items()
-    }
+    turned = {}
+    for name, values in batch.items():
+        if name == "shear":
+            values = oriented_shear(values, orientation)
+        elif values.ndim == 3:
+            values = oriented_map(values, orientation)
+        turned[name] = values
+    return turned
 
 
 class EpochSeed(keras.callbacks.Callback):
@@ -119,29 +128,24 @@ class TrainingClock(keras.callbacks.Callback):
             self._file.write_text(json.dumps(self.spent))
 
 
-def inputs_and_targets(batch):
+def inputs_and_targets(batch, machine):
     """Return what the machine reads and what it should answer.
 
     Parameters
     ----------
     batch : dict of ndarray
         From `Simulator.draw`.
+    machine : RecurrentInferenceMachine
+        Says which unknowns are to be found.
 
     Returns
     -------
     inputs, targets : dict of ndarray
-        Brightness in units of the robust peak, convergence as its logarithm, shear scaled.
+        Brightness in units of the robust peak; the machine's variables.
     """
     image, sigma, peak = normalised(batch["image"], batch["sigma"], batch["weight"])
     inputs = {"image": image, "sigma": sigma, "weight": batch["weight"], "psf": batch["psf"]}
-    log_kappa, shear = unconstrain(batch["convergence"], batch["shear"])
-    source = (batch["source"] / peak[:, None, None]).astype("float32")
-    targets = {
-        "convergence": np.asarray(log_kappa, "float32"),
-        "shear": np.asarray(shear, "float32"),
-        "source": source,
-    }
-    return inputs, targets
+    return inputs, {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
 
 
 def learning_rate_schedule(recipe):
@@ -183,15 +187,20 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
         optimizer=keras.optimizers.Adam(
             learning_rate_schedule(recipe), global_clipnorm=recipe.gradient_norm
         ),
-        loss=losses(machine.architecture.convergence_grid),
-        loss_weights=WEIGHTS,
+        loss=losses(machine),
+        loss_weights={name: WEIGHTS[name] for name in losses(machine)},
         jit_compile=keras.backend.backend() == "jax",
     )
     # The optimiser's variables must exist before a checkpoint can be read into them.
     machine.optimizer.build(machine.trainable_variables)
     history = []
     training_set = TrainingSet(
-        simulator, recipe.batch_size, recipe.updates_per_epoch, recipe.seed, recipe.reuse
+        simulator,
+        machine,
+        recipe.batch_size,
+        recipe.updates_per_epoch,
+        recipe.seed,
+        recipe.reuse,
     )
     before = 0
     for number, (steps, updates) in enumerate(recipe.stages):
@@ -252,7 +261,7 @@ def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
             f"{grids}"
         )
     keras.utils.set_random_seed(recipe.seed)
-    machine = RecurrentInferenceMachine(a, recipe.precision)
+    machine = RecurrentInferenceMachine(a, recipe.precision, solver.lens, solver.source)
     clock = TrainingClock(checkpoint)
     history = fit(machine, simulator, recipe, checkpoint, verbose, [clock])
     solver._set_arrays(
@@ -286,6 +295,8 @@ def describe(solver, simulator, recipe, spent):
         name=recipe.name,
         architecture=solver.architecture.to_dict(),
         unknowns={
+            "lens": solver.lens,
+            "source": solver.source,
             "links": unknowns.LINKS,
             "shear_unit": unknowns.SHEAR_UNIT,
             "initial_theta_E": unknowns.INITIAL_THETA_E,
@@ -350,7 +361,7 @@ def train(recipe, output, overwrite=False, progress=True):
     checkpoint = output.with_name(output.name + ".checkpoint")
     _claim(checkpoint, recipe)
     simulator = simulator_of(recipe)
-    solver = RIMSolver(recipe.architecture)
+    solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     solver.fit(simulator, recipe, checkpoint, verbose="auto" if progress else 0)
     solver.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
@@ -367,6 +378,8 @@ def simulator_of(recipe):
         recipe.domain,
         psf_size=recipe.psf_size,
         seed=recipe.seed,
+        lens=recipe.lens_prior,
+        source=recipe.source_prior,
     )
 
 

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 from keras import ops
 
 from rimlens import backend
-from rimlens.imaging import ForwardModel, psf_transform
-from rimlens.simulation.convergence import convergence_maps, draw_convergence_parameters
+from rimlens.imaging import convolve, psf_transform
 from rimlens.simulation.exposure import draw_masks, draw_noise, noise_maps
-from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.simulation.psf import psf_library
+from rimlens.simulation.unknowns import (
+    GeneratedLenses,
+    GeneratedSources,
+    ModelLenses,
+    ModelSources,
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,9 @@ class Simulator:
         Size of the library that they are drawn from.
     seed : int, optional
         Seed of that library.
+    lens, source : rimlens.prior.Prior, optional
+        Priors over the parameters of a lens and of a source model, lengths in pixels of the image;
+        without one the generators of galaxies draw.
 
     Examples
     --------
@@ -107,6 +115,8 @@ class Simulator:
         psf_size=33,
         psf_count=300,
         seed=0,
+        lens=None,
+        source=None,
     ):
         self.image_grid = image_grid
         self.convergence_grid = convergence_grid
@@ -115,7 +125,16 @@ class Simulator:
         self.psf_size = psf_size
         rng = np.random.default_rng([seed, 1])
         self.psfs = psf_library(psf_count, psf_size, self.domain.fwhm, rng)
-        self._forward = ForwardModel(image_grid, convergence_grid, source_grid)
+        self._lenses = (
+            GeneratedLenses(image_grid, convergence_grid, self.domain)
+            if lens is None
+            else ModelLenses(image_grid, convergence_grid, lens)
+        )
+        self._sources = (
+            GeneratedSources(source_grid, self.domain)
+            if source is None
+            else ModelSources(source_grid, source)
+        )
         self._render = backend.compiled(self._render_eagerly)
 
     def draw(self, n, rng):
@@ -132,21 +151,24 @@ class Simulator:
         -------
         dict of ndarray
             ``image``, ``sigma``, ``weight`` (1 where a pixel counts) of shape ``(n, ny, nx)``,
-            ``psf`` of shape ``(n, size, size)``, and the truths ``convergence`` and ``source``
-            (maps), ``shear`` ``(n, 2)`` and ``noiseless`` (the image without noise); float32.
+            ``psf`` of shape ``(n, size, size)``, the truths ``convergence`` and ``source`` (maps)
+            and ``theta_E``, and ``noiseless`` (the image without noise); float32.  Besides, where
+            the generator draws lenses, ``shear`` ``(n, 2)``; where priors do, the parameters as
+            the dicts ``lens`` and ``source_parameters``.
         """
         rng = np.random.default_rng(rng)
         # Half as many more are drawn than asked for, to choose among.
         drawn = n + (n + 1) // 2
-        lens = draw_convergence_parameters(drawn, self.domain, rng)
-        galaxy = draw_galaxy_parameters(drawn, self.domain, lens["theta_E"], rng)
-        shear = rng.normal(0, self.domain.shear_scatter, (drawn, 2)).astype("float32")
+        lens, theta_E = self._lenses.draw(drawn, rng)
+        source = self._sources.draw(drawn, theta_E, rng)
+        shear = self._lenses.draw_shear(drawn, rng)
         psf = self.psfs[rng.integers(len(self.psfs), size=drawn)]
-        rendered = self._render(_single(lens), _single(galaxy), shear, psf)
-        rendered = {name: ops.convert_to_numpy(value) for name, value in rendered.items()}
-        weight = draw_masks(drawn, self.image_grid, lens["theta_E"], self.domain, rng)
+        rendered = self._render(_single(lens), _single(source), shear, psf)
+        rendered = keras.tree.map_structure(ops.convert_to_numpy, rendered)
+        weight = draw_masks(drawn, self.image_grid, theta_E, self.domain, rng)
         keep = self._choose(rendered, weight, n)
-        noiseless, weight = rendered["image"][keep], weight[keep]
+        truth = keras.tree.map_structure(lambda value: value[keep], rendered)
+        noiseless, weight = truth.pop("image"), weight[keep]
         sigma = noise_maps(noiseless, weight, self.image_grid, self.domain, rng)
         noise = draw_noise(sigma, self.image_grid, self.domain, rng)
         return {
@@ -154,19 +176,21 @@ class Simulator:
             "sigma": sigma,
             "weight": weight,
             "psf": psf[keep],
-            "convergence": rendered["convergence"][keep],
-            "shear": shear[keep],
-            "source": rendered["source"][keep],
+            "theta_E": theta_E[keep].astype("float32"),
             "noiseless": noiseless,
+            **truth,
         }
 
-    def _render_eagerly(self, lens, galaxy, shear, psf):
-        convergence = convergence_maps(lens, self.convergence_grid)
-        source = galaxy_images(galaxy, self.source_grid)
+    def _render_eagerly(self, lens, source, shear, psf):
+        lens_truth, (alpha_x, alpha_y) = self._lenses.render(lens, shear)
+        x, y = (
+            ops.convert_to_tensor(v.astype("float32"))
+            for v in (self.image_grid.x, self.image_grid.y)
+        )
+        source_truth, lensed = self._sources.render(source, x - alpha_x, y - alpha_y)
         transform = psf_transform(psf, self.image_grid.shape)
-        psf_shape = (self.psf_size, self.psf_size)
-        image = self._forward(convergence, shear, source, transform, psf_shape)
-        return {"convergence": convergence, "source": source, "image": image}
+        image = convolve(lensed, transform, (self.psf_size, self.psf_size))
+        return {**lens_truth, **source_truth, "image": image}
 
     def _choose(self, rendered, weight, n):
         """Return the indices of the `n` first draws that look like lenses, then of the others.

@@ -56,7 +56,7 @@ def results():
         size = 0.01 if "head" in name else 0.05
         arrays[name] = size * rng.standard_normal(arrays[name].shape)
     solver._set_arrays(arrays, "a test")
-    answer = solver.solve(inputs_and_targets(batch)[0])
+    answer = solver.solve(inputs_and_targets(batch, solver.machine)[0])
     return found | {f"solved_{name}": values for name, values in answer.items()}
 
 

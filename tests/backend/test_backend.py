@@ -130,3 +130,13 @@ def test_tensorflow_and_jax_agree(tmp_path):
             # Rounding in single precision, relative to the largest value of each array.
             tolerance = 1e-5 * np.abs(found).max()
             np.testing.assert_allclose(found, there[name], rtol=0, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "arctan", "arctanh"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_functions_of_angles_keep_the_precision(name, dtype):
+    x = np.linspace(-0.9, 0.9, 7).astype(dtype)
+    found = ops.convert_to_numpy(getattr(backend, name)(ops.convert_to_tensor(x)))
+    assert found.dtype == dtype
+    # Rounding.
+    np.testing.assert_allclose(found, getattr(np, name)(x), rtol=4 * np.finfo(dtype).eps)

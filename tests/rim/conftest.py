@@ -51,13 +51,13 @@ def batch(simulator):
 
 
 @pytest.fixture(scope="session")
-def inputs(batch):
-    return inputs_and_targets(batch)[0]
+def inputs(batch, untrained):
+    return inputs_and_targets(batch, untrained.machine)[0]
 
 
 @pytest.fixture(scope="session")
-def targets(batch):
-    return inputs_and_targets(batch)[1]
+def targets(batch, untrained):
+    return inputs_and_targets(batch, untrained.machine)[1]
 
 
 @pytest.fixture(scope="session")

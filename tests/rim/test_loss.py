@@ -5,9 +5,13 @@ import pytest
 
 from rimlens.imaging import Grid
 from rimlens.reconstruction import einstein_radius
-from rimlens.rim.loss import RING_WEIGHT, WEIGHTS, losses
+from rimlens.rim import Architecture, RecurrentInferenceMachine
+from rimlens.rim.loss import RING_WEIGHT, WEIGHTS, VectorLoss, losses
 
 GRID = Grid((32, 32), 2.0)
+MACHINE = RecurrentInferenceMachine(
+    Architecture(64, 32, 2.0, 32, latent_size=16, filters=(4, 4), vector_units=4)
+)
 
 
 @pytest.fixture
@@ -16,7 +20,7 @@ def rng():
 
 
 def value_of(name, true, found):
-    value = losses(GRID)[name](np.float32(true), np.float32(found))
+    value = losses(MACHINE)[name](np.float32(true), np.float32(found))
     return float(value)
 
 
@@ -97,3 +101,12 @@ def test_the_truth_at_every_step_has_no_loss_and_each_unknown_has_a_weight(rng, 
     # Rounding of the means inside circles.
     assert value_of(name, true, np.stack([true] * 3, axis=1)) == pytest.approx(0, abs=1e-10)
     assert WEIGHTS[name] > 0
+
+
+def test_vector_loss_is_the_mean_logarithm_of_one_and_the_square_in_its_unit(rng):
+    true, found = rng.normal(size=(3, 5)), rng.normal(size=(3, 4, 5))
+    expected = np.mean(np.log1p(((found - true[:, None]) / 0.02) ** 2))
+    # Rounding in single precision.
+    assert float(VectorLoss()(np.float32(true), np.float32(found))) == pytest.approx(
+        expected, rel=1e-5
+    )

@@ -25,7 +25,7 @@ from rimlens.rim.training import (
 def loss_of(machine, inputs, targets):
     """Return the loss of the last step, which does not depend on how many are unrolled."""
     found = machine(inputs)
-    each = losses(machine.architecture.convergence_grid)
+    each = losses(machine)
     return sum(WEIGHTS[k] * float(each[k](targets[k], found[k][:, -1:])) for k in targets)
 
 
@@ -247,9 +247,11 @@ def test_half_precision_trains_and_keeps_its_weights_in_full(short, simulator):
         assert np.all(np.isfinite(ops.convert_to_numpy(weight.value)))
 
 
-def test_batches_of_an_epoch_are_the_same_on_every_run_and_new_in_every_epoch(simulator):
+def test_batches_of_an_epoch_are_the_same_on_every_run_and_new_in_every_epoch(
+    simulator, untrained
+):
     def shears(epoch, reuse=1):
-        one = TrainingSet(simulator, 2, 3, seed=5, reuse=reuse)
+        one = TrainingSet(simulator, untrained.machine, 2, 3, seed=5, reuse=reuse)
         one.epoch = epoch
         assert len(one) == 3
         return np.array([one[i][1]["shear"] for i in range(3)])
@@ -259,8 +261,8 @@ def test_batches_of_an_epoch_are_the_same_on_every_run_and_new_in_every_epoch(si
     assert len(np.unique(drawn, axis=0)) == len(drawn)
 
 
-def test_a_reused_draw_comes_in_another_orientation(simulator):
-    one = TrainingSet(simulator, 2, 8, seed=5, reuse=8)
+def test_a_reused_draw_comes_in_another_orientation(simulator, untrained):
+    one = TrainingSet(simulator, untrained.machine, 2, 8, seed=5, reuse=8)
     images = [one[i][0]["image"][0] for i in range(8)]
     assert len({image.tobytes() for image in images}) == 8
     # The pixels are those of one draw.
@@ -288,8 +290,8 @@ def test_a_turned_draw_is_a_draw_of_a_turned_lens(simulator, batch, orientation)
     np.testing.assert_allclose(image(turned), expected, rtol=0, atol=1e-3)
 
 
-def test_targets_are_in_the_space_of_the_network_and_in_units_of_the_peak(batch):
-    inputs, targets = inputs_and_targets(batch)
+def test_targets_are_in_the_space_of_the_network_and_in_units_of_the_peak(batch, untrained):
+    inputs, targets = inputs_and_targets(batch, untrained.machine)
     np.testing.assert_allclose(10 ** targets["convergence"], batch["convergence"], rtol=1e-4)
     np.testing.assert_allclose(0.1 * targets["shear"], batch["shear"], rtol=1e-5, atol=1e-8)
     # One unit for an image, its noise and its source.

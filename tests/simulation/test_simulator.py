@@ -61,6 +61,7 @@ def test_a_batch_holds_as_many_lenses_as_asked_for_in_the_shapes_promised(simula
         "convergence": (n, 32, 32),
         "source": (n, 48, 48),
         "shear": (n, 2),
+        "theta_E": (n,),
     }
 
 

@@ -1,6 +1,15 @@
-"""One converter for each class that rimlens stores in ASDF."""
+"""The ASDF converters of rimlens, one module for each kind of object."""
 
+from rimlens.io.converters.model import GridConverter, ModelConverter
+from rimlens.io.converters.prior import DistributionConverter, PriorConverter
 from rimlens.io.converters.reconstruction import ReconstructionConverter
 from rimlens.io.converters.weights import WeightsConverter
 
-__all__ = ["ReconstructionConverter", "WeightsConverter"]
+__all__ = [
+    "DistributionConverter",
+    "GridConverter",
+    "ModelConverter",
+    "PriorConverter",
+    "ReconstructionConverter",
+    "WeightsConverter",
+]
