@@ -6,7 +6,7 @@ towards the -x axis, which is from north to east where +y is north and -x is eas
 
 import math
 
-from keras import ops
+from rimlens import backend
 
 
 def to_center(x, y, p):
@@ -42,4 +42,4 @@ def from_major_axis(major, minor, p):
 
 def _direction(p):
     phi = p.phi * (math.pi / 180.0)
-    return ops.sin(phi), ops.cos(phi)
+    return backend.sin(phi), backend.cos(phi)

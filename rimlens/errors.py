@@ -23,5 +23,9 @@ class OutputExistsError(RimlensError, FileExistsError):
     """An output that exists and may not be overwritten."""
 
 
+class PluginError(RimlensError):
+    """A plugin that is unknown, cannot be imported, or shares its name with another."""
+
+
 class RimlensWarning(AstropyUserWarning):
     """Something that the user should know and that rimlens could handle."""

@@ -5,7 +5,24 @@ A lens deflects light.  Images, point-spread functions and networks do not belon
 
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
 from rimlens.lens.composite import CompositeLens
-from rimlens.lens.isothermal import SIE, SIS
+from rimlens.lens.dpie import DPIE
+from rimlens.lens.external import ConvergenceSheet, ExternalShear
+from rimlens.lens.isothermal import NIE, SIE, SIS
 from rimlens.lens.lens import Lens
+from rimlens.lens.multipole import Multipole
+from rimlens.lens.point_mass import PointMass
+from rimlens.lens.power_law import EPL
 
-__all__ = ["SIE", "SIS", "CompositeLens", "Lens"]
+__all__ = [
+    "DPIE",
+    "EPL",
+    "NIE",
+    "SIE",
+    "SIS",
+    "CompositeLens",
+    "ConvergenceSheet",
+    "ExternalShear",
+    "Lens",
+    "Multipole",
+    "PointMass",
+]

@@ -51,7 +51,8 @@ class DPIE(Lens):
         core, cut = self.values["r_core"], self.values["r_cut"]
         if not np.all(cut > core):
             raise InputError(
-                f"DPIE: r_cut: more than r_core is wanted, found {np.min(cut - core):g} arcsec more"
+                "DPIE: r_cut: more than r_core is wanted, found a difference of "
+                f"{np.min(cut - core):g} arcsec"
             )
 
     def psi(self, x, y, p):

@@ -4,6 +4,7 @@ import math
 
 from keras import ops
 
+from rimlens import backend
 from rimlens.coordinates import to_center
 from rimlens.lens.lens import Lens
 from rimlens.parameter import Parameter, center
@@ -16,10 +17,10 @@ class ExternalShear(Lens):
         \psi = \tfrac12 \gamma_{ext} r^2 \cos 2 (\theta - \phi_{ext}), \qquad
         \gamma_1 + i \gamma_2 = -\gamma_{ext} e^{2 i \phi_{ext}}
 
-    (Schneider, Ehlers & Falco 1992, section 5.1; angles as in COOLEST, Galan et al. 2023, JOSS 8,
-    5567).  Both angles count from +y towards -x, which is where the sign comes from:
-    :math:`\gamma_1` and :math:`\gamma_2` refer to the x axis.  The deflection is away from
-    the centre along the direction `phi_ext`, as if the mass were there.
+    (Keeton, Kochanek & Seljak 1997, ApJ 482, 604; angles as in COOLEST, Galan et al. 2023,
+    JOSS 8, 5567).  Both angles count from +y towards -x; :math:`\gamma_1` and
+    :math:`\gamma_2` refer to the x axis, hence the sign.  Images are stretched along
+    `phi_ext`; a mass outside that causes the shear lies across it.
 
     Examples
     --------
@@ -58,7 +59,7 @@ class ConvergenceSheet(Lens):
     .. math::
         \psi = \tfrac12 \kappa_0 r^2, \qquad \alpha = \kappa_0 \, (x, y), \qquad \kappa = \kappa_0
 
-    (Schneider, Ehlers & Falco 1992, section 8.1.1).  A negative one is allowed: with a mass
+    (Falco, Gorenstein & Shapiro 1985, ApJ 289, L1).  A negative one is allowed: with a mass
     scaled up to match, it is a mass-sheet transformation.
 
     Examples
@@ -87,4 +88,4 @@ class ConvergenceSheet(Lens):
 
 def _components(p):
     twice = p.phi_ext * (math.pi / 90.0)
-    return -p.gamma_ext * ops.cos(twice), -p.gamma_ext * ops.sin(twice)
+    return -p.gamma_ext * backend.cos(twice), -p.gamma_ext * backend.sin(twice)

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from rimlens import backend
 from rimlens.coordinates import from_major_axis, to_center, to_major_axis
 from rimlens.lens.lens import Lens
 from rimlens.parameter import Parameter, center, ellipse
@@ -57,7 +58,7 @@ class SIE(Lens):
     Examples
     --------
     >>> from rimlens.lens import SIE
-    >>> SIE(theta_E=1.2, q=0.7, phi=30.0).convergence(0.6, 0.0) > 1
+    >>> SIE(theta_E=1.2, q=0.7, phi=30.0).convergence(0.0, 0.6) > 1
     True
     """
 
@@ -142,8 +143,8 @@ def ellipsoid_deflection(x, y, q, s, theta_e):
     r = _elliptical_radius(x, y, q, s)
     square = 1.0 - q * q
     return (
-        theta_e * root * _over_root(ops.arctan, -square, square, x / (r + s / root)),
-        theta_e * root * _over_root(ops.arctanh, square, square, y / (r + s * q * root)),
+        theta_e * root * _over_root(backend.arctan, -square, square, x / (r + s / root)),
+        theta_e * root * _over_root(backend.arctanh, square, square, y / (r + s * q * root)),
     )
 
 

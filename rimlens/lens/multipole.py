@@ -22,9 +22,9 @@ class Multipole(Lens):
         \psi = \frac{a_m}{1 - m^2} \, r \cos m (\theta - \phi_m) \quad (m > 1), \qquad
         \psi = \frac{a_1}{2} \, r \ln r \cos (\theta - \phi_1)
 
-    (Xu et al. 2015, MNRAS 447, 3189, eq. B12 for m > 1), with `r` in arcsec in the logarithm;
-    another unit would add a uniform deflection, which no image shows.  `a_m` is relative to the
-    Einstein radius when divided by it.
+    (Xu et al. 2015, MNRAS 447, 3189, eq. B12, for m > 1; the potential for m = 1 has the
+    same convergence).  In the logarithm `r` is in arcsec; another unit would add a uniform
+    deflection, which no image shows.
 
     Parameters
     ----------

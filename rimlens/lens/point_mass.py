@@ -17,7 +17,7 @@ class PointMass(Lens):
     .. math::
         \psi = \theta_E^2 \ln r, \qquad \alpha = \frac{\theta_E^2}{r} \hat r
 
-    (Schneider, Ehlers & Falco 1992, section 2.1).  Here :math:`r^2 = x^2 + y^2 + \epsilon^2`
+    (Schneider, Ehlers & Falco 1992, section 8.1.2).  Here :math:`r^2 = x^2 + y^2 + \epsilon^2`
     with a softening of one micro-arcsecond, so that everything is finite; the convergence is
     that of the softened mass, :math:`\kappa = \theta_E^2 \epsilon^2 / r^4`, which is zero to
     rounding wherever a pixel can be, but for the very point.
@@ -44,7 +44,8 @@ class PointMass(Lens):
 
     def kappa(self, x, y, p):
         """Return the convergence."""
-        return (p.theta_E * SOFTENING / _square_radius(*to_center(x, y, p))) ** 2
+        root = p.theta_E * SOFTENING / _square_radius(*to_center(x, y, p))
+        return root * root
 
 
 def _square_radius(x, y):

@@ -25,7 +25,7 @@ class EPL(Lens):
 
     along the major and the minor axis, with :math:`t = \gamma - 1`,
     :math:`Z = \sqrt q x + i y / \sqrt q` and :math:`\psi = x \cdot \alpha / (3 - \gamma)`
-    (Tessore & Metcalf 2015, A&A 580, A79, eqs. 2, 13, 15 and 23).
+    (Tessore & Metcalf 2015, A&A 580, A79, eqs. 2, 15, 22 and 23).
 
     Powers of :math:`z` converge as :math:`[(1 - q) / (1 + q)]^n`.  Instead, with
     :math:`z = 4 w / (1 + w)^2`, Euler's integral (DLMF 15.6.1) holds the generating function
@@ -104,8 +104,8 @@ def _angular(x, y, flattening, h):
         first, second = m + twice * first - square * second, first
     real, imaginary = first - w_real * second, w_imaginary * second
 
-    g_real = (1.0 + w_real) ** 2 - w_imaginary * w_imaginary
-    g_imaginary = 2.0 * (1.0 + w_real) * w_imaginary
+    w_real = 1.0 + w_real
+    g_real, g_imaginary = w_real * w_real - w_imaginary * w_imaginary, 2.0 * w_real * w_imaginary
     return g_real * real - g_imaginary * imaginary, g_real * imaginary + g_imaginary * real
 
 
