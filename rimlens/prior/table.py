@@ -4,6 +4,28 @@ import re
 
 from rimlens import plugins
 from rimlens.errors import InputError
+from rimlens.prior.analytic import AnalyticPrior
+from rimlens.prior.distributions import (
+    Ellipticity,
+    Fixed,
+    Linked,
+    LogNormal,
+    Normal,
+    Shear,
+    TruncatedNormal,
+    Uniform,
+)
+
+DISTRIBUTIONS = (
+    Ellipticity,
+    Fixed,
+    Linked,
+    LogNormal,
+    Normal,
+    Shear,
+    TruncatedNormal,
+    Uniform,
+)
 
 
 def prior_from_table(kind, table):
@@ -34,8 +56,6 @@ def prior_from_table(kind, table):
     >>> prior_from_table("lens", table).variables
     {'vector': (1,)}
     """
-    from rimlens.prior.analytic import AnalyticPrior
-
     unknown = sorted(set(table) - {"models", "prior"})
     if unknown or "models" not in table:
         raise InputError(
@@ -53,12 +73,7 @@ def prior_from_table(kind, table):
 
 
 def _distribution(where, entry):
-    from rimlens.prior import distributions
-
-    known = {
-        re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls
-        for cls in distributions.DISTRIBUTIONS
-    }
+    known = {re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls for cls in DISTRIBUTIONS}
     if len(entry) != 1 or next(iter(entry)) not in known:
         raise InputError(f"{where}: one distribution of {sorted(known)} is wanted, found {entry}")
     ((name, numbers),) = entry.items()

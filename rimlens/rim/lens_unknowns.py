@@ -190,7 +190,8 @@ class ParametricLens:
 
     def target(self, batch, peak):
         """Return what the variables should become, for draws of a simulator."""
-        return {"lens": ops.convert_to_numpy(self.prior.unconstrain(batch["lens"])["vector"])}
+        vector = self.prior.unconstrain(batch["lens"])["vector"]
+        return {"lens": ops.convert_to_numpy(vector).astype("float32")}
 
     def physical(self, state):
         """Return the parameters, the convergence on the grid of maps, and the external shear."""

@@ -35,20 +35,20 @@ class PriorConverter(Converter):
 
 
 class DistributionConverter(Converter):
-    """Takes the distributions of `rimlens.prior.distributions` to and from the ASDF tree."""
+    """Takes the distributions of `rimlens.prior` to and from the ASDF tree."""
 
     tags = ("asdf://rimlens/tags/distribution-1.0.0",)
     types = tuple(
         f"rimlens.prior.distributions.{name}"
         for name in (
-            "Uniform",
-            "Normal",
-            "LogNormal",
-            "TruncatedNormal",
+            "Ellipticity",
             "Fixed",
             "Linked",
-            "Ellipticity",
+            "LogNormal",
+            "Normal",
             "Shear",
+            "TruncatedNormal",
+            "Uniform",
         )
     )
 
@@ -59,9 +59,9 @@ class DistributionConverter(Converter):
 
     def from_yaml_tree(self, node, tag, ctx):
         """Return the distribution."""
-        from rimlens.prior import distributions
+        from rimlens.prior.table import DISTRIBUTIONS
 
-        known = {cls.__name__: cls for cls in distributions.DISTRIBUTIONS}
+        known = {cls.__name__: cls for cls in DISTRIBUTIONS}
         if node["name"] not in known:
             raise FileFormatError(
                 f"the file holds a distribution {node['name']!r}; known are {sorted(known)}"

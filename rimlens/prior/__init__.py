@@ -1,0 +1,36 @@
+"""Priors: the abstract class, distributions of parameters, and priors made of them.
+
+A prior is over the parameters of a lens or a source.  Simulated images and networks do not belong
+here.
+"""
+
+import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
+from rimlens.prior.analytic import AnalyticPrior
+from rimlens.prior.distributions import (
+    Ellipticity,
+    Fixed,
+    Linked,
+    LogNormal,
+    Normal,
+    Shear,
+    TruncatedNormal,
+    Uniform,
+)
+from rimlens.prior.prior import Prior
+from rimlens.prior.product import ProductPrior
+from rimlens.prior.table import prior_from_table
+
+__all__ = [
+    "AnalyticPrior",
+    "Ellipticity",
+    "Fixed",
+    "Linked",
+    "LogNormal",
+    "Normal",
+    "Prior",
+    "ProductPrior",
+    "Shear",
+    "TruncatedNormal",
+    "Uniform",
+    "prior_from_table",
+]
