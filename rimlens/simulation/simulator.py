@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from rimlens import backend
+from rimlens.errors import InputError
 from rimlens.imaging import convolve, psf_transform
 from rimlens.simulation.exposure import draw_masks, draw_noise, noise_maps
 from rimlens.simulation.psf import psf_library
@@ -16,6 +17,9 @@ from rimlens.simulation.unknowns import (
     ModelLenses,
     ModelSources,
 )
+
+# After so many times as many draws as were asked for, a domain is given up.
+_ROUNDS = 100
 
 
 @dataclass(frozen=True)
@@ -155,31 +159,44 @@ class Simulator:
             and ``theta_E``, and ``noiseless`` (the image without noise); float32.  Besides, where
             the generator draws lenses, ``shear`` ``(n, 2)``; where priors do, the parameters as
             the dicts ``lens`` and ``source_parameters``.
+
+        Raises
+        ------
+        InputError
+            If hardly a draw of the domain looks like a lens.
         """
         rng = np.random.default_rng(rng)
-        # Half as many more are drawn than asked for, to choose among.
-        drawn = n + (n + 1) // 2
-        lens, theta_E = self._lenses.draw(drawn, rng)
-        source = self._sources.draw(drawn, theta_E, rng)
-        shear = self._lenses.draw_shear(drawn, rng)
-        psf = self.psfs[rng.integers(len(self.psfs), size=drawn)]
-        rendered = self._render(_single(lens), _single(source), shear, psf)
-        rendered = keras.tree.map_structure(ops.convert_to_numpy, rendered)
-        weight = draw_masks(drawn, self.image_grid, theta_E, self.domain, rng)
-        keep = self._choose(rendered, weight, n)
-        truth = keras.tree.map_structure(lambda value: value[keep], rendered)
-        noiseless, weight = truth.pop("image"), weight[keep]
+        accepted, count = [], 0
+        for _ in range(_ROUNDS):
+            # Half as many more are drawn than asked for, to choose among.
+            batch, good = self._draw_some(n + (n + 1) // 2, rng)
+            accepted.append(_chosen(batch, good))
+            count += good.sum()
+            if count >= n:
+                break
+        else:
+            raise InputError(
+                f"domain: of {_ROUNDS} times as many draws as asked for at least {n} are to look "
+                f"like lenses, found {count}; sources that large or that far off the axis are not "
+                "lensed"
+            )
+        truth = keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:n], *accepted)
+        noiseless, weight = truth.pop("image"), truth["weight"]
         sigma = noise_maps(noiseless, weight, self.image_grid, self.domain, rng)
         noise = draw_noise(sigma, self.image_grid, self.domain, rng)
-        return {
-            "image": noiseless + noise,
-            "sigma": sigma,
-            "weight": weight,
-            "psf": psf[keep],
-            "theta_E": theta_E[keep].astype("float32"),
-            "noiseless": noiseless,
-            **truth,
-        }
+        return {"image": noiseless + noise, "sigma": sigma, "noiseless": noiseless, **truth}
+
+    def _draw_some(self, n, rng):
+        """Return `n` draws without noise, and which of them look like lenses."""
+        lens, theta_E = self._lenses.draw(n, rng)
+        source = self._sources.draw(n, theta_E, rng)
+        shear = self._lenses.draw_shear(n, rng)
+        psf = self.psfs[rng.integers(len(self.psfs), size=n)]
+        rendered = self._render(_single(lens), _single(source), shear, psf)
+        rendered = keras.tree.map_structure(ops.convert_to_numpy, rendered)
+        weight = draw_masks(n, self.image_grid, theta_E, self.domain, rng)
+        batch = {**rendered, "weight": weight, "psf": psf, "theta_E": theta_E.astype("float32")}
+        return batch, self._accepted(rendered, weight)
 
     def _render_eagerly(self, lens, source, shear, psf):
         lens_truth, (alpha_x, alpha_y) = self._lenses.render(lens, shear)
@@ -192,8 +209,8 @@ class Simulator:
         image = convolve(lensed, transform, (self.psf_size, self.psf_size))
         return {**lens_truth, **source_truth, "image": image}
 
-    def _choose(self, rendered, weight, n):
-        """Return the indices of the `n` first draws that look like lenses, then of the others.
+    def _accepted(self, rendered, weight):
+        """Return which draws look like lenses.
 
         A lens is magnified at least three times, shows most of its light where pixels count, and
         shows it on more than one side of its centre.
@@ -206,8 +223,11 @@ class Simulator:
         flux = seen.sum(axis=(1, 2)) + 1e-6
         direction = (self.image_grid.x + 1j * self.image_grid.y) / (self.image_grid.radius + 1e-6)
         one_sided = np.abs((seen * direction).sum(axis=(1, 2))) / flux
-        good = (magnification > 3) & (flux > 0.6 * total) & (one_sided < self.domain.one_sided)
-        return np.argsort(~good, kind="stable")[:n]
+        return (magnification > 3) & (flux > 0.6 * total) & (one_sided < self.domain.one_sided)
+
+
+def _chosen(batch, good):
+    return keras.tree.map_structure(lambda values: values[good], batch)
 
 
 def _single(parameters):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from rimlens.errors import InputError
 from rimlens.imaging import ForwardModel, psf_transform
 from rimlens.reconstruction import einstein_radius
 from rimlens.simulation import SimulationDomain, Simulator
@@ -134,3 +135,24 @@ def test_truths_are_finite_and_sources_have_a_peak_of_at_most_one(batch):
 def test_the_default_domain_draws_without_failing(grids):
     batch = Simulator(*grids, SimulationDomain(), psf_size=9, psf_count=5).draw(20, rng=1)
     assert all(np.all(np.isfinite(values)) for values in batch.values())
+
+
+def test_every_draw_is_magnified_and_seen_on_more_than_one_side(simulator):
+    batch = simulator.draw(30, rng=11)
+    area = (simulator.image_grid.pixel_scale / simulator.source_grid.pixel_scale) ** 2
+    flux = batch["noiseless"].sum(axis=(1, 2))
+    assert np.all(area * flux > 3 * batch["source"].sum(axis=(1, 2)))
+    seen = batch["noiseless"] * batch["weight"]
+    assert np.all(seen.sum(axis=(1, 2)) > 0.6 * flux)
+    x, y = simulator.image_grid.x, simulator.image_grid.y
+    azimuth = np.arctan2(y, x)
+    mean = [np.abs(np.average(np.exp(1j * azimuth), weights=image)) for image in seen]
+    assert max(mean) < simulator.domain.one_sided
+
+
+def test_a_domain_without_lenses_is_refused(monkeypatch, grids):
+    monkeypatch.setattr("rimlens.simulation.simulator._ROUNDS", 2)
+    domain = SimulationDomain(one_sided=0.0)
+    simulator = Simulator(*grids, domain, psf_size=15, psf_count=2)
+    with pytest.raises(InputError, match="at least 2 are to look like lenses, found 0"):
+        simulator.draw(2, rng=1)
