@@ -2,9 +2,9 @@
 
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
 TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
-data, compilation, and functions of angles that keep double precision.  The library is chosen by
-the environment variable ``KERAS_BACKEND`` (TensorFlow by default) and is imported when this room
-is first entered, quietly.
+data, compilation, gamma functions, and functions of angles that keep double precision.  The
+library is chosen by the environment variable ``KERAS_BACKEND`` (TensorFlow by default) and is
+imported when this room is first entered, quietly.
 
 Physics does not belong here.
 """
@@ -26,7 +26,9 @@ with quiet_import():
             compiled,
             cos,
             derivative,
+            igamma,
             irfft2,
+            lgamma,
             rfft2,
             sin,
             value_and_grad,
@@ -39,7 +41,9 @@ with quiet_import():
             compiled,
             cos,
             derivative,
+            igamma,
             irfft2,
+            lgamma,
             rfft2,
             sin,
             value_and_grad,
@@ -58,7 +62,9 @@ __all__ = [
     "compiled",
     "cos",
     "derivative",
+    "igamma",
     "irfft2",
+    "lgamma",
     "name",
     "rfft2",
     "sin",

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 
 # Those of Keras cast to single precision.
 arctan, arctanh, cos, sin = jnp.arctan, jnp.arctanh, jnp.cos, jnp.sin
+# Logarithm of the gamma function; regularised lower incomplete gamma function P(a, x).
+lgamma, igamma = jax.scipy.special.gammaln, jax.scipy.special.gammainc
 
 
 def rfft2(x, shape):

@@ -3,6 +3,8 @@
 import tensorflow as tf
 
 arctan, arctanh, cos, sin = tf.math.atan, tf.math.atanh, tf.math.cos, tf.math.sin
+# Logarithm of the gamma function; regularised lower incomplete gamma function P(a, x).
+lgamma, igamma = tf.math.lgamma, tf.math.igamma
 
 
 def rfft2(x, shape):

@@ -7,22 +7,33 @@ import rimlens.backend  # noqa: F401 - chooses the array library, before keras i
 from rimlens.lens.composite import CompositeLens
 from rimlens.lens.dpie import DPIE
 from rimlens.lens.external import ConvergenceSheet, ExternalShear
+from rimlens.lens.hernquist import Hernquist
 from rimlens.lens.isothermal import NIE, SIE, SIS
 from rimlens.lens.lens import Lens
 from rimlens.lens.multipole import Multipole
+from rimlens.lens.nfw import NFW, EllipticalNFW, TruncatedNFW
+from rimlens.lens.pixelated import PixelatedConvergence, PixelatedPotential
 from rimlens.lens.point_mass import PointMass
 from rimlens.lens.power_law import EPL
+from rimlens.lens.sersic import SersicMass
 
 __all__ = [
     "DPIE",
     "EPL",
+    "NFW",
     "NIE",
     "SIE",
     "SIS",
     "CompositeLens",
     "ConvergenceSheet",
+    "EllipticalNFW",
     "ExternalShear",
+    "Hernquist",
     "Lens",
     "Multipole",
+    "PixelatedConvergence",
+    "PixelatedPotential",
     "PointMass",
+    "SersicMass",
+    "TruncatedNFW",
 ]
