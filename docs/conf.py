@@ -21,7 +21,7 @@ extensions = [
     "sphinx_automodapi.smart_resolver",
 ]
 
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples"]
 default_role = "py:obj"
 
 automodapi_inheritance_diagram = False

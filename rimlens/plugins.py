@@ -14,6 +14,10 @@ from importlib import metadata
 
 from rimlens.errors import PluginError, RimlensWarning
 
+__all__ = ["Plugin", "available", "find", "installed", "load", "refresh"]
+
+__all__ = ["KINDS", "Plugin", "available", "find", "installed", "load", "refresh"]
+
 # Where the abstract class of each kind stands.
 _ABSTRACT = {
     "lens": ("rimlens.lens.lens", "Lens"),
@@ -113,7 +117,7 @@ def installed(kind):
     {'source'}
     """
     if kind not in KINDS:
-        raise PluginError(_unknown("kind of plugin", kind, KINDS))
+        raise PluginError(unknown("kind of plugin", kind, KINDS))
     return _installed(kind)
 
 
@@ -151,7 +155,7 @@ def load(kind, name):
     """
     found = available(kind)
     if name not in found:
-        raise PluginError(_unknown(f"{kind} plugin", name, found))
+        raise PluginError(unknown(f"{kind} plugin", name, found))
     return _load(kind, name)
 
 
@@ -192,7 +196,7 @@ def find(kind, cls):
 
 
 def refresh():
-    """Look again for what is installed, and load anew what is asked for.
+    """Look again for what is installed, as after an installation in a running program.
 
     Examples
     --------
@@ -202,6 +206,34 @@ def refresh():
     importlib.invalidate_caches()
     for function in (_entry_points, _installed, _load):
         function.cache_clear()
+
+
+def unknown(what, name, known):
+    """Return the message about a name that is not known.
+
+    Parameters
+    ----------
+    what : str
+        What is asked for.
+    name : str
+        Its name.
+    known : collection of str
+        The names that there are.
+
+    Returns
+    -------
+    str
+        With the names that come close.
+
+    Examples
+    --------
+    >>> from rimlens import plugins
+    >>> plugins.unknown("fruit", "aple", ["apple", "pear"])
+    "there is no fruit 'aple'; did you mean 'apple'? There are apple, pear"
+    """
+    close = difflib.get_close_matches(str(name), known, n=3)
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+    return f"there is no {what} {name!r}{hint} There are {', '.join(known) or 'none'}"
 
 
 @lru_cache(maxsize=1)
@@ -224,7 +256,10 @@ def _installed(kind):
 
 def _distribution(distribution):
     """Return name and version, as well as they are told."""
-    described = distribution.metadata
+    try:
+        described = distribution.metadata
+    except Exception:  # readers of metadata differ in what they raise about a torn installation
+        described = {}
     return described.get("Name") or "unnamed", described.get("Version") or "unknown"
 
 
@@ -257,7 +292,7 @@ def _load(kind, name):
         warnings.warn(
             f"{kind} plugin {name!r}: the built-in one is used, that of {packages} is not",
             RimlensWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return _imported(same[0])
 
@@ -282,16 +317,10 @@ def _imported(plugin):
         ) from error
     seconds = time.perf_counter() - start
     if seconds > _SLOW:
-        warnings.warn(f"{where} took {seconds:.0f} s to import", RimlensWarning, stacklevel=5)
+        warnings.warn(f"{where} took {seconds:.0f} s to import", RimlensWarning, stacklevel=4)
     if not (isinstance(cls, type) and issubclass(cls, abstract)):
         raise PluginError(
             f"{where}: a subclass of {abstract.__module__}.{abstract.__name__} is wanted at "
             f"{plugin.value}, found {cls!r}"
         )
     return cls
-
-
-def _unknown(what, name, known):
-    close = difflib.get_close_matches(str(name), known, n=3)
-    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
-    return f"there is no {what} {name!r}{hint} There are {', '.join(known) or 'none'}"

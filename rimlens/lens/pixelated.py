@@ -29,7 +29,8 @@ class PixelatedConvergence(Lens):
 
     The convergence is the map itself, interpolated bilinearly and zero outside.  Half the
     divergence of the deflection is the same for a map that is smooth over a few pixels; of noise
-    from pixel to pixel the deflection knows at the centres of pixels only.  There is no potential.
+    from pixel to pixel the deflection knows at the centres of pixels only, and between them it has
+    a curl.  There is no potential.
 
     Parameters
     ----------

@@ -1,0 +1,126 @@
+"""The laws of lenses."""
+
+import numpy as np
+
+from rimlens.lens.lens import Lens
+from rimlens.testing.checks import (
+    check_all,
+    check_derivatives,
+    expect_close,
+    law,
+    size,
+    to_numpy,
+    tolerance,
+)
+from rimlens.testing.model import laws_of
+from rimlens.testing.sampling import made, sample, tensor_function
+
+
+def check_lens(lens, both_backends=None):
+    """Check that a lens obeys the laws that every lens obeys.
+
+    Parameters
+    ----------
+    lens : Lens or type
+        A lens, or a class whose parameters have defaults.  Laws are checked at fixed draws near
+        its values, within the declared bounds.
+    both_backends : bool, optional
+        Whether to compare TensorFlow with JAX; by default if both are installed and the class can
+        be imported by its module's name.
+
+    Raises
+    ------
+    ConformanceError
+        If a law is broken; the message tells of all that are.
+
+    Examples
+    --------
+    >>> from rimlens.lens import SIE
+    >>> from rimlens.testing import check_lens
+    >>> check_lens(SIE(theta_E=1.2, q=0.7), both_backends=False)
+    """
+    check_all(lens_checks(both_backends), instance(lens))
+
+
+def lens_checks(both_backends=None):
+    """Return the laws of lenses one by one, for tests that are parametrised by them.
+
+    A law about a formula that a lens does not give holds.
+
+    Parameters
+    ----------
+    both_backends : bool, optional
+        As in `check_lens`.
+
+    Returns
+    -------
+    list of tuple
+        Names and functions; each takes a lens or a class, and raises `ConformanceError`.
+
+    Examples
+    --------
+    >>> from rimlens.lens import SIE
+    >>> from rimlens.testing import lens_checks
+    >>> checks = dict(lens_checks())
+    >>> checks["deflection_is_free_of_curl"](SIE)
+    """
+    return laws_of(instance, _LENS_LAWS, both_backends)
+
+
+def instance(lens):
+    """Return the lens to be checked: the one that is given, or one of a class."""
+    return made(lens, Lens)
+
+
+@law
+def deflection_is_the_gradient_of_the_potential(lens):
+    """Check the deflection against derivatives of the potential by both roads."""
+    if lens.psi is None:
+        return
+    drawn = sample(lens)
+    ((by_x, by_y),) = _by_position(lens, "potential", drawn)
+    found = to_numpy(lens.tensor_deflection(drawn.x, drawn.y, drawn.values))
+    for axis, f, w in zip("xy", found, (by_x, by_y)):
+        expect_close(
+            f"deflection along {axis}: by its formula and as the gradient of the potential",
+            f,
+            w,
+            size(by_x, by_y),
+            tolerance(f.dtype),
+        )
+
+
+@law
+def deflection_is_free_of_curl(lens):
+    """Check that the deflection is that of some potential."""
+    (xx, xy), (yx, yy) = _by_position(lens, "deflection", sample(lens))
+    what = "derivative of alpha_y by x: beside that of alpha_x by y"
+    expect_close(what, yx, xy, size(xx, xy, yx, yy), tolerance(xx.dtype))
+
+
+@law
+def convergence_is_half_the_divergence_of_the_deflection(lens):
+    """Check the convergence against derivatives of the deflection by both roads."""
+    drawn = sample(lens)
+    (xx, _), (_, yy) = _by_position(lens, "deflection", drawn)
+    (found,) = to_numpy(tensor_function(lens, "convergence")(drawn.x, drawn.y, drawn.values))
+    what = "convergence: by its formula and as half the divergence"
+    expect_close(what, found, 0.5 * (xx + yy), size(found, xx, yy), tolerance(xx.dtype))
+
+
+_LENS_LAWS = (
+    deflection_is_the_gradient_of_the_potential,
+    deflection_is_free_of_curl,
+    convergence_is_half_the_divergence_of_the_deflection,
+)
+
+
+def _by_position(lens, method, drawn):
+    """Return derivatives by x and y, which finite differences confirm."""
+    function = tensor_function(lens, method)
+    step = np.full(drawn.x.shape, 0.2 * drawn.length)
+    return check_derivatives(
+        method,
+        lambda x, y: function(x, y, drawn.values),
+        {"x": (drawn.x, step), "y": (drawn.y, step)},
+    )

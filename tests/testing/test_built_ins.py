@@ -1,0 +1,50 @@
+"""Every built-in lens and source obeys the laws of its kind."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+
+from rimlens import plugins, testing
+from rimlens.imaging import Grid
+from rimlens.lens import SIS, ExternalShear
+from rimlens.source import Gaussian
+
+GRID = Grid((12, 10), 0.1)
+MAP = np.exp(-(GRID.radius**2) / 0.1)
+# What models are made with that their defaults do not make, or not as they should be checked.
+LENSES = {
+    "composite": {"components": [SIS(), ExternalShear(gamma_ext=0.05)]},
+    "multipole": {"m": 3, "a_m": 0.05},
+    "pixelated_convergence": {"grid": GRID, "convergence_map": MAP},
+    "pixelated_potential": {"grid": GRID, "potential_map": MAP},
+}
+SOURCES = {
+    "composite": {"components": [Gaussian(q=0.5), Gaussian(I_0=3.0)]},
+    "pixelated": {"grid": GRID, "brightness_map": MAP * u.nJy},
+    "shapelets": {"n_max": 2, "amplitudes": [1.0, 0.2, 0.3, 0.1, 0.2, 0.5]},
+}
+# Its deflection is interpolated between pixels, and its convergence in another way.
+APPROXIMATE = {
+    "pixelated_convergence": {
+        "deflection_is_free_of_curl",
+        "convergence_is_half_the_divergence_of_the_deflection",
+    }
+}
+
+
+def built_in(kind):
+    return [p.name for p in plugins.installed(kind) if p.package == "rimlens"]
+
+
+@pytest.mark.parametrize("name", built_in("lens"))
+def test_a_lens_obeys_the_laws(name):
+    lens = plugins.load("lens", name)(**LENSES.get(name, {}))
+    for law, check in testing.lens_checks(both_backends=False):
+        if law not in APPROXIMATE.get(name, ()):
+            check(lens)
+
+
+@pytest.mark.parametrize("name", built_in("source"))
+def test_a_source_obeys_the_laws(name):
+    source = plugins.load("source", name)(**SOURCES.get(name, {}))
+    testing.check_source(source, both_backends=False)
