@@ -1,6 +1,7 @@
 """Weight files: a trained network's arrays with all that is needed to use and to repeat them.
 
-Reading one runs no code from it: a file holds numbers and text.  Networks are unknown here.
+Reading one runs no code from it: a file holds numbers, text and the names of models, which the
+installed packages provide.  Networks are unknown here.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -46,6 +47,8 @@ class Weights:
         The network's arrays by name.
     name : str
         The word by which the weights are asked for.
+    lens, source : Prior, optional
+        The priors whose parameters are inferred, where these are the unknowns.
     """
 
     architecture: dict
@@ -60,6 +63,8 @@ class Weights:
     scores: dict
     arrays: dict
     name: str
+    lens: object = None
+    source: object = None
 
 
 def write_weights(path, weights, overwrite=False, dtype="float16"):
@@ -103,7 +108,7 @@ def write_weights(path, weights, overwrite=False, dtype="float16"):
     metadata = {
         field.name: plain(getattr(weights, field.name), field.name)
         for field in fields(weights)
-        if field.name != "arrays"
+        if field.name not in ("arrays", "lens", "source")
     }
     arrays = {str(name): _stored(a, name, dtype) for name, a in weights.arrays.items()}
     write_asdf(path, "weights", replace(weights, arrays=arrays, **metadata), overwrite)

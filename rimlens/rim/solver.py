@@ -105,8 +105,8 @@ class RIMSolver:
         weights = read_weights(path)
         solver = cls(
             Architecture.from_dict(weights.architecture),
-            lens=weights.unknowns.get("lens"),
-            source=weights.unknowns.get("source"),
+            lens=weights.lens,
+            source=weights.source,
         )
         solver._set_arrays(weights.arrays, path)
         solver.weights = replace(weights, arrays={})

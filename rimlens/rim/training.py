@@ -295,8 +295,6 @@ def describe(solver, simulator, recipe, spent):
         name=recipe.name,
         architecture=solver.architecture.to_dict(),
         unknowns={
-            "lens": solver.lens,
-            "source": solver.source,
             "links": unknowns.LINKS,
             "shear_unit": unknowns.SHEAR_UNIT,
             "initial_theta_E": unknowns.INITIAL_THETA_E,
@@ -322,6 +320,8 @@ def describe(solver, simulator, recipe, spent):
         },
         scores={"held_back_seed": held_back_seed, **summary(scores)},
         arrays={},
+        lens=solver.lens,
+        source=solver.source,
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from rimlens.reconstruction import einstein_radius
 from rimlens.rim.scoring import score, summary
-from rimlens.rim.unknowns import initial_log_kappa
+from rimlens.rim.training import inputs_and_targets
 
 
 @pytest.fixture(scope="module")
@@ -13,15 +13,22 @@ def scores(untrained, simulator):
     return score(untrained, simulator, 12, seed=8)
 
 
-def test_every_lens_has_its_scores(scores, architecture):
+def test_every_lens_has_its_scores(scores):
     assert scores["reduced_chi2"].shape == (3, 12)
     for name in ("theta_E", "theta_E_true", "log10_kappa_rms", "shear_rms", "source_error"):
         assert scores[name].shape == (12,)
         assert np.all(np.isfinite(scores[name]))
-    # The untrained lens is the first state.
-    start = einstein_radius(10 ** initial_log_kappa(architecture.convergence_grid), 4.0)
-    np.testing.assert_allclose(scores["theta_E"], start, rtol=1e-4)
     assert len(np.unique(scores["theta_E_true"])) == 12
+
+
+def test_the_scores_are_those_of_the_solver_on_the_simulators_lenses(untrained, simulator, scores):
+    batch = simulator.draw(10, np.random.default_rng([8, 2]))
+    inputs, _ = inputs_and_targets(batch, untrained.machine)
+    found = untrained.solve(inputs)
+    scale = untrained.architecture.convergence_scale
+    expected = [einstein_radius(kappa, scale) for kappa in found["convergence"]]
+    np.testing.assert_allclose(scores["theta_E"][:10], expected, rtol=1e-4)
+    np.testing.assert_allclose(scores["reduced_chi2"][:, :10], found["reduced_chi2"], rtol=1e-3)
 
 
 def test_one_seed_gives_one_score(untrained, simulator, scores):

@@ -10,10 +10,8 @@ class WeightsConverter(Converter):
     types = ("rimlens.io.weights.Weights",)
 
     def to_yaml_tree(self, obj, tag, ctx):
-        """Return the fields as a dictionary."""
-        from dataclasses import fields
-
-        return {field.name: getattr(obj, field.name) for field in fields(obj)}
+        """Return the fields that are set as a dictionary."""
+        return {name: value for name, value in vars(obj).items() if value is not None}
 
     def from_yaml_tree(self, node, tag, ctx):
         """Return the object."""
