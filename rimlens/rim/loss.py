@@ -96,7 +96,7 @@ class VectorLoss(keras.losses.Loss):
         Passed to `keras.losses.Loss`.
     """
 
-    def __init__(self, unit=0.02, **kwargs):
+    def __init__(self, unit=0.1, **kwargs):
         super().__init__(**kwargs)
         self.unit = unit
 

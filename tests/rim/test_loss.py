@@ -105,7 +105,7 @@ def test_the_truth_at_every_step_has_no_loss_and_each_unknown_has_a_weight(rng, 
 
 def test_vector_loss_is_the_mean_logarithm_of_one_and_the_square_in_its_unit(rng):
     true, found = rng.normal(size=(3, 5)), rng.normal(size=(3, 4, 5))
-    expected = np.mean(np.log1p(((found - true[:, None]) / 0.02) ** 2))
+    expected = np.mean(np.log1p(((found - true[:, None]) / 0.1) ** 2))
     # Rounding in single precision.
     assert float(VectorLoss()(np.float32(true), np.float32(found))) == pytest.approx(
         expected, rel=1e-5
