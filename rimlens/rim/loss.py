@@ -19,6 +19,9 @@ WEIGHTS = {
     "source_vector": 0.3,
 }
 RING_WEIGHT = 10.0
+# For fine-tuning: the distance beyond which an error of the ring's mass counts linearly.
+RING_WEIGHT_LINEAR = 1.0
+RING_UNIT = 0.003
 
 
 class ConvergenceLoss(keras.losses.Loss):
@@ -34,12 +37,16 @@ class ConvergenceLoss(keras.losses.Loss):
         Of the map, in image pixels.
     radii : int, optional
         Number of circles.
+    linear : bool, optional
+        Whether the error of the mass inside the ring counts by its absolute value: typical lenses
+        then count as much as the few that failed.
     **kwargs
         Passed to `keras.losses.Loss`.
     """
 
-    def __init__(self, grid, radii=24, **kwargs):
+    def __init__(self, grid, radii=24, linear=False, **kwargs):
         super().__init__(**kwargs)
+        self.linear = linear
         radius = np.geomspace(2.5 * grid.pixel_scale, grid.radius[0].min() * 0.9, radii)
         # A soft edge one pixel wide, so that a circle grows smoothly.
         distance = (radius[:, None, None] - grid.radius) / grid.pixel_scale
@@ -52,13 +59,17 @@ class ConvergenceLoss(keras.losses.Loss):
         weight = ops.power(10.0, 0.5 * y_true)
         weight = weight / ops.mean(weight, axis=(1, 2), keepdims=True)
         error = weight[:, None] * ops.square(y_pred - y_true[:, None])
-        return ops.mean(error, axis=(1, 2, 3)) + RING_WEIGHT * self._ring(y_true, y_pred)
+        return ops.mean(error, axis=(1, 2, 3)) + self._ring(y_true, y_pred)
 
     def _ring(self, y_true, y_pred):
         true, found = self._log_mean(y_true)[:, None], self._log_mean(y_pred)
         near = ops.exp(-ops.square(true / 0.04)) + 1e-6
-        error = ops.sum(near * ops.square(found - true), axis=-1) / ops.sum(near, axis=-1)
-        return ops.mean(error, axis=1)
+        error = ops.square(found - true)
+        if self.linear:
+            error = RING_WEIGHT_LINEAR * (ops.sqrt(error + RING_UNIT**2) - RING_UNIT)
+        else:
+            error = RING_WEIGHT * error
+        return ops.mean(ops.sum(near * error, axis=-1) / ops.sum(near, axis=-1), axis=1)
 
     def _log_mean(self, log_kappa):
         kappa, _ = constrain(log_kappa, 0.0)
@@ -106,10 +117,23 @@ class VectorLoss(keras.losses.Loss):
         return ops.mean(ops.log1p(ops.square(error)), axis=(1, 2))
 
 
-def losses(machine):
-    """Return the loss of each of a machine's variables, for `keras.Model.compile`."""
+def losses(machine, linear=False):
+    """Return the loss of each of a machine's variables, for `keras.Model.compile`.
+
+    Parameters
+    ----------
+    machine : RecurrentInferenceMachine
+        Says which variables there are.
+    linear : bool, optional
+        As in `ConvergenceLoss`.
+
+    Returns
+    -------
+    dict of str to keras.losses.Loss
+    """
+    grid = machine.architecture.convergence_grid
     every = {
-        "convergence": lambda: ConvergenceLoss(machine.architecture.convergence_grid),
+        "convergence": lambda: ConvergenceLoss(grid, linear=linear),
         "shear": ShearLoss,
         "source": SourceLoss,
         "lens": VectorLoss,

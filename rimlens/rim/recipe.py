@@ -25,6 +25,9 @@ class Recipe:
     stages : tuple of (int, int)
         The parts of the training: network calls that are unrolled, and updates.  The last one
         unrolls all steps of the architecture; shorter ones before it are cheaper.
+    fine_tuning : int
+        Updates after the stages, with all steps unrolled, at half the learning rate and with a
+        loss that counts typical lenses more than failures.
     reuse : int
         Updates for which a draw serves, each time in another of the eight orientations.
     updates_per_epoch : int
@@ -57,6 +60,7 @@ class Recipe:
     seed: int = 1
     batch_size: int = 24
     stages: tuple = ((8, 1000),)
+    fine_tuning: int = 0
     reuse: int = 1
     updates_per_epoch: int = 50
     learning_rate: float = 1e-3
@@ -79,13 +83,18 @@ class Recipe:
                     "stages: pairs of steps and updates are wanted, the updates a multiple of "
                     f"updates_per_epoch {self.updates_per_epoch}, found [{steps}, {updates}]"
                 )
+        if self.fine_tuning < 0 or self.fine_tuning % self.updates_per_epoch:
+            raise InputError(
+                "fine_tuning: a multiple of updates_per_epoch is wanted, "
+                f"{self.updates_per_epoch}, found {self.fine_tuning}"
+            )
         if not 1 <= self.reuse <= 8:
             raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
 
     @property
     def updates(self):
-        """Updates of all stages together."""
-        return sum(updates for _, updates in self.stages)
+        """Updates of all stages and of the fine-tuning together."""
+        return sum(updates for _, updates in self.stages) + self.fine_tuning
 
     @property
     def lens_prior(self):

@@ -148,14 +148,14 @@ def inputs_and_targets(batch, machine):
     return inputs, {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
 
 
-def learning_rate_schedule(recipe):
-    """Return the warm-up and cosine decay of a `Recipe`."""
+def learning_rate_schedule(highest, updates, warmup):
+    """Return a linear rise to the highest rate over `warmup` updates, and a cosine's fall."""
     return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=recipe.learning_rate / 20,
-        decay_steps=max(recipe.updates - recipe.warmup, 1),
+        initial_learning_rate=highest / 20,
+        decay_steps=max(updates - warmup, 1),
         alpha=0.01,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=recipe.warmup,
+        warmup_target=highest,
+        warmup_steps=warmup,
     )
 
 
@@ -183,17 +183,6 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
     list of float
         The loss after each epoch of this run.
     """
-    machine.compile(
-        optimizer=keras.optimizers.Adam(
-            learning_rate_schedule(recipe), global_clipnorm=recipe.gradient_norm
-        ),
-        loss=losses(machine),
-        loss_weights={name: WEIGHTS[name] for name in losses(machine)},
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    # The optimiser's variables must exist before a checkpoint can be read into them.
-    machine.optimizer.build(machine.trainable_variables)
-    history = []
     training_set = TrainingSet(
         simulator,
         machine,
@@ -202,8 +191,13 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
         recipe.seed,
         recipe.reuse,
     )
+    _compile(machine, recipe, recipe.learning_rate, recipe.updates - recipe.fine_tuning)
+    history = []
     before = 0
-    for number, (steps, updates) in enumerate(recipe.stages):
+    fine_tuning = [(machine.architecture.steps, recipe.fine_tuning)] if recipe.fine_tuning else []
+    for number, (steps, updates) in enumerate([*recipe.stages, *fine_tuning]):
+        if number == len(recipe.stages):
+            _compile(machine, recipe, recipe.learning_rate / 2, updates, linear=True)
         machine.unrolled_steps = steps
         # A stage that was resumed leaves its epoch behind, where the next would begin.
         machine._initial_epoch = None
@@ -227,6 +221,20 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
         before += updates
     machine.unrolled_steps = machine.architecture.steps
     return history
+
+
+def _compile(machine, recipe, learning_rate, updates, linear=False):
+    machine.compile(
+        optimizer=keras.optimizers.Adam(
+            learning_rate_schedule(learning_rate, updates, recipe.warmup),
+            global_clipnorm=recipe.gradient_norm,
+        ),
+        loss=losses(machine, linear),
+        loss_weights={name: WEIGHTS[name] for name in losses(machine)},
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    # The optimiser's variables must exist before a checkpoint can be read into them.
+    machine.optimizer.build(machine.trainable_variables)
 
 
 def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):

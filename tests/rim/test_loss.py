@@ -6,7 +6,14 @@ import pytest
 from rimlens.imaging import Grid
 from rimlens.reconstruction import einstein_radius
 from rimlens.rim import Architecture, RecurrentInferenceMachine
-from rimlens.rim.loss import RING_WEIGHT, WEIGHTS, VectorLoss, losses
+from rimlens.rim.loss import (
+    RING_UNIT,
+    RING_WEIGHT,
+    RING_WEIGHT_LINEAR,
+    WEIGHTS,
+    VectorLoss,
+    losses,
+)
 
 GRID = Grid((32, 32), 2.0)
 MACHINE = RecurrentInferenceMachine(
@@ -19,8 +26,8 @@ def rng():
     return np.random.default_rng(9)
 
 
-def value_of(name, true, found):
-    value = losses(MACHINE)[name](np.float32(true), np.float32(found))
+def value_of(name, true, found, linear=False):
+    value = losses(MACHINE, linear)[name](np.float32(true), np.float32(found))
     return float(value)
 
 
@@ -50,6 +57,16 @@ def test_convergence_loss_is_the_weighted_mean_square_and_that_of_the_mass_insid
     expected += RING_WEIGHT * ring.mean()
     # Rounding in single precision.
     assert value_of("convergence", true, found) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0002, 1.05])
+def test_in_fine_tuning_the_ring_is_charged_by_its_absolute_error(factor):
+    true = isothermal(15.0)
+    error = abs(np.log10(factor))
+    expected = error**2 + RING_WEIGHT_LINEAR * (np.hypot(error, RING_UNIT) - RING_UNIT)
+    found = value_of("convergence", true[None], (true + np.log10(factor))[None, None], linear=True)
+    # Rounding in single precision: the mean convergence is known to 1e-7.
+    assert found == pytest.approx(expected, rel=1e-3, abs=2e-8)
 
 
 @pytest.mark.parametrize("factor", [0.8, 0.95, 1.05, 1.25])

@@ -14,7 +14,7 @@ def test_the_shipped_recipe_unrolls_all_steps_in_whole_epochs():
     assert recipe.name == "default"
     assert recipe.stages[-1][0] == recipe.architecture.steps
     assert all(updates % recipe.updates_per_epoch == 0 for _, updates in recipe.stages)
-    assert recipe.updates == sum(updates for _, updates in recipe.stages)
+    assert recipe.updates == sum(updates for _, updates in recipe.stages) + recipe.fine_tuning
 
 
 def test_the_shipped_weights_are_valid_inside_what_they_were_trained_on():
@@ -48,6 +48,7 @@ def test_a_recipe_is_read_from_toml(tmp_path):
         ('name = "a"\ncolour = 3', r"unknown entries \['colour'\]"),
         ('name = "a"\n[domain]\ncolour = 3', r"\[domain\]: unknown entries \['colour'\]"),
         ('name = "a"\n[architecture]\ncolour = 3', r"unknown entries \['colour'\]"),
+        ('name = "a"\nfine_tuning = 60', "fine_tuning: a multiple of updates_per_epoch"),
         ('name = "a"\n[architecture]\nimage_size = 70', "image_size: a multiple of latent_size"),
     ],
 )

@@ -107,7 +107,13 @@ def test_a_simulator_on_other_grids_is_refused(untrained, recipe):
         untrained.fit(simulator_of(other), recipe)
 
 
-SHORT = {"stages": ((1, 4), (1, 4)), "updates_per_epoch": 2, "batch_size": 2, "warmup": 2}
+SHORT = {
+    "stages": ((1, 4), (1, 4)),
+    "fine_tuning": 2,
+    "updates_per_epoch": 2,
+    "batch_size": 2,
+    "warmup": 2,
+}
 
 
 class Interruption(keras.callbacks.Callback):
@@ -157,16 +163,18 @@ def uninterrupted(short, simulator):
 
 def test_a_training_runs_through_the_epochs_of_all_stages(uninterrupted):
     machine, begun = uninterrupted
-    assert begun == [0, 1, 2, 3]
-    assert int(machine.optimizer.iterations) == 8
+    assert begun == [0, 1, 2, 3, 4]
+    # Fine-tuning has an optimiser of its own.
+    assert int(machine.optimizer.iterations) == 2
     assert machine.unrolled_steps == machine.architecture.steps
 
 
 @pytest.mark.parametrize(
     ("epoch", "batch", "left"),
     [
-        pytest.param(1, 1, [1, 2, 3], id="in-the-first-stage"),
-        pytest.param(3, 1, [3], id="in-the-last-stage"),
+        pytest.param(1, 1, [1, 2, 3, 4], id="in-the-first-stage"),
+        pytest.param(3, 1, [3, 4], id="in-the-last-stage"),
+        pytest.param(4, 1, [4], id="in-the-fine-tuning"),
     ],
 )
 def test_an_interrupted_training_goes_on_where_it_was(
@@ -200,7 +208,7 @@ def test_a_reused_draw_is_drawn_once(short, simulator, monkeypatch):
         return original(self, n, rng)
 
     monkeypatch.setattr(type(simulator), "draw", counted)
-    run(replace(short, reuse=4, stages=((1, 16),), updates_per_epoch=16), simulator)
+    run(replace(short, reuse=4, stages=((1, 16),), fine_tuning=0, updates_per_epoch=16), simulator)
     # Four draws for sixteen updates, and those that Keras looks at to build its pipeline.
     assert len(draws) <= 4 + 4
 
@@ -304,7 +312,7 @@ def test_targets_are_in_the_space_of_the_network_and_in_units_of_the_peak(batch,
 
 
 def test_the_learning_rate_rises_and_falls_over_the_whole_recipe(recipe):
-    schedule = learning_rate_schedule(recipe)
+    schedule = learning_rate_schedule(recipe.learning_rate, recipe.updates, recipe.warmup)
     rates = [float(schedule(step)) for step in range(recipe.updates + 1)]
     assert np.argmax(rates) == recipe.warmup
     assert max(rates) == pytest.approx(recipe.learning_rate, rel=1e-5)
