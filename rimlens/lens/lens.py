@@ -4,6 +4,7 @@ import astropy.constants as const
 import numpy as np
 from astropy import units as u
 from keras import ops
+from scipy.optimize.elementwise import find_root
 
 from rimlens import backend
 from rimlens.errors import InputError
@@ -159,25 +160,27 @@ class Lens(Model):
         azimuth = 2 * np.pi * (np.arange(72) + 0.5) / 72
         values = self.tensors()
 
-        def excess(radius):
-            """Return the mean radial deflection minus the radius, shape of `radius`."""
-            x = center_x + radius[..., None] * np.cos(azimuth)
-            y = center_y + radius[..., None] * np.sin(azimuth)
-            alpha = self.tensor_deflection(x, y, values)
+        def excess(radius, members):
+            """Return the mean radial deflection minus the radius, of some members of the batch."""
+            x = center_x[members] + radius[..., None] * np.cos(azimuth)
+            y = center_y[members] + radius[..., None] * np.sin(azimuth)
+            some = {name: value[members] for name, value in values.items()}
+            alpha = self.tensor_deflection(x, y, some)
             alpha_x, alpha_y = (ops.convert_to_numpy(a) for a in alpha)
             return (alpha_x * np.cos(azimuth) + alpha_y * np.sin(azimuth)).mean(axis=-1) - radius
 
-        radii = np.broadcast_to(np.geomspace(1e-4, 1e3, 141), (n, 141))
-        above = excess(radii) > 0
+        radii = np.geomspace(1e-4, 1e3, 141)
+        above = excess(np.broadcast_to(radii, (n, 141)), np.arange(n)) > 0
         last = 140 - np.argmax(above[:, ::-1], axis=1)
-        found = above.any(axis=1) & (last < 140)
-        last = np.minimum(last, 139)
-        low, high = radii[np.arange(n), last], radii[np.arange(n), last + 1]
-        for _ in range(50):
-            middle = np.sqrt(low * high)
-            inside = excess(middle[:, None])[:, 0] > 0
-            low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-        radius = np.where(found, low, np.nan)
+        (members,) = np.nonzero(above.any(axis=1) & (last < 140))
+        radius = np.full(n, np.nan)
+        if len(members):
+            last = last[members]
+            radius[members] = find_root(
+                lambda r, i: excess(r[:, None], i)[:, 0],
+                (radii[last], radii[last + 1]),
+                args=(members,),
+            ).x
         return u.Quantity(radius.reshape(self.batch_shape), u.arcsec)
 
     def time_delay(self, x, y, z_lens, z_source, cosmology=None):
