@@ -74,7 +74,7 @@ class RIMSolver:
         Examples
         --------
         >>> RIMSolver.presets()
-        ['default']
+        ['analytic', 'default', 'epl']
         """
         return sorted(p.name.removesuffix(".asdf") for p in _shipped_weights())
 
