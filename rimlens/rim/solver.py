@@ -226,7 +226,8 @@ class RIMSolver:
             ``convergence`` and ``source`` as maps in physical units (the source in units of the
             robust peak), ``shear`` where it is an unknown, the dicts ``lens`` and
             ``source_parameters`` where models are, ``model``, and ``reduced_chi2`` of every step,
-            shape ``(steps, batch)``.
+            shape ``(steps, batch)``; where all unknowns are parameters the Gauss-Newton steps at
+            the end count.
         """
         # Every orientation has a network state of its own, and all share the mean of the unknowns.
         turned = {
@@ -242,6 +243,9 @@ class RIMSolver:
         averaged = self._averaged(state).items()
         state = {name: value[: len(inputs["image"])] for name, value in averaged}
         inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
+        for _ in range(self.machine.closing_steps):
+            state, chi2 = self._close(inputs, state)
+            history.append(ops.convert_to_numpy(chi2))
         result = keras.tree.map_structure(ops.convert_to_numpy, self._finish(inputs, state))
         history.append(result.pop("chi2"))
         result["reduced_chi2"] = np.stack(history)
@@ -263,6 +267,7 @@ class RIMSolver:
         # JAX reads the weights when it traces a function, so new weights want new functions.
         self._first = backend.compiled(self._first_call)
         self._next = backend.compiled(self._next_call)
+        self._close = backend.compiled(self._closing_call)
         self._finish = backend.compiled(self._final_model)
 
     def _first_call(self, inputs):
@@ -276,6 +281,16 @@ class RIMSolver:
         gradient = machine.gradient(state, machine.exposure(inputs))
         state, memory = machine.step(state, memory, gradient, machine.context(inputs))
         return state, memory, gradient.reduced_chi2
+
+    def _closing_call(self, inputs, state):
+        machine = self.machine
+        exposure = machine.exposure(inputs)
+        gradient = machine.gradient(state, exposure)
+        moved = machine.closing_step(state, gradient)
+        # A step that fits worse is not taken.
+        better = machine.gradient(moved, exposure).reduced_chi2 < gradient.reduced_chi2
+        state = {name: ops.where(better[:, None], moved[name], state[name]) for name in state}
+        return state, gradient.reduced_chi2
 
     def _final_model(self, inputs, state):
         machine = self.machine
