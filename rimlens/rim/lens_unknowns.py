@@ -14,12 +14,12 @@ from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
 from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.rim.blocks import block_sum, columns_of
-from rimlens.rim.modes import SCATTER, convergence_modes
+from rimlens.rim.modes import REMAINING, SCATTER, convergence_modes
 from rimlens.rim.network import fold, unfold
 from rimlens.rim.unknowns import SHEAR_UNIT, constrain, initial_log_kappa, unconstrain
 
-# How far the scaled shear is expected from a fair guess.
-SHEAR_SCATTER = 0.5
+# How far the scaled shear is expected from a fair guess, and from the network's last answer.
+SHEAR_SCATTER, SHEAR_REMAINING = 0.5, 0.4
 
 
 class PixelatedLens:
@@ -44,11 +44,10 @@ class PixelatedLens:
         self._modes = convergence_modes(self.grid)
         self._initial = initial_log_kappa(self.grid)
         coarse = Grid((a.latent_size,) * 2, self.grid.pixel_scale * self._factor)
-        blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
-        self._coarse_deflection = ConvergenceDeflection(coarse, blocks)
-        x, y = (SHEAR_UNIT * np.broadcast_to(v, blocks.shape) for v in (blocks.x, blocks.y))
-        self._shear_columns = np.stack([[x, y], [-y, x]]).astype("float32")
+        self._blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
+        self._coarse_deflection = ConvergenceDeflection(coarse, self._blocks)
         self.scatter = np.append(SCATTER, [SHEAR_SCATTER, SHEAR_SCATTER]).astype("float32")
+        self.expected_error = np.append(REMAINING, [SHEAR_REMAINING] * 2).astype("float32")
         self.numbers = 2
         self.channels = 2 * self._factor**2
         self.outputs = self._factor**2
@@ -75,19 +74,21 @@ class PixelatedLens:
         along = ops.concatenate([ops.einsum("byx,myx->bm", g_kappa, modes), g_shear], axis=-1)
         return {"convergence": -g_kappa / (rms + 1e-12)}, -along
 
-    def columns(self, state):
-        """Return the change of the deflection along every direction, averaged over blocks."""
+    def columns(self, state, coarse=True):
+        """Return the change of the deflection along every direction, by blocks or by pixels."""
         convergence, _ = constrain(state["convergence"], state["shear"])
         modes = ops.convert_to_tensor(self._modes)
-        count, (ny, nx) = modes.shape[0], self._coarse_deflection.convergence_grid.shape
         change = math.log(10.0) * convergence[:, None] * modes
-        change = block_sum(ops.reshape(change, (-1, *modes.shape[1:])), self._factor)
-        alpha = self._coarse_deflection(change / self._factor**2)
+        change = ops.reshape(change, (-1, *modes.shape[1:]))
+        deflection, grid = self._deflection, self.image_grid
+        if coarse:
+            deflection, grid = self._coarse_deflection, self._blocks
+            change = block_sum(change, self._factor) / self._factor**2
         columns = []
-        for component, shear in zip(alpha, self._shear_columns):
-            component = ops.reshape(component, (-1, count, ny, nx))
+        for component, shear in zip(deflection(change), _shear_columns(grid)):
+            component = ops.reshape(component, (-1, modes.shape[0], *grid.shape))
             shear = ops.convert_to_tensor(shear)[None]
-            shear = ops.broadcast_to(shear, (ops.shape(component)[0], 2, ny, nx))
+            shear = ops.broadcast_to(shear, (ops.shape(component)[0], 2, *grid.shape))
             columns.append(ops.concatenate([component, shear], axis=1))
         return columns
 
@@ -102,8 +103,13 @@ class PixelatedLens:
 
     def moved(self, state, gradient, out, step):
         """Return the variables after the network's map and a step along the directions."""
+        moved = self.along(state, step)
+        return {**moved, "convergence": moved["convergence"] + unfold(out, self._factor)}
+
+    def along(self, state, step):
+        """Return the variables after a step along the directions."""
         modes = ops.convert_to_tensor(self._modes)
-        change = unfold(out, self._factor) + ops.einsum("bm,myx->byx", step[:, :-2], modes)
+        change = ops.einsum("bm,myx->byx", step[:, :-2], modes)
         return {
             "convergence": state["convergence"] + change,
             "shear": state["shear"] + step[:, -2:],
@@ -149,7 +155,7 @@ class ParametricLens:
         self.image_grid, self.grid = a.image_grid, a.convergence_grid
         self._blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
         (self.numbers,) = prior.variables["vector"]
-        self.scatter = np.ones(self.numbers, dtype="float32")
+        self.scatter = self.expected_error = np.ones(self.numbers, dtype="float32")
         self.channels = self.outputs = 0
 
     def initial(self, n):
@@ -167,11 +173,12 @@ class ParametricLens:
         """Return no map's direction, and the descent along the variables."""
         return {}, -gradients["lens"]
 
-    def columns(self, state):
-        """Return the change of the deflection along every variable, at the centres of blocks."""
+    def columns(self, state, coarse=True):
+        """Return the change of the deflection along every variable, at blocks or pixels."""
+        grid = self._blocks if coarse else self.image_grid
 
         def deflection(vector):
-            return ops.stack(self._deflection(vector, self._blocks), axis=1)
+            return ops.stack(self._deflection(vector, grid), axis=1)
 
         columns = columns_of(deflection, state["lens"])
         return [columns[:, :, 0], columns[:, :, 1]]
@@ -185,6 +192,10 @@ class ParametricLens:
         return state["lens"]
 
     def moved(self, state, gradient, out, step):
+        """Return the variables after a step."""
+        return self.along(state, step)
+
+    def along(self, state, step):
         """Return the variables after a step."""
         return {"lens": state["lens"] + step}
 
@@ -250,6 +261,11 @@ def lens_descent(lens, state, g_x, g_y):
 
     _, gradients = backend.value_and_grad(projected, [state[name] for name in names])
     return lens.descent(dict(zip(names, gradients)))
+
+
+def _shear_columns(grid):
+    x, y = SHEAR_UNIT * grid.x, SHEAR_UNIT * grid.y
+    return np.stack([[x, y], [-y, x]]).astype("float32")
 
 
 def _coordinates(grid, like):

@@ -17,10 +17,6 @@ from rimlens.rim.network import RecurrentUNet, fold
 from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
 
 
-# Gauss-Newton steps after the last network call, where every unknown is a parameter.
-CLOSING_STEPS = 4
-
-
 class RecurrentInferenceMachine(keras.Model):
     """The recurrence of an `Architecture`.
 
@@ -173,33 +169,6 @@ class RecurrentInferenceMachine(keras.Model):
         lens = self.lens.moved(state, gradient, lens_out, vector_step[:, :m])
         source = self.source.moved(state, gradient, source_out, vector_step[:, m:])
         return {**lens, **source}, memory
-
-    @property
-    def closing_steps(self):
-        """How many Gauss-Newton steps end a reconstruction: none where an unknown is a map."""
-        return 0 if self.lens.outputs or self.source.outputs else CLOSING_STEPS
-
-    def closing_step(self, state, gradient):
-        """Take the Gauss-Newton step as it is, without the network.
-
-        Near the best fit it needs no judgement: parameters, all of them among its directions, go
-        where the likelihood is highest.
-
-        Parameters
-        ----------
-        state : dict of tensor
-            The variables of models.
-        gradient : Gradient
-            At `state`.
-
-        Returns
-        -------
-        dict of tensor
-            The new variables.
-        """
-        m = len(self.lens.scatter)
-        lens = self.lens.moved(state, gradient, None, gradient.step[:, :m])
-        return {**lens, **self.source.moved(state, gradient, None, gradient.step[:, m:])}
 
     def gradient(self, state, exposure):
         """Return the likelihood's gradient at a state."""

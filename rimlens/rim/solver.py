@@ -19,6 +19,7 @@ from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
 from rimlens.parameter import BRIGHTNESS
 from rimlens.reconstruction import Reconstruction
+from rimlens.rim import closing
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.frame import frame_observation
 from rimlens.rim.normalisation import normalised
@@ -226,8 +227,7 @@ class RIMSolver:
             ``convergence`` and ``source`` as maps in physical units (the source in units of the
             robust peak), ``shear`` where it is an unknown, the dicts ``lens`` and
             ``source_parameters`` where models are, ``model``, and ``reduced_chi2`` of every step,
-            shape ``(steps, batch)``; where all unknowns are parameters the Gauss-Newton steps at
-            the end count.
+            those at the end included, shape ``(steps, batch)``.
         """
         # Every orientation has a network state of its own, and all share the mean of the unknowns.
         turned = {
@@ -241,10 +241,13 @@ class RIMSolver:
             state, memory, chi2 = self._next(turned, self._averaged(state), memory)
             history.append(ops.convert_to_numpy(chi2)[: len(inputs["image"])])
         averaged = self._averaged(state).items()
-        state = {name: value[: len(inputs["image"])] for name, value in averaged}
+        state = {
+            name: ops.convert_to_tensor(value[: len(inputs["image"])]) for name, value in averaged
+        }
         inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
-        for _ in range(self.machine.closing_steps):
-            state, chi2 = self._close(inputs, state)
+        away = closing.start(self.machine.lens, self.machine.source, state)
+        for _ in range(closing.STEPS):
+            state, away, chi2 = self._close(inputs, state, away)
             history.append(ops.convert_to_numpy(chi2))
         result = keras.tree.map_structure(ops.convert_to_numpy, self._finish(inputs, state))
         history.append(result.pop("chi2"))
@@ -282,15 +285,10 @@ class RIMSolver:
         state, memory = machine.step(state, memory, gradient, machine.context(inputs))
         return state, memory, gradient.reduced_chi2
 
-    def _closing_call(self, inputs, state):
+    def _closing_call(self, inputs, state, away):
         machine = self.machine
         exposure = machine.exposure(inputs)
-        gradient = machine.gradient(state, exposure)
-        moved = machine.closing_step(state, gradient)
-        # A step that fits worse is not taken.
-        better = machine.gradient(moved, exposure).reduced_chi2 < gradient.reduced_chi2
-        state = {name: ops.where(better[:, None], moved[name], state[name]) for name in state}
-        return state, gradient.reduced_chi2
+        return closing.closing_step(machine.lens, machine.source, state, away, exposure)
 
     def _final_model(self, inputs, state):
         machine = self.machine

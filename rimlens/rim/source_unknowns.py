@@ -27,7 +27,7 @@ class PixelatedSource:
     def __init__(self, architecture):
         self.grid = architecture.source_grid
         self._factor = architecture.source_size // architecture.latent_size
-        self.scatter = np.zeros(0, dtype="float32")
+        self.scatter = self.expected_error = np.zeros(0, dtype="float32")
         self.numbers = 0
         self.channels = 2 * self._factor**2
         self.outputs = 2 * self._factor**2
@@ -70,6 +70,10 @@ class PixelatedSource:
         change = unfold(out[..., :n], self._factor) + gain * direction
         return {"source": state["source"] + change}
 
+    def along(self, state, step):
+        """Return the map as it is: it has no directions."""
+        return {"source": state["source"]}
+
     def target(self, batch, peak):
         """Return what the map should become, for draws of a simulator."""
         return {"source": (batch["source"] / peak[:, None, None]).astype("float32")}
@@ -98,7 +102,7 @@ class ParametricSource:
         self.prior = prior
         self.grid = architecture.source_grid
         (self.numbers,) = prior.variables["vector"]
-        self.scatter = np.ones(self.numbers, dtype="float32")
+        self.scatter = self.expected_error = np.ones(self.numbers, dtype="float32")
         self.channels = self.outputs = 0
 
     def initial(self, n):
@@ -132,6 +136,10 @@ class ParametricSource:
         return state["source_vector"]
 
     def moved(self, state, gradient, out, step):
+        """Return the variables after a step."""
+        return self.along(state, step)
+
+    def along(self, state, step):
         """Return the variables after a step."""
         return {"source_vector": state["source_vector"] + step}
 

@@ -1,0 +1,218 @@
+r"""Gauss-Newton steps that end a reconstruction: lens and source together, without the network.
+
+Near the best fit the image is linear in all unknowns, and the network need not judge any more.
+What remains is the valley in which an error of the lens hides in the source, along which steps of
+one or the other are slow.  With the residual :math:`r`, the derivatives of the model :math:`C`
+along the directions of the lens (and the parameters of a source) and :math:`F` along a source
+map, all in units of the noise, a step minimises
+
+.. math::
+
+    \tfrac12 |r - C u - F z|^2 + \tfrac12 |u + u_0|^2 + \tfrac12 |z + z_0|^2
+
+where :math:`u_0` and :math:`z_0` are the distances gone so far from the network's answer, in units
+of its expected error: that of the directions was measured on simulations, that of the map is a
+random field whose amplitude follows the network's source.  The directions are eliminated, and conjugate gradients (Hestenes &
+Stiefel 1952, J. Res. Natl. Bur. Stand. 49, 409) solve for the map.
+"""
+
+import numpy as np
+from keras import ops
+
+from rimlens import backend
+from rimlens.imaging import convolve, reduced_chi2
+
+STEPS = 4
+ITERATIONS = 20
+# Part of a step that is gone: the model is linear only nearby.
+GAIN = 0.6
+# How far one step may go along a direction, in units of its expected error.
+REACH = 2.0
+# The network's source is off by as much as its brightness nearby, and by this much elsewhere, in
+# units of the robust peak; the brightness is averaged and the error correlated over these lengths,
+# in pixels of the source.
+FLOOR = 0.01
+SMOOTHING = 2.0
+CORRELATION = 3.0
+
+
+def start(lens, source, state):
+    """Return the distances from the network's answer before the first step: none.
+
+    Parameters
+    ----------
+    lens, source : object
+        What is inferred of each, as `rimlens.rim.gradient.likelihood_gradient` takes them.
+    state : dict of tensor
+        The network's answer.
+
+    Returns
+    -------
+    dict of tensor
+        ``directions``, shape ``(batch, m)``; for a pixelated source also ``map``, and the
+        ``amplitude`` of its error.
+    """
+    reference = state[lens.names[0]]
+    batch, m = ops.shape(reference)[0], len(lens.expected_error) + len(source.expected_error)
+    away = {"directions": ops.zeros((batch, m), dtype="float32")}
+    if source.outputs:
+        smooth = _filtered(ops.abs(state["source"]), _gaussian(source.grid.shape))
+        away["map"] = ops.zeros_like(smooth)
+        away["amplitude"] = ops.maximum(smooth, 0.0) + FLOOR
+    return away
+
+
+def closing_step(lens, source, state, away, exposure):
+    """Take one step.
+
+    Parameters
+    ----------
+    lens, source : object
+        As in `start`.
+    state : dict of tensor
+        The unknowns.
+    away : dict of tensor
+        From `start` or the step before.
+    exposure : tuple
+        Image, noise, weight, transform of the point-spread function, and the shape of its stamp.
+
+    Returns
+    -------
+    state, away : dict of tensor
+        After the step; unchanged where it would fit worse.
+    reduced_chi2 : tensor
+        Before the step, shape ``(batch,)``.
+    """
+    image, sigma, weight, psf, psf_shape = exposure
+    per_noise = ops.sqrt(weight) / sigma
+    beta = lens.ray_trace(state)
+    model = convolve(source.brightness(state, *beta), psf, psf_shape)
+    columns = _columns(lens, source, state, beta, exposure)
+    residual = per_noise * (image - model)
+    inverse = ops.inv(_product(columns, columns) + ops.eye(columns.shape[1], dtype="float32"))
+    pull = {name: -away[name] for name in ("directions", "map") if name in away}
+    along = ops.einsum("bmyx,byx->bm", columns, residual) + pull["directions"]
+
+    def explained(along):
+        return ops.einsum("bmyx,bm->byx", columns, ops.einsum("bmn,bn->bm", inverse, along))
+
+    step = {}
+    if source.outputs:
+        kernel = _correlated(source.grid.shape)
+
+        def change(field):
+            return away["amplitude"] * _filtered(field, kernel)
+
+        def forward(field):
+            lensed = source.brightness({"source": change(field)}, *beta)
+            return per_noise * convolve(lensed, psf, psf_shape)
+
+        def adjoint(image):
+            def product(field):
+                return ops.sum(image * forward(field), axis=(1, 2)), ()
+
+            return backend.value_and_grad(product, [away["map"]])[1][0]
+
+        def curvature(field):
+            seen = forward(field)
+            seen = seen - explained(ops.einsum("bmyx,byx->bm", columns, seen))
+            return adjoint(seen) + field
+
+        step["map"] = _conjugate_gradients(
+            curvature, adjoint(residual - explained(along)) + pull["map"]
+        )
+        along = along - ops.einsum("bmyx,byx->bm", columns, forward(step["map"]))
+    step["directions"] = ops.einsum("bmn,bn->bm", inverse, along)
+
+    longest = ops.max(ops.abs(step["directions"]), axis=-1)
+    fraction = GAIN / ops.maximum(longest / REACH, 1.0)
+    step = {name: _per_lens(fraction, value) * value for name, value in step.items()}
+    n = len(lens.expected_error)
+    scaled = step["directions"] * _expected_error(lens, source)
+    moved = {**lens.along(state, scaled[:, :n]), **source.along(state, scaled[:, n:])}
+    if source.outputs:
+        moved["source"] = moved["source"] + change(step["map"])
+    after = convolve(source.brightness(moved, *lens.ray_trace(moved)), psf, psf_shape)
+    before = reduced_chi2(model, image, sigma, weight)
+    better = reduced_chi2(after, image, sigma, weight) < before
+    gone = {**away, **{name: away[name] + step[name] for name in step}}
+    return _where(better, moved, state), _where(better, gone, away), before
+
+
+def _columns(lens, source, state, beta, exposure):
+    """Return the derivative of the model along the directions, in units of expected error and noise."""
+    _, sigma, weight, psf, psf_shape = exposure
+
+    def total(beta_x, beta_y):
+        return ops.sum(source.brightness(state, beta_x, beta_y), axis=(1, 2)), ()
+
+    _, slopes = backend.value_and_grad(total, beta)
+    alpha = lens.columns(state, coarse=False)
+    columns = -sum(slope[:, None] * a for slope, a in zip(slopes, alpha))
+    own = source.columns(state, *beta)
+    columns = columns if own is None else ops.concatenate([columns, own], axis=1)
+    m, shape = columns.shape[1], columns.shape[2:]
+    columns = ops.reshape(columns, (-1, *shape))
+    columns = convolve(columns, ops.repeat(psf, m, axis=0), psf_shape)
+    columns = ops.reshape(columns, (-1, m, *shape)) * _expected_error(lens, source)[:, None, None]
+    return (ops.sqrt(weight) / sigma)[:, None] * columns
+
+
+def _conjugate_gradients(matrix, target):
+    """Return the approximate solution of ``matrix(x) = target``, lens by lens."""
+
+    def dot(a, b):
+        return ops.sum(a * b, axis=(1, 2), keepdims=True)
+
+    def iterate(_, values):
+        solution, rest, direction, size = values
+        image = matrix(direction)
+        gain = size / (dot(direction, image) + 1e-20)
+        rest = rest - gain * image
+        new = dot(rest, rest)
+        direction = rest + new / (size + 1e-20) * direction
+        return solution + gain * values[2], rest, direction, new
+
+    begin = (ops.zeros_like(target), target, target, dot(target, target))
+    return ops.fori_loop(0, ITERATIONS, iterate, begin)[0]
+
+
+def _expected_error(lens, source):
+    return ops.convert_to_tensor(np.concatenate([lens.expected_error, source.expected_error]))
+
+
+def _product(a, b):
+    return ops.einsum("bmyx,bnyx->bmn", a, b)
+
+
+def _per_lens(values, like):
+    return ops.reshape(values, (-1, *[1] * (len(like.shape) - 1)))
+
+
+def _where(condition, new, old):
+    return {
+        name: ops.where(_per_lens(condition, value), new[name], value)
+        for name, value in old.items()
+    }
+
+
+def _filtered(maps, transform):
+    shape = tuple(maps.shape[1:])
+    return backend.irfft2(backend.rfft2(maps, shape) * transform, shape)
+
+
+def _wave_number_squared(shape):
+    """Return the squared angular wave number per pixel of every coefficient of `rfft2`."""
+    ky, kx = 2 * np.pi * np.fft.fftfreq(shape[0]), 2 * np.pi * np.fft.rfftfreq(shape[1])
+    return ky[:, None] ** 2 + kx**2
+
+
+def _gaussian(shape):
+    return np.exp(-0.5 * SMOOTHING**2 * _wave_number_squared(shape)).astype("complex64")
+
+
+def _correlated(shape):
+    """Return the filter that makes white noise a field of unit variance, correlated."""
+    spectrum = 1.0 / (1.0 + CORRELATION**2 * _wave_number_squared(shape))
+    variance = np.fft.irfft2(spectrum**2, shape)[0, 0]
+    return (spectrum / np.sqrt(variance)).astype("complex64")
