@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rimlens.reconstruction import einstein_radius
+from rimlens.rim import closing
 from rimlens.rim.scoring import score, summary
 from rimlens.rim.training import inputs_and_targets
 
@@ -14,7 +15,7 @@ def scores(untrained, simulator):
 
 
 def test_every_lens_has_its_scores(scores):
-    assert scores["reduced_chi2"].shape == (3, 12)
+    assert scores["reduced_chi2"].shape == (3 + closing.STEPS, 12)
     for name in ("theta_E", "theta_E_true", "log10_kappa_rms", "shear_rms", "source_error"):
         assert scores[name].shape == (12,)
         assert np.all(np.isfinite(scores[name]))

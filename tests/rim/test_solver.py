@@ -6,7 +6,7 @@ from keras import ops
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.imaging import ForwardModel, psf_transform, reduced_chi2
-from rimlens.rim import Architecture, RIMSolver
+from rimlens.rim import Architecture, RIMSolver, closing
 from rimlens.rim.training import oriented
 from rimlens.rim.unknowns import constrain
 
@@ -21,12 +21,14 @@ def test_a_turned_lens_has_the_turned_solution(restless, inputs, solved, orienta
     found = restless.solve(oriented(inputs, orientation))
     expected = {k: v for k, v in solved.items() if k != "reduced_chi2"}
     for name, values in oriented(expected, orientation).items():
-        # Sums run in another order, and random steps, which fit nothing, amplify rounding.
+        # Sums run in another order; random steps, which fit nothing, and conjugate gradients
+        # that are not run to the end amplify rounding.
         error = np.linalg.norm(found[name] - values) / np.linalg.norm(values)
-        assert error < 1e-2, name
+        assert error < 3e-2, name
 
 
-def test_an_untrained_solution_is_the_last_step_of_the_recurrence(untrained, inputs):
+def test_an_untrained_solution_is_the_last_step_of_the_recurrence(untrained, inputs, monkeypatch):
+    monkeypatch.setattr(closing, "STEPS", 0)
     # An untrained network is the same in every orientation, so nothing is lost in their mean.
     solved, unrolled = untrained.solve(inputs), untrained.machine(inputs)
     kappa, shear = constrain(unrolled["convergence"][:, -1], unrolled["shear"][:, -1])
@@ -46,7 +48,7 @@ def test_the_history_is_the_reduced_chi2_of_every_step(untrained, inputs):
     a = untrained.architecture
     model = ForwardModel(a.image_grid, a.convergence_grid, a.source_grid)
     psf = psf_transform(inputs["psf"], (64, 64))
-    assert solved["reduced_chi2"].shape == (3, 4)
+    assert solved["reduced_chi2"].shape == (3 + closing.STEPS, 4)
     for step in range(3):
         kappa, shear = constrain(unrolled["convergence"][:, step], unrolled["shear"][:, step])
         image = model(kappa, shear, unrolled["source"][:, step], psf, (9, 9))
@@ -89,7 +91,10 @@ def test_a_solution_does_not_depend_on_what_was_solved_before(restless, inputs, 
 def test_chi2_falls_over_the_steps_also_without_training(untrained, inputs):
     # The source's gradient alone improves the fit.
     history = untrained.solve(inputs)["reduced_chi2"]
-    assert np.all(np.diff(history, axis=0) < 0)
+    assert np.all(np.diff(history[:3], axis=0) < 0)
+    # A step at the end that would fit worse is not taken.
+    assert np.all(np.diff(history[2:], axis=0) <= 1e-5 * history[2])
+    assert np.all(history[-1] < history[2])
 
 
 def test_an_untrained_solver_is_not_saved(untrained, tmp_path):

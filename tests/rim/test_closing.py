@@ -1,0 +1,168 @@
+"""Laws of the steps that end a reconstruction."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from rimlens.imaging import Grid, convolve, psf_transform
+from rimlens.lens import SIE, ExternalShear
+from rimlens.prior import AnalyticPrior, Ellipticity, Normal, Shear, Uniform
+from rimlens.rim import Architecture, closing
+from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
+from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
+from rimlens.source import Gaussian
+
+ARCHITECTURE = Architecture(64, 32, 2.0, 48, 1.0, latent_size=16, filters=(4,))
+LENS_PRIOR = AnalyticPrior(
+    SIE(theta_E=12.0, phi=30.0) + ExternalShear(),
+    sie_theta_E=Uniform(8.0, 16.0),
+    sie_q=Ellipticity(0.1, 0.4),
+    externalshear_gamma_ext=Shear(0.05, 0.2),
+)
+SOURCE_PRIOR = AnalyticPrior(
+    Gaussian(sigma=3.0),
+    I_0=Uniform(0.3, 2.0),
+    center_x=Normal(0.0, 1.5),
+    center_y=Normal(0.0, 1.5),
+)
+SIGMA = 0.02
+PSF_SHAPE = (9, 9)
+KINDS = {
+    "maps": (PixelatedLens(ARCHITECTURE), PixelatedSource(ARCHITECTURE)),
+    "model and map": (
+        ParametricLens(ARCHITECTURE, LENS_PRIOR),
+        PixelatedSource(ARCHITECTURE),
+    ),
+    "models": (
+        ParametricLens(ARCHITECTURE, LENS_PRIOR),
+        ParametricSource(ARCHITECTURE, SOURCE_PRIOR),
+    ),
+}
+
+
+def truth_of(lens, source):
+    """Return the state of a lens with an arc and a counter-image."""
+    state = {name: ops.convert_to_numpy(v) for name, v in lens.initial(1).items()}
+    state |= {name: ops.convert_to_numpy(v) for name, v in source.initial(1).items()}
+    if "convergence" in state:
+        x, y = lens.grid.x, lens.grid.y
+        state["convergence"] = np.log10(6.0 / np.sqrt(0.8 * x**2 + y**2 / 0.8 + 4.0))[None]
+        state["shear"] = np.array([[0.3, -0.2]])
+    if "source" in state:
+        x, y = source.grid.x, source.grid.y
+        state["source"] = np.exp(-((x - 3.0) ** 2 + (y - 2.0) ** 2) / (2 * 3.0**2))[None]
+    return {name: ops.convert_to_tensor(value.astype("float32")) for name, value in state.items()}
+
+
+def model_of(lens, source, state, psf):
+    return convolve(source.brightness(state, *lens.ray_trace(state)), psf, PSF_SHAPE)
+
+
+@pytest.fixture(params=KINDS)
+def problem(request):
+    """Return lens, source, the truth and a noisy exposure of it, part of which is masked."""
+    lens, source = KINDS[request.param]
+    truth = truth_of(lens, source)
+    psf = np.exp(-(Grid(PSF_SHAPE).radius ** 2) / (2 * 1.2**2))
+    psf = psf_transform((psf / psf.sum())[None].astype("float32"), (64, 64))
+    image = ops.convert_to_numpy(model_of(lens, source, truth, psf))
+    image = image + np.random.default_rng(1).normal(0, SIGMA, image.shape)
+    weight = np.ones_like(image)
+    weight[:, 30:34, 30:34] = 0.0
+    exposure = [ops.convert_to_tensor(np.float32(v)) for v in (image, 0 * image + SIGMA, weight)]
+    return lens, source, truth, (*exposure, psf, PSF_SHAPE)
+
+
+def directions(lens, source):
+    return len(lens.expected_error) + len(source.expected_error)
+
+
+def moved(lens, source, state, step):
+    n = len(lens.expected_error)
+    step = np.float32(step) * np.concatenate([lens.expected_error, source.expected_error])
+    step = ops.convert_to_tensor(step[None])
+    return {**lens.along(state, step[:, :n]), **source.along(state, step[:, n:])}
+
+
+def test_columns_are_the_slopes_of_the_model(problem):
+    lens, source, state, exposure = problem
+    _, sigma, weight, psf, _ = exposure
+    columns = closing._columns(lens, source, state, lens.ray_trace(state), exposure)
+    columns = ops.convert_to_numpy(columns)[0]
+    per_noise = ops.convert_to_numpy(ops.sqrt(weight) / sigma)[0]
+    for k in range(directions(lens, source)):
+        unit = 0.02 * np.eye(directions(lens, source))[k]
+        ahead, behind = (
+            ops.convert_to_numpy(model_of(lens, source, moved(lens, source, state, s), psf))[0]
+            for s in (unit, -unit)
+        )
+        slope = per_noise * (ahead - behind) / 0.04
+        # Rays that change their pixel of the source meet another slope on the way.
+        assert np.linalg.norm(columns[k] - slope) < 0.05 * np.linalg.norm(slope)
+
+
+def test_steps_bring_back_lens_and_source_together(problem):
+    lens, source, truth, exposure = problem
+    rng = np.random.default_rng(4)
+    state = moved(lens, source, truth, 0.7 * rng.normal(size=directions(lens, source)))
+    if source.outputs:
+        state["source"] = state["source"] * 0.8
+    away = closing.start(lens, source, state)
+    history = []
+    for _ in range(2 * closing.STEPS):
+        state, away, chi2 = closing.closing_step(lens, source, state, away, exposure)
+        history.append(float(chi2[0]))
+    assert np.all(np.diff(history) <= 0)
+    assert history[0] > 3.0
+    # 4080 pixels scatter by two hundredths around one.
+    assert history[-1] < 1.08
+
+
+def test_distances_gone_are_those_between_the_states(problem):
+    lens, source, truth, exposure = problem
+    begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
+    state, away = begin, closing.start(lens, source, begin)
+    for _ in range(2):
+        state, away, _ = closing.closing_step(lens, source, state, away, exposure)
+    gone = ops.convert_to_numpy(away["directions"])[0]
+    assert np.max(np.abs(gone)) > 0.1
+    again = moved(lens, source, begin, gone)
+    for name in lens.names:
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(again[name]), ops.convert_to_numpy(state[name]), atol=2e-5
+        )
+
+
+def test_data_that_say_nothing_move_nothing(problem):
+    lens, source, truth, (image, sigma, weight, *rest) = problem
+    begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
+    away = closing.start(lens, source, begin)
+    state, _, _ = closing.closing_step(
+        lens, source, begin, away, (image, 1e5 * sigma, weight, *rest)
+    )
+    for name, value in begin.items():
+        change = ops.convert_to_numpy(state[name]) - ops.convert_to_numpy(value)
+        assert np.max(np.abs(change)) < 1e-4
+
+
+def test_conjugate_gradients_solve_what_a_direct_solver_solves():
+    rng = np.random.default_rng(2)
+    a = rng.normal(size=(2, 12, 12))
+    matrix = np.float32(np.einsum("bij,bkj->bik", a, a) + 4 * np.eye(12))
+    target = np.float32(rng.normal(size=(2, 3, 4)))
+
+    def product(x):
+        flat = ops.reshape(x, (2, 12))
+        return ops.reshape(ops.einsum("bij,bj->bi", matrix, flat), (2, 3, 4))
+
+    found = ops.convert_to_numpy(closing._conjugate_gradients(product, target))
+    wanted = np.linalg.solve(matrix, target.reshape(2, 12, 1)).reshape(2, 3, 4)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_expected_error_of_a_map_is_a_smooth_field_of_unit_variance():
+    noise = np.random.default_rng(3).normal(size=(20, 48, 48)).astype("float32")
+    field = ops.convert_to_numpy(closing._filtered(noise, closing._correlated((48, 48))))
+    np.testing.assert_allclose(np.std(field), 1.0, rtol=0.05)
+    neighbours = np.mean(field[:, 1:] * field[:, :-1])
+    assert 0.7 < neighbours < 0.95
