@@ -166,9 +166,9 @@ def _elliptical_radius(x, y, q, s):
 def _over_root(function, sign, square, u):
     """Return ``function(f u) / f`` with ``f = sqrt(square)``, also where that is 0 / 0.
 
-    Both functions have the series ``u + sign f^2 u^3 / 3 + f^4 u^5 / 5 + ...``.  Near the circle `f`
-    is kept from zero, and what that changes in these terms is put right, which is exact to 2e-13
-    and has the right gradient towards the circle.
+    Both functions have the series ``u + sign f^2 u^3 / 3 + f^4 u^5 / 5 + ...``.  Near the circle
+    `f` is kept from zero, and what that changes in these terms is put right, which is exact to
+    2e-13 and has the right gradient towards the circle.
     """
     kept = ops.maximum(square, FLAT)
     f = ops.sqrt(kept)

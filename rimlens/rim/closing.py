@@ -12,8 +12,8 @@ map, all in units of the noise, a step minimises
 
 where :math:`u_0` and :math:`z_0` are the distances gone so far from the network's answer, in units
 of its expected error: that of the directions was measured on simulations, that of the map is a
-random field whose amplitude follows the network's source.  The directions are eliminated, and conjugate gradients (Hestenes &
-Stiefel 1952, J. Res. Natl. Bur. Stand. 49, 409) solve for the map.
+random field whose amplitude follows the network's source.  The directions are eliminated, and
+conjugate gradients (Hestenes & Stiefel 1952, J. Res. Natl. Bur. Stand. 49, 409) solve for the map.
 """
 
 import numpy as np
