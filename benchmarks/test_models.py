@@ -34,7 +34,7 @@ PSF = np.exp(-(Grid((STAMP, STAMP)).radius ** 2) / 4).astype("float32")
 PSF /= PSF.sum()
 
 
-def medians(functions, rounds=25):
+def medians(functions, rounds=100):
     """Return the median time in milliseconds of each of several functions, taken in turns."""
     times = {name: [] for name in functions}
     for function in functions.values():
