@@ -154,9 +154,10 @@ def test_a_reconstruction_has_the_models_in_the_units_of_the_sky():
     found = solver.reconstruct(observation)
     result = solver.solve(inputs_and_targets(batch, solver.machine)[0])
     expected = result["lens"]["sie_theta_E"][0] * 0.05 * u.arcsec
-    # Rounding in single precision.
+    # The last digits of the image differ, and without training that is amplified; a wrong unit
+    # would be off by a factor of twenty.
     assert found.lens_model.sie_theta_E.to_value("arcsec") == pytest.approx(
-        expected.value, rel=1e-5
+        expected.value, rel=1e-2
     )
     assert found.source_model.I_0.unit == u.electron / u.s
     x = 0.05 * ARCHITECTURE.source_grid.x
