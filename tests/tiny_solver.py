@@ -1,6 +1,23 @@
-"""An architecture that is small enough to train in a test."""
+"""What is small enough to train in a test: an architecture, and priors of two models."""
 
+from rimlens.lens import SIE, ExternalShear
+from rimlens.prior import AnalyticPrior, Ellipticity, Normal, Shear, Uniform
 from rimlens.rim import Architecture
+from rimlens.source import Gaussian
+
+LENS = AnalyticPrior(
+    SIE() + ExternalShear(),
+    sie_theta_E=Uniform(8.0, 13.0),
+    sie_q=Ellipticity(0.1, 0.4),
+    sie_center_x=Normal(0.0, 0.5),
+    externalshear_gamma_ext=Shear(0.05, 0.2),
+)
+SOURCE = AnalyticPrior(
+    Gaussian(sigma=3.0),
+    I_0=Uniform(0.3, 2.0),
+    center_x=Normal(0.0, 1.5),
+    center_y=Normal(0.0, 1.5),
+)
 
 
 def tiny_architecture(steps):

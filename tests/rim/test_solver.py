@@ -17,14 +17,15 @@ def solved(restless, inputs):
 
 
 @pytest.mark.parametrize("orientation", [1, 2, 4, 7])
-def test_a_turned_lens_has_the_turned_solution(restless, inputs, solved, orientation):
+def test_a_turned_lens_has_the_turned_solution(restless, inputs, monkeypatch, orientation):
+    # The steps that end a solution have this law to themselves, in test_closing.
+    monkeypatch.setattr(closing, "STEPS", 0)
     found = restless.solve(oriented(inputs, orientation))
-    expected = {k: v for k, v in solved.items() if k != "reduced_chi2"}
+    expected = {k: v for k, v in restless.solve(inputs).items() if k != "reduced_chi2"}
     for name, values in oriented(expected, orientation).items():
-        # Sums run in another order; random steps, which fit nothing, and conjugate gradients
-        # that are not run to the end amplify rounding.
+        # Sums run in another order, and random steps, which fit nothing, amplify rounding.
         error = np.linalg.norm(found[name] - values) / np.linalg.norm(values)
-        assert error < 3e-2, name
+        assert error < 1e-2, name
 
 
 def test_an_untrained_solution_is_the_last_step_of_the_recurrence(untrained, inputs, monkeypatch):
