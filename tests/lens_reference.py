@@ -22,12 +22,14 @@ class Case:
 
     ``twin(**values)`` returns a list of ``(lenstronomy's name, keywords, sign)``: the twin is the
     sum of these lenses, each times its sign.  `settings` go to the model and to the twin.
+    `second_derivatives` says that lenstronomy has formulas for those of every lens of the twin.
     """
 
     model: type
     ranges: dict
     twin: Callable
     settings: dict = field(default_factory=dict)
+    second_derivatives: bool = False
 
     def __str__(self):
         return "-".join([self.model.__name__, *(f"{k}{v}" for k, v in self.settings.items())])
@@ -72,15 +74,36 @@ def around(values, n=40, radii=(0.1, 3.0)):
     return values["center_x"] + r * np.cos(theta), values["center_y"] + r * np.sin(theta)
 
 
-def twin_deflection(case, values, x, y):
-    """Return lenstronomy's deflection."""
+def twin_sum(quantity, case, values, x, y):
+    """Return what a method of lenstronomy's ``LensModel`` says, summed over the twin's lenses."""
     from lenstronomy.LensModel.lens_model import LensModel
 
-    total = np.zeros((2, *np.shape(x)))
-    for name, keywords, sign in case.twin(**case.settings, **values):
+    return sum(
         # Copies: some of lenstronomy's lenses write into their arguments.
-        total += sign * np.array(LensModel([name]).alpha(x.copy(), y.copy(), [keywords]))
-    return total
+        sign * np.array(getattr(LensModel([name]), quantity)(x.copy(), y.copy(), [keywords]))
+        for name, keywords, sign in case.twin(**case.settings, **values)
+    )
+
+
+def twin_deflection(case, values, x, y):
+    """Return lenstronomy's deflection."""
+    return twin_sum("alpha", case, values, x, y)
+
+
+def twin_jacobian(case, values, x, y):
+    """Return the derivatives of lenstronomy's deflection: xx, xy, yx, yy.
+
+    Lenstronomy's own second derivatives are first differences for some lenses, good to 1e-6
+    only; for these they are differences of its deflection.  At a step of 3e-4 arcsec and a
+    radius of 0.1 arcsec or more they are good to 1e-9 of the deflection over the radius: enough
+    unless convergence and shear vanish together, as a multipole's do along straight lines.
+    """
+    if case.second_derivatives:
+        return twin_sum("hessian", case, values, x, y)
+    (xx, yx), (xy, yy) = difference_quotients(
+        lambda x, y: twin_deflection(case, values, x, y), x, y, step=3e-4
+    )
+    return xx, xy, yx, yy
 
 
 def difference_quotients(function, x, y, step):
@@ -109,17 +132,10 @@ def assert_deflection_agrees_with_lenstronomy(case, values, tolerance):
 
 
 def assert_jacobian_agrees_with_lenstronomy(case, values, tolerance):
-    """Compare (convergence, shear) as vectors, relative to their length at each point.
-
-    Lenstronomy's own second derivatives are first differences for some lenses, good to 1e-6
-    only; here they are differences of its deflection.  At a step of 3e-4 arcsec and a radius
-    of 0.1 arcsec or more they are good to 1e-9.
-    """
+    """Compare (convergence, shear) as vectors, relative to their length at each point."""
     lens = case.lens(values)
     x, y = around(values)
-    (xx, yx), (xy, yy) = difference_quotients(
-        lambda x, y: twin_deflection(case, values, x, y), x, y, step=3e-4
-    )
+    xx, xy, yx, yy = twin_jacobian(case, values, x, y)
     expected = (xx + yy) / 2, (xx - yy) / 2, (xy + yx) / 2
     assert relative([lens.convergence(x, y), *lens.shear(x, y)], expected) < tolerance
 

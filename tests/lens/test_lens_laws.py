@@ -89,7 +89,7 @@ CASES = [
             nie(theta_E, r_cut, sign=-1, **e),
         ],
     ),
-    *(Case(Multipole, AMPLITUDE, multipole, {"m": m}) for m in (1, 3, 4)),
+    *(Case(Multipole, AMPLITUDE, multipole, {"m": m}, second_derivatives=True) for m in (1, 3, 4)),
 ]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
