@@ -69,3 +69,10 @@ class Sum:
         for component, names in zip(self.components, self._names):
             share = {short: getattr(p, long_name) for short, long_name in names.items()}
             yield component, SimpleNamespace(**share)
+
+    def shares(self, values):
+        """Return every component's own parameters of a dict of those of the sum."""
+        return [
+            {short: values[long_name] for short, long_name in names.items()}
+            for names in self._names
+        ]

@@ -2,9 +2,9 @@
 
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
 TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
-data, compilation, gamma functions, and functions of angles that keep double precision.  The
-library is chosen by the environment variable ``KERAS_BACKEND`` (TensorFlow by default) and is
-imported when this room is first entered, quietly.
+data, the gathering of cells' corners, compilation, gamma functions, and functions of angles that
+keep double precision.  The library is chosen by the environment variable ``KERAS_BACKEND``
+(TensorFlow by default) and is imported when this room is first entered, quietly.
 
 Physics does not belong here.
 """
@@ -24,6 +24,7 @@ with quiet_import():
             arctan,
             arctanh,
             compiled,
+            corners,
             cos,
             derivative,
             igamma,
@@ -39,6 +40,7 @@ with quiet_import():
             arctan,
             arctanh,
             compiled,
+            corners,
             cos,
             derivative,
             igamma,
@@ -60,6 +62,7 @@ __all__ = [
     "arctan",
     "arctanh",
     "compiled",
+    "corners",
     "cos",
     "derivative",
     "igamma",

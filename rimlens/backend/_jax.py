@@ -1,5 +1,7 @@
 """JAX's half of the backend."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -10,13 +12,94 @@ lgamma, igamma = jax.scipy.special.gammaln, jax.scipy.special.gammainc
 
 
 def rfft2(x, shape):
-    """Return the real Fourier transform over the last two axes, zero-padded to `shape`."""
-    return jnp.fft.rfft2(x, s=shape)
+    """Return the real Fourier transform over the last two axes, zero-padded to `shape`.
+
+    Rows that are zero are not transformed, and the result lies column by column, as the second
+    pass leaves it.
+
+    Parameters
+    ----------
+    x : tensor
+        Maps, shape ``(..., ny, nx)``, no larger than `shape`.
+    shape : tuple of int
+        ``(py, px)``.
+
+    Returns
+    -------
+    tensor of complex
+        Shape ``(..., px // 2 + 1, py)``.
+    """
+    py, px = shape
+    if _few(x):
+        return jnp.swapaxes(jnp.fft.rfft2(x, shape), -1, -2)
+    return jnp.fft.fft(jnp.swapaxes(jnp.fft.rfft(x, px), -1, -2), py)
 
 
-def irfft2(x, shape):
-    """Return the inverse of `rfft2`; `shape` is the padded shape in real space."""
-    return jnp.fft.irfft2(x, s=shape)
+def irfft2(transform, shape, keep=None):
+    """Return the inverse of `rfft2`, or the first rows and columns of it.
+
+    Parameters
+    ----------
+    transform : tensor of complex
+        Shape ``(..., px // 2 + 1, py)``.
+    shape : tuple of int
+        The padded shape in real space, ``(py, px)``.
+    keep : tuple of int, optional
+        How many rows and columns are wanted; all by default.
+
+    Returns
+    -------
+    tensor
+        Shape ``(..., *keep)``.
+    """
+    ny, nx = keep or shape
+    if _few(transform):
+        return jnp.fft.irfft2(jnp.swapaxes(transform, -1, -2), shape)[..., :ny, :nx]
+    rows = jnp.swapaxes(jnp.fft.ifft(transform)[..., :ny], -1, -2)
+    return jnp.fft.irfft(rows, shape[1])[..., :nx]
+
+
+@jax.custom_jvp
+def corners(maps, row, column):
+    """Return the values of maps at the four corners of cells.
+
+    Parameters
+    ----------
+    maps : tensor
+        Shape ``(batch, ny, nx)``.
+    row, column : tensor of int
+        First corner of every cell, below ``ny - 1`` and ``nx - 1``, shape ``(batch, my, mx)``.
+
+    Returns
+    -------
+    tuple of tensor
+        At ``(row, column)``, ``(row, column + 1)``, ``(row + 1, column)`` and
+        ``(row + 1, column + 1)``, each of shape ``(batch, my, mx)``.
+    """
+    maps = jnp.asarray(maps)
+    batch, ny, nx = maps.shape
+    start = jnp.arange(batch, dtype="int32")[:, None, None] * (ny * nx)
+    first, flat = start + row * nx + column, maps.reshape(-1)
+    return tuple(flat[first + step] for step in (0, 1, nx, nx + 1))
+
+
+@corners.defjvp
+def _corners_derivative(arguments, tangents):
+    # Four additions side by side into a table of cells are faster than four into the map.
+    maps, row, column = arguments
+    change, *_ = tangents
+    batch, ny, nx = change.shape
+    table = jnp.stack(
+        [change[:, i : ny - 1 + i, j : nx - 1 + j] for i in (0, 1) for j in (0, 1)], axis=-1
+    ).reshape(-1, 4)
+    start = jnp.arange(batch, dtype="int32")[:, None, None] * ((ny - 1) * (nx - 1))
+    found = table[start + row * (nx - 1) + column]
+    return corners(maps, row, column), tuple(found[..., k] for k in range(4))
+
+
+def _few(maps):
+    """Return whether maps are so few that one call for both passes is faster than leaving out."""
+    return math.prod(maps.shape[:-2]) <= 2
 
 
 def value_and_grad(function, arguments):
@@ -64,8 +147,11 @@ def derivative(function, argument, direction):
     return jax.jvp(function, (jnp.asarray(argument),), (jnp.asarray(direction),))[1]
 
 
-def compiled(function):
-    """Return `function` traced once for each set of argument shapes and run as one program."""
+def compiled(function, fused=False):
+    """Return `function` traced once for each set of argument shapes and run as one program.
+
+    `fused` changes nothing here: JAX always fuses.
+    """
     return jax.jit(function)
 
 

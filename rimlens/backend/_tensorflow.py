@@ -1,5 +1,6 @@
 """TensorFlow's half of the backend."""
 
+import numpy as np
 import tensorflow as tf
 
 arctan, arctanh, cos, sin = tf.math.atan, tf.math.atanh, tf.math.cos, tf.math.sin
@@ -8,13 +9,134 @@ lgamma, igamma = tf.math.lgamma, tf.math.igamma
 
 
 def rfft2(x, shape):
-    """Return the real Fourier transform over the last two axes, zero-padded to `shape`."""
-    return tf.signal.rfft2d(x, fft_length=shape)
+    """Return the real Fourier transform over the last two axes, zero-padded to `shape`.
+
+    Rows that are zero are not transformed, and the result lies column by column, as the second
+    pass leaves it.
+
+    Parameters
+    ----------
+    x : tensor
+        Maps, shape ``(..., ny, nx)``, no larger than `shape`.
+    shape : tuple of int
+        ``(py, px)``.
+
+    Returns
+    -------
+    tensor of complex
+        Shape ``(..., px // 2 + 1, py)``.
+    """
+    size = shape[0] * shape[1]
+
+    # TensorFlow's own gradient of a real transform is a complex one of twice the size.
+    @tf.custom_gradient
+    def transformed(x):
+        keep = x.shape[-2:]
+        return _rfft2(x, shape), lambda g: size * irfft2(g / _mirrored(shape, g), shape, keep)
+
+    return transformed(tf.convert_to_tensor(x))
 
 
-def irfft2(x, shape):
-    """Return the inverse of `rfft2`; `shape` is the padded shape in real space."""
-    return tf.signal.irfft2d(x, fft_length=shape)
+def irfft2(transform, shape, keep=None):
+    """Return the inverse of `rfft2`, or the first rows and columns of it.
+
+    Parameters
+    ----------
+    transform : tensor of complex
+        Shape ``(..., px // 2 + 1, py)``.
+    shape : tuple of int
+        The padded shape in real space, ``(py, px)``.
+    keep : tuple of int, optional
+        How many rows and columns are wanted; all by default.
+
+    Returns
+    -------
+    tensor
+        Shape ``(..., *keep)``.
+    """
+    keep = tuple(keep or shape)
+    size = shape[0] * shape[1]
+
+    @tf.custom_gradient
+    def inverse(f):
+        return _irfft2(f, shape, keep), lambda g: _mirrored(shape, f) / size * rfft2(g, shape)
+
+    return inverse(tf.convert_to_tensor(transform))
+
+
+def _rfft2(x, shape):
+    py, px = shape
+    if _few(x):
+        return tf.linalg.matrix_transpose(tf.signal.rfft2d(x, shape))
+    columns = tf.linalg.matrix_transpose(tf.signal.rfft(x, [px]))
+    beyond = [[0, 0]] * (columns.shape.rank - 1) + [[0, py - columns.shape[-1]]]
+    return tf.signal.fft(tf.pad(columns, beyond))
+
+
+def _irfft2(transform, shape, keep):
+    if _few(transform):
+        rows = tf.linalg.matrix_transpose(transform)
+        return tf.signal.irfft2d(rows, shape)[..., : keep[0], : keep[1]]
+    rows = tf.linalg.matrix_transpose(tf.signal.ifft(transform)[..., : keep[0]])
+    return tf.signal.irfft(rows, [shape[1]])[..., : keep[1]]
+
+
+def corners(maps, row, column):
+    """Return the values of maps at the four corners of cells.
+
+    Parameters
+    ----------
+    maps : tensor
+        Shape ``(batch, ny, nx)``.
+    row, column : tensor of int
+        First corner of every cell, below ``ny - 1`` and ``nx - 1``, shape ``(batch, my, mx)``.
+
+    Returns
+    -------
+    tuple of tensor
+        At ``(row, column)``, ``(row, column + 1)``, ``(row + 1, column)`` and
+        ``(row + 1, column + 1)``, each of shape ``(batch, my, mx)``.
+    """
+    maps = tf.convert_to_tensor(maps)
+    ny, nx = maps.shape[1:]
+    image = tf.range(tf.shape(maps)[0])[:, None, None]
+
+    @tf.custom_gradient
+    def gathered(maps):
+        first, flat = (image * ny + row) * nx + column, tf.reshape(maps, (-1,))
+        found = tuple(tf.gather(flat, first + step) for step in (0, 1, nx, nx + 1))
+
+        def added(*gradients):
+            # Four additions side by side into a table of cells are faster than four into the map.
+            cells = tf.shape(maps)[0] * ((ny - 1) * (nx - 1))
+            table = tf.math.unsorted_segment_sum(
+                tf.stack(gradients, axis=-1), (image * (ny - 1) + row) * (nx - 1) + column, cells
+            )
+            table = tf.reshape(table, (-1, ny - 1, nx - 1, 4))
+            return sum(
+                tf.pad(table[..., 2 * i + j], ((0, 0), (i, 1 - i), (j, 1 - j)))
+                for i in (0, 1)
+                for j in (0, 1)
+            )
+
+        return found, added
+
+    return gathered(maps)
+
+
+def _few(maps):
+    """Return whether maps are so few that one call for both passes is faster than leaving out."""
+    sizes = maps.shape[:-2]
+    return sizes.is_fully_defined() and sizes.num_elements() <= 2
+
+
+def _mirrored(shape, like):
+    """Return how many coefficients of the whole transform each of the half stands for."""
+    counts = np.full((shape[1] // 2 + 1, 1), 2.0)
+    counts[0] = 1.0
+    if shape[1] % 2 == 0:
+        counts[-1] = 1.0
+    return tf.constant(counts, like.dtype)
 
 
 def value_and_grad(function, arguments):
@@ -62,9 +184,12 @@ def derivative(function, argument, direction):
     return accumulator.jvp(value, unconnected_gradients="zero")
 
 
-def compiled(function):
-    """Return `function` traced once for each set of argument shapes and run as one graph."""
-    return tf.function(function, autograph=False)
+def compiled(function, fused=False):
+    """Return `function` traced once for each set of argument shapes and run as one graph.
+
+    With `fused` it is compiled by XLA: it starts later and runs faster.
+    """
+    return tf.function(function, autograph=False, jit_compile=fused or None)
 
 
 def versions():

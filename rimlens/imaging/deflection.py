@@ -1,83 +1,77 @@
-r"""Deflection of a convergence map and of an external shear.
+r"""Deflection and potential of a convergence map, and the deflection of an external shear.
 
-The deflection is the convolution (Schneider, Ehlers & Falco 1992, eq. 5.9)
+The deflection and the potential are the convolutions (Schneider, Ehlers & Falco 1992, eqs. 5.9 and
+5.7)
 
 .. math::
 
     \alpha(\theta) = \frac{1}{\pi} \int \kappa(\theta')
-        \frac{\theta - \theta'}{|\theta - \theta'|^2} \, d^2\theta'
+        \frac{\theta - \theta'}{|\theta - \theta'|^2} \, d^2\theta', \qquad
+    \psi(\theta) = \frac{1}{\pi} \int \kappa(\theta') \ln |\theta - \theta'| \, d^2\theta'
 
-summed over pixels, with the value at zero separation zero by symmetry.
+summed over pixels.  At zero separation the deflection is zero by symmetry, and the logarithm is
+its mean over the pixel.
 """
+
+import math
 
 import numpy as np
 from keras import ops
-from scipy.fft import next_fast_len
 
-from rimlens import backend
 from rimlens.errors import InputError
+from rimlens.imaging.convolution import Convolution
+
+# Mean of ln r over a square of side 1 about its centre.
+_MEAN_LOG = -0.5 * math.log(2) + math.pi / 4 - 1.5
+# Fraction of a pixel within which two grids coincide.
+_COINCIDENT = 1e-6
 
 
-class ConvergenceDeflection:
-    """The deflection field of a convergence map by zero-padded Fourier transforms.
-
-    The convolution is linear, not circular: it equals the direct sum over pixels.  The map may
-    have coarser pixels than the grid on which the deflection is wanted; the field is then
-    interpolated with cubic polynomials, which its smoothness allows.
+class ConvergenceField:
+    """What `ConvergenceDeflection` and `ConvergencePotential` share.
 
     Parameters
     ----------
     convergence_grid : Grid
         The grid of the map.
     image_grid : Grid, optional
-        Where the deflection is wanted; the map's own grid if not given.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rimlens.imaging import ConvergenceDeflection, Grid
-    >>> deflection = ConvergenceDeflection(Grid((8, 8), 0.1))
-    >>> alpha_x, alpha_y = deflection(np.ones((1, 8, 8), "float32"))
-    >>> bool(alpha_x[0, 4, 7] > 0)
-    True
+        Where the field is wanted, of any shape, pixel scale and centre; the map's own grid if not
+        given.
     """
 
     def __init__(self, convergence_grid, image_grid=None):
         self.convergence_grid = convergence_grid
         self.image_grid = image_grid or convergence_grid
-        ny, nx = convergence_grid.shape
-        self._fft_shape = (next_fast_len(2 * ny - 1, True), next_fast_len(2 * nx - 1, True))
-        transform_x, transform_y = (np.fft.rfft2(k) for k in self._kernels())
-        self._transforms = np.stack([transform_x, transform_y])
-        self._interpolation = None
-        if self.image_grid != convergence_grid:
-            self._interpolation = tuple(
-                _cubic_interpolation(convergence_grid, self.image_grid, axis) for axis in (0, 1)
+        first, shape, matrices = zip(
+            *(
+                _lattice(own, wanted, convergence_grid.pixel_scale)
+                for own, wanted in (
+                    (convergence_grid.y_axis, self.image_grid.y_axis),
+                    (convergence_grid.x_axis, self.image_grid.x_axis),
+                )
             )
-
-    def _kernels(self):
-        """Return the kernel of each component, stored circularly around index (0, 0)."""
-        py, px = self._fft_shape
-        step_y = np.fft.fftfreq(py, 1 / py)[:, None]
-        step_x = np.fft.fftfreq(px, 1 / px)[None, :]
-        r2 = step_x**2 + step_y**2
-        r2[0, 0] = 1.0
-        # In pixels the cell's area and the kernel's 1/length leave one factor of the pixel scale.
-        factor = self.convergence_grid.pixel_scale / np.pi / r2
-        return step_x * factor, step_y * factor
+        )
+        inputs = convergence_grid.shape
+        low = [f - n + 1 for f, n in zip(first, inputs)]
+        steps = [np.arange(k, f + m) for k, f, m in zip(low, first, shape)]
+        kernels = self._kernels(steps[1][None, :], steps[0][:, None])
+        # The result begins at the lattice's first pixel: displacements are counted from there.
+        start = [k - f for k, f in zip(low, first)]
+        self._convolution = Convolution(kernels, start, inputs, shape)
+        self._interpolation = None if all(m is None for m in matrices) else matrices
 
     def __call__(self, convergence):
-        """Return the two components of the deflection.
+        """Return the field of convergence maps.
 
         Parameters
         ----------
         convergence : tensor
-            Shape ``(batch, ny, nx)``.
+            Dimensionless, shape ``(batch, ny, nx)`` of the convergence grid.
 
         Returns
         -------
-        alpha_x, alpha_y : tensor
-            On the image grid, in its unit of length, shape ``(batch, ny, nx)``.
+        tensor or tuple of tensor
+            Each of shape ``(batch, ny, nx)`` of the image grid.
 
         Raises
         ------
@@ -90,36 +84,151 @@ class ConvergenceDeflection:
                 f"convergence: shape (batch, {self.convergence_grid.shape[0]}, "
                 f"{self.convergence_grid.shape[1]}) is wanted, found {tuple(convergence.shape)}"
             )
-        ny, nx = self.convergence_grid.shape
-        complex_type = "complex128" if ops.dtype(convergence) == "float64" else "complex64"
-        kernels = ops.convert_to_tensor(self._transforms.astype(complex_type))
-        product = backend.rfft2(convergence, self._fft_shape)[:, None] * kernels
-        alpha = backend.irfft2(product, self._fft_shape)[:, :, :ny, :nx]
+        field = self._convolution(convergence[:, None])
         if self._interpolation is not None:
             rows, columns = (
-                ops.convert_to_tensor(m.astype(ops.dtype(alpha))) for m in self._interpolation
+                None if m is None else ops.convert_to_tensor(m.astype(ops.dtype(field)))
+                for m in self._interpolation
             )
-            alpha = ops.matmul(ops.matmul(rows, alpha), ops.transpose(columns))
-        return alpha[:, 0], alpha[:, 1]
+            field = field if rows is None else ops.matmul(rows, field)
+            field = field if columns is None else ops.matmul(field, ops.transpose(columns))
+        fields = tuple(field[:, i] for i in range(field.shape[1]))
+        return fields if len(fields) > 1 else fields[0]
 
 
-def _cubic_interpolation(coarse, fine, axis):
-    """Return the matrix that takes values on one axis of `coarse` to those of `fine`.
+class ConvergenceDeflection(ConvergenceField):
+    """The deflection field of a convergence map by zero-padded Fourier transforms.
 
-    Four-point Lagrange interpolation; near the edges the four outermost points serve.
+    The convolution is linear, not circular: it equals the direct sum over pixels
+    (`direct_deflection`).  Where the pixels of the image are not those of the map, the sum is
+    taken on the map's lattice, continued as far as the image reaches, and interpolated with cubic
+    polynomials, which the smoothness of the field allows.
+
+    Parameters
+    ----------
+    convergence_grid : Grid
+        The grid of the map.
+    image_grid : Grid, optional
+        Where the deflection is wanted, of any shape, pixel scale and centre; the map's own grid if
+        not given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens.imaging import ConvergenceDeflection, Grid
+    >>> deflection = ConvergenceDeflection(Grid((8, 8), 0.1))
+    >>> alpha_x, alpha_y = deflection(np.ones((1, 8, 8), "float32"))
+    >>> bool(alpha_x[0, 4, 7] > 0)
+    True
     """
-    n = coarse.shape[axis]
-    if n < 4:
-        raise InputError(f"convergence grid: at least 4 pixels a side are wanted, found {n}")
-    position = fine._axis(axis) / coarse.pixel_scale + (n - 1) / 2
-    first = np.clip(np.floor(position).astype(int) - 1, 0, n - 4)
-    matrix = np.zeros((len(position), n))
+
+    def _kernels(self, x, y):
+        r2 = np.where((x == 0) & (y == 0), np.inf, x**2 + y**2)
+        return self.convergence_grid.pixel_scale / np.pi * np.stack([x / r2, y / r2])
+
+
+class ConvergencePotential(ConvergenceField):
+    """The potential of a convergence map by zero-padded Fourier transforms.
+
+    In the unit of the coordinates squared; its zero depends on that unit and has no meaning.
+
+    Parameters
+    ----------
+    convergence_grid : Grid
+        The grid of the map.
+    image_grid : Grid, optional
+        Where the potential is wanted, of any shape, pixel scale and centre; the map's own grid if
+        not given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens.imaging import ConvergencePotential, Grid
+    >>> potential = ConvergencePotential(Grid((9, 9)))(np.ones((1, 9, 9), "float32"))
+    >>> bool(potential[0, 4, 8] > potential[0, 4, 4])
+    True
+    """
+
+    def _kernels(self, x, y):
+        scale = self.convergence_grid.pixel_scale
+        at_zero = (x == 0) & (y == 0)
+        log_r = np.where(at_zero, _MEAN_LOG, 0.5 * np.log(np.where(at_zero, 1, x**2 + y**2)))
+        return scale**2 / np.pi * (log_r + np.log(scale))[None]
+
+
+def direct_deflection(convergence, convergence_grid, x, y):
+    """Return the deflection of one convergence map by the sum over its pixels, at any positions.
+
+    Its cost is the number of pixels times the number of positions: it is there to check
+    `ConvergenceDeflection`, and for a few positions.
+
+    Parameters
+    ----------
+    convergence : ndarray
+        Dimensionless, the shape of its grid.
+    convergence_grid : Grid
+        The grid of the map.
+    x, y : ndarray
+        Positions, in the unit of the grid.
+
+    Returns
+    -------
+    alpha_x, alpha_y : ndarray
+        Double precision, shaped as `x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens.imaging import Grid, direct_deflection
+    >>> alpha_x, _ = direct_deflection(np.ones((1, 1)), Grid((1, 1)), np.array(2.0), np.array(0.0))
+    >>> round(float(alpha_x), 4)  # 1 / (2 pi)
+    0.1592
+    """
+    x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
+    least = (_COINCIDENT * convergence_grid.pixel_scale) ** 2
+    mass = np.asarray(convergence, float) * convergence_grid.pixel_scale**2 / np.pi
+    alpha = np.zeros((2, *x.shape))
+    for position in np.ndindex(x.shape):
+        dx = x[position] - convergence_grid.x_axis
+        dy = y[position] - convergence_grid.y_axis[:, None]
+        r2 = dx**2 + dy**2
+        pull = np.divide(mass, r2, out=np.zeros_like(r2), where=r2 > least)
+        alpha[:, *position] = np.sum(pull * dx), np.sum(pull * dy)
+    return alpha[0], alpha[1]
+
+
+def _lattice(own, wanted, scale):
+    """Continue the lattice of one axis of a map as far as an image reaches.
+
+    Parameters
+    ----------
+    own, wanted : ndarray
+        Coordinates of the map's pixels and of the image's.
+    scale : float
+        Pixel scale of the map.
+
+    Returns
+    -------
+    first, length : int
+        The lattice's first pixel, counted from the map's, and how many there are.
+    matrix : ndarray or None
+        Four-point Lagrange interpolation from the lattice to the image; None where they coincide.
+    """
+    position = (wanted - own[0]) / scale
+    nearest = np.rint(position).astype(int)
+    if np.array_equal(np.diff(nearest), np.ones(len(wanted) - 1)) and np.all(
+        np.abs(position - nearest) < _COINCIDENT
+    ):
+        return nearest[0], len(wanted), None
+    cell = np.floor(position).astype(int) - 1
+    first = cell[0]
+    matrix = np.zeros((len(wanted), cell[-1] + 4 - first))
     nodes = np.arange(4)
     for k in nodes:
         others = nodes[nodes != k]
-        weight = np.prod((position - first)[:, None] - others, axis=1) / np.prod(k - others)
-        matrix[np.arange(len(position)), first + k] += weight
-    return matrix
+        weight = np.prod((position - cell)[:, None] - others, axis=1) / np.prod(k - others)
+        matrix[np.arange(len(wanted)), cell - first + k] += weight
+    return first, matrix.shape[1], matrix
 
 
 def shear_deflection(shear, x, y):

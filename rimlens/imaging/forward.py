@@ -1,102 +1,487 @@
-"""The forward model: a convergence map, a shear and a source map give an image."""
+"""The forward model: a lens and a source give an image, its chi-square and the gradient."""
 
+import difflib
+
+import numpy as np
+from astropy import units as u
 from keras import ops
 
-from rimlens.imaging.deflection import ConvergenceDeflection, shear_deflection
-from rimlens.imaging.psf import convolve
-from rimlens.imaging.sampling import bilinear
+from rimlens import backend
+from rimlens.errors import InputError
+from rimlens.imaging.blur import Blur
+from rimlens.imaging.noise import ConstantNoise, Noise, NoiseMap
+from rimlens.imaging.psf import PSF
+from rimlens.parameter import BRIGHTNESS
+
+_DTYPES = ("float32", "float64")
 
 
 class ForwardModel:
-    r"""Image of a pixelated source behind a pixelated lens.
+    r"""One exposure of a lens.
 
     .. math::
 
-        d = P * s(\theta - \alpha_\kappa(\theta) - \Gamma \theta)
+        d = P * \left[ s(\theta - \alpha(\theta)) + l(\theta) \right] + n
 
-    with the deflection of the convergence map, the external shear, bilinear sampling of the source
-    (zero outside its field) and the point-spread function (Adam et al. 2023, ApJ 951, 6,
-    section 2).
+    with the deflection :math:`\alpha` of a lens, the surface brightness :math:`s` of a source, the
+    light :math:`l` of the lens, the point-spread function and the pixels :math:`P` and the noise
+    :math:`n` (Adam et al. 2023, ApJ 951, 6, section 2).
+
+    A parameter is called by the role of its model and its own name, as ``lens.theta_E``,
+    ``source.brightness_map`` and ``lens_light.n``.  Values that are not given are those of the
+    models.  Every call is compiled once for each set of names and shapes.
 
     Parameters
     ----------
-    image_grid, convergence_grid, source_grid : Grid
-        In one unit of length; all are centred on the same point.
+    lens : Lens
+        Any lens, sum of lenses, or `~rimlens.lens.MultiPlane`.
+    source : Source
+        Any source or sum of sources.
+    grid : Grid
+        The pixels of the image, in arcsec.
+    psf : PSF or array_like, optional
+        Without one the image is not convolved.
+    noise : Noise, float or array_like, optional
+        A noise model, or standard deviations: one, or one for every pixel.
+    lens_light : Source, optional
+        What shines in the image without being lensed.
+    mask : array_like of bool, optional
+        True where a pixel does not count, shape ``grid.shape``.
+    oversampling : int, optional
+        Rays a side in a pixel.
+    dtype : str, optional
+        ``"float32"`` or ``"float64"``; JAX has the latter where ``JAX_ENABLE_X64`` is set.
+
+    Raises
+    ------
+    InputError
+        If an argument is of the wrong kind or shape, a standard deviation is not a positive number
+        where a pixel counts, or batches disagree.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from rimlens.imaging import ForwardModel, Grid, psf_transform
-    >>> grid = Grid((16, 16))
-    >>> model = ForwardModel(grid, grid, grid)
-    >>> psf = psf_transform(np.ones((1, 1, 1), "float32"), grid.shape)
-    >>> source = np.ones((1, 16, 16), "float32")
-    >>> image = model(0 * source, np.zeros((1, 2), "float32"), source, psf, (1, 1))
-    >>> bool(abs(image[0, 8, 8] - 1) < 1e-5)
+    >>> from rimlens.imaging import ForwardModel, Grid, PSF
+    >>> from rimlens.lens import SIE
+    >>> from rimlens.source import Sersic
+    >>> model = ForwardModel(
+    ...     SIE(theta_E=1.2, q=0.8),
+    ...     Sersic(I_eff=1.0, theta_eff=0.2, n=1.5),
+    ...     Grid((64, 64), 0.05),
+    ...     psf=PSF.gaussian(fwhm=0.1, pixel_scale=0.05),
+    ...     noise=0.05,
+    ... )
+    >>> data = model.simulate(rng=1)
+    >>> data.shape
+    (1, 64, 64)
+    >>> bool(0.9 < model.chi2(data)[0] / data.size < 1.1)
+    True
+    >>> chi2, gradient = model.value_and_grad(data, {"lens.theta_E": 1.21})
+    >>> bool(gradient["lens.theta_E"][0] > 0)
     True
     """
 
-    def __init__(self, image_grid, convergence_grid, source_grid):
-        self.image_grid = image_grid
-        self.convergence_grid = convergence_grid
-        self.source_grid = source_grid
-        self.deflection = ConvergenceDeflection(convergence_grid, image_grid)
+    def __init__(
+        self,
+        lens,
+        source,
+        grid,
+        psf=None,
+        noise=None,
+        *,
+        lens_light=None,
+        mask=None,
+        oversampling=1,
+        dtype="float32",
+    ):
+        if oversampling != int(oversampling) or oversampling < 1:
+            raise InputError(f"oversampling: a positive integer is wanted, found {oversampling}")
+        if dtype not in _DTYPES:
+            raise InputError(f"dtype: one of {', '.join(_DTYPES)} is wanted, found {dtype!r}")
+        self.models = {
+            "lens": _of_kind(lens, "lens", "lens"),
+            "source": _of_kind(source, "source", "source"),
+        }
+        if lens_light is not None:
+            self.models["lens_light"] = _of_kind(lens_light, "source", "lens_light")
+        self.grid = grid
+        self.dtype = dtype
+        self.parameters = {
+            f"{role}.{name}": parameter
+            for role, model in self.models.items()
+            for name, parameter in model.parameters.items()
+        }
+        self._own = {
+            f"{role}.{name}": value
+            for role, model in self.models.items()
+            for name, value in model.tensors(dtype).items()
+        }
+        self.mask = np.zeros(grid.shape, bool) if mask is None else _checked_mask(mask, grid.shape)
+        self.noise = _checked_noise(noise, self.mask, grid.shape)
+        self._weight = (~self.mask)[None].astype(dtype)
+        fine = grid.refined(int(oversampling))
+        self._x, self._y = (v[None].astype(dtype) for v in (fine.x, fine.y))
+        self._deflection = lens.on_grid(fine)
+        psf = psf if psf is None or isinstance(psf, PSF) else PSF(psf)
+        self._blur = Blur(psf, grid.shape, int(oversampling), dtype)
+        self._batches = {"the point-spread function": len(self._blur)}
+        for name, value in self._own.items():
+            self._batches[name] = len(value)
+        self._batch(())
+        self._unit = source.brightness_unit
+        self._compiled = {}
 
-    def ray_trace(self, convergence, shear):
-        """Return the source positions of the image's pixels.
+    @classmethod
+    def of_observation(cls, observation, lens, source, **options):
+        """Return the model of an observation: its pixels, point-spread function, noise and mask.
 
         Parameters
         ----------
-        convergence : tensor
-            Shape ``(batch, ky, kx)``.
-        shear : tensor
-            Components along the pixel axes, shape ``(batch, 2)``.
+        observation : Observation
+            With a point-spread function.
+        lens, source
+            As for the class.
+        **options
+            Other arguments of the class, which come before what the observation has.
+
+        Returns
+        -------
+        ForwardModel
+        """
+        from rimlens.imaging.grid import Grid
+
+        grid = Grid(observation.shape, observation.pixel_scale.to_value(u.arcsec))
+        found = {
+            "psf": observation.psf,
+            "noise": observation.uncertainty.array,
+            "mask": observation.mask,
+        }
+        return cls(lens, source, grid, **{**found, **options})
+
+    def __call__(self, values=None):
+        """Return the image without noise.
+
+        Parameters
+        ----------
+        values : dict, optional
+            Parameters by name; a Quantity, or numbers in the parameter's own unit: one value, or
+            one for each member of a batch.
+
+        Returns
+        -------
+        tensor
+            Shape ``(batch, ny, nx)``.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown, a value has the wrong unit or shape, or batches disagree.
+        """
+        return self._run("image", lambda values: self.tensor_image(values)[0], values)
+
+    def ray_trace(self, values=None):
+        """Return where in the source plane the rays arrive.
+
+        Parameters
+        ----------
+        values
+            As for a call.
 
         Returns
         -------
         beta_x, beta_y : tensor
-            In the unit of the grids, shape ``(batch, ny, nx)``.
+            In arcsec, shape ``(batch, oversampling * ny, oversampling * nx)``.
         """
-        alpha_x, alpha_y = self.deflection(convergence)
-        dtype = ops.dtype(alpha_x)
-        x = ops.convert_to_tensor(self.image_grid.x.astype(dtype))
-        y = ops.convert_to_tensor(self.image_grid.y.astype(dtype))
-        shear_x, shear_y = shear_deflection(shear, x, y)
-        return x - alpha_x - shear_x, y - alpha_y - shear_y
+        return self._run("rays", self._rays, values)
 
-    def lensed(self, convergence, shear, source):
-        """Return the lensed image before the point-spread function.
+    def chi2(self, data, values=None):
+        """Return the chi-square of images.
 
         Parameters
         ----------
-        convergence, shear : tensor
-            As in `ray_trace`.
-        source : tensor
-            Surface brightness, shape ``(batch, sy, sx)``.
+        data : Quantity or array_like
+            Images, shape ``(ny, nx)`` or ``(batch, ny, nx)``, in the unit of the source.
+        values
+            As for a call.
 
         Returns
         -------
         tensor
-            Shape ``(batch, ny, nx)``.
+            Shape ``(batch,)``.
         """
-        beta_x, beta_y = self.ray_trace(convergence, shear)
-        return bilinear(source, self.source_grid, beta_x, beta_y)
+        return self._run("chi2", self.tensor_chi2, values, self.images(data))
 
-    def __call__(self, convergence, shear, source, psf, psf_shape):
-        """Return the image.
+    def log_likelihood(self, data, values=None):
+        """Return the logarithm of the likelihood, up to a constant; arguments as for `chi2`."""
+        return self._run("log_likelihood", self.tensor_log_likelihood, values, self.images(data))
+
+    def value_and_grad(self, data, values, of="chi2"):
+        """Return a chi-square or likelihood and its gradient.
 
         Parameters
         ----------
-        convergence, shear, source : tensor
-            As in `lensed`.
-        psf : tensor of complex
-            From `psf_transform` for this image grid.
-        psf_shape : tuple of int
-            ``(ky, kx)`` of the point-spread function's stamp.
+        data
+            As for `chi2`.
+        values : dict
+            The parameters by which is differentiated, and where.
+        of : str, optional
+            ``"chi2"`` or ``"log_likelihood"``.
+
+        Returns
+        -------
+        value : tensor
+            Shape ``(batch,)``.
+        gradient : dict of tensor
+            Of every parameter in `values`, shape ``(batch, *shape)``.
+        """
+        function = differentiated(self.objective(of))
+        return self._run(f"gradient of {of}", function, values, self.images(data))
+
+    def simulate(self, rng, values=None):
+        """Return images with noise.
+
+        Parameters
+        ----------
+        rng : int or numpy.random.Generator
+            Seed or generator.
+        values
+            As for a call.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(batch, ny, nx)``.
+
+        Raises
+        ------
+        InputError
+            As for a call, or if there is no noise model.
+        """
+        return self._noise().draw(ops.convert_to_numpy(self(values)), rng)
+
+    def tensor_image(self, values, batch=None):
+        """Return the image and what the point-spread function adds to the variance.
+
+        Parameters
+        ----------
+        values : dict of tensor
+            Parameters by name, shape ``(batch, *shape)``.
+        batch : int, optional
+            Size of the batch, where the values do not show it.
+
+        Returns
+        -------
+        image, variance : tensor
+            Shape ``(batch, ny, nx)``; the second is None for a point-spread function without one.
+        """
+        batch = batch or self._batch(values)
+        shares = self._shares(values, batch)
+        light = self.models["source"].tensor_surface_brightness(
+            *self._traced(shares), shares["source"]
+        )
+        if "lens_light" in shares:
+            light = light + self.models["lens_light"].tensor_surface_brightness(
+                self._x, self._y, shares["lens_light"]
+            )
+        return self._blur(light)
+
+    def tensor_chi2(self, values, data):
+        """Return the chi-square of tensors; arguments as for `tensor_image`, and the images."""
+        image, extra = self.tensor_image(values, self._batch(values, data))
+        return self._noise().chi2(image, data, self._weight, extra)
+
+    def tensor_log_likelihood(self, values, data):
+        """Return the logarithm of the likelihood; arguments as for `tensor_chi2`."""
+        image, extra = self.tensor_image(values, self._batch(values, data))
+        return self._noise().log_likelihood(image, data, self._weight, extra)
+
+    def objective(self, of):
+        """Return `tensor_chi2` or `tensor_log_likelihood` by its name without the prefix."""
+        functions = {"chi2": self.tensor_chi2, "log_likelihood": self.tensor_log_likelihood}
+        if of not in functions:
+            raise InputError(f"of: one of {', '.join(functions)} is wanted, found {of!r}")
+        return functions[of]
+
+    def tensors(self, values):
+        """Return values by name as tensors with a batch axis, checked.
+
+        Parameters
+        ----------
+        values : dict or None
+            As for a call.
+
+        Returns
+        -------
+        dict of tensor
+        """
+        return {name: self._tensor(name, value) for name, value in (values or {}).items()}
+
+    def _rays(self, values):
+        return self._traced(self._shares(values, self._batch(values)))
+
+    def _traced(self, shares):
+        alpha_x, alpha_y = self._deflection(shares["lens"])
+        return self._x - alpha_x, self._y - alpha_y
+
+    def _shares(self, values, batch):
+        """Return every model's own parameters, each for the whole batch."""
+        shares = {role: {} for role in self.models}
+        for name in self.parameters:
+            value = ops.convert_to_tensor(values.get(name, self._own[name]))
+            if value.shape[0] != batch:
+                value = ops.broadcast_to(value, (batch, *value.shape[1:]))
+            role, own_name = name.split(".", 1)
+            shares[role][own_name] = value
+        return shares
+
+    def _batch(self, values, data=None):
+        """Return the size of the batch: every batch has it, or is one."""
+        sizes = {name: n for name, n in self._batches.items() if name not in values}
+        sizes |= {name: values[name].shape[0] for name in values}
+        if data is not None:
+            sizes["data"] = data.shape[0]
+        several = {name: n for name, n in sizes.items() if n != 1}
+        if len(set(several.values())) > 1:
+            found = ", ".join(f"{n} of {name}" for name, n in several.items())
+            raise InputError(f"batches of one size, or of one, are wanted, found {found}")
+        return next(iter(several.values()), 1)
+
+    def _run(self, what, function, values, *data):
+        values = self.tensors(values)
+        self._batch(values, *data)
+        if what not in self._compiled:
+            self._compiled[what] = backend.compiled(function, fused=True)
+        return self._compiled[what](values, *data)
+
+    def _noise(self):
+        if self.noise is None:
+            raise InputError("noise: a noise model is wanted, this forward model has none")
+        return self.noise
+
+    def _tensor(self, name, value):
+        parameter = self.parameters.get(name)
+        if parameter is None:
+            close = difflib.get_close_matches(name, self.parameters, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise InputError(
+                f"values: there is no parameter {name!r}{hint} There are "
+                f"{', '.join(self.parameters)}"
+            )
+        if isinstance(value, u.Quantity):
+            unit = parameter.unit
+            if unit == BRIGHTNESS:
+                unit = self.models[name.split(".", 1)[0]].brightness_unit
+            value = _in_unit(value, unit, name)
+        value = _as_tensor(value, self.dtype, name)
+        if tuple(value.shape) == tuple(parameter.shape):
+            value = value[None]
+        if tuple(value.shape[1:]) != tuple(parameter.shape) or not len(value.shape):
+            raise InputError(
+                f"{name}: shape {parameter.shape} or (n, *{parameter.shape}) is wanted, found "
+                f"{tuple(value.shape)}"
+            )
+        return value
+
+    def images(self, data):
+        """Return images as a tensor with a batch axis, checked.
+
+        Parameters
+        ----------
+        data : Quantity or array_like
+            As for `chi2`.
 
         Returns
         -------
         tensor
-            Shape ``(batch, ny, nx)``.
+            Shape ``(batch, ny, nx)``; zero where pixels are masked.
         """
-        return convolve(self.lensed(convergence, shear, source), psf, psf_shape)
+        if isinstance(data, u.Quantity):
+            data = _in_unit(data, self._unit, "data")
+        if not ops.is_tensor(data) and np.shape(data)[-2:] == self.grid.shape:
+            # What stands at masked pixels is often no number.
+            data = np.where(self.mask, 0.0, data)
+        data = _as_tensor(data, self.dtype, "data")
+        if tuple(data.shape) == self.grid.shape:
+            data = data[None]
+        if len(data.shape) != 3 or tuple(data.shape[1:]) != self.grid.shape:
+            raise InputError(
+                f"data: shape {self.grid.shape} or (n, *{self.grid.shape}) is wanted, found "
+                f"{tuple(data.shape)}"
+            )
+        return data
+
+
+def differentiated(function):
+    """Return a function that gives the value of `function` and its gradient.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(values, data)`` of a dict of tensors.
+
+    Returns
+    -------
+    callable
+        It returns the value and a dict of tensors.
+    """
+
+    def value_and_grad(values, data):
+        names = list(values)
+        (value, _), gradients = backend.value_and_grad(
+            lambda *point: (function(dict(zip(names, point)), data), ()),
+            [values[name] for name in names],
+        )
+        return value, dict(zip(names, gradients))
+
+    return value_and_grad
+
+
+def _of_kind(model, kind, name):
+    if getattr(model, "kind", None) != kind:
+        raise InputError(f"{name}: a {kind} model is wanted, found {model!r}")
+    return model
+
+
+def _checked_mask(mask, shape):
+    mask = np.asarray(mask, bool)
+    if mask.shape != shape:
+        raise InputError(f"mask: the shape {shape} is wanted, found {mask.shape}")
+    return mask
+
+
+def _checked_noise(noise, mask, shape):
+    """Return a noise model of a model, a number or an array."""
+    if noise is not None and not isinstance(noise, Noise):
+        noise = np.asarray(noise)
+        if noise.shape[-2:] == shape:
+            # What stands at masked pixels is often a flag.
+            noise = NoiseMap(np.where(mask, 1.0, noise))
+        else:
+            noise = NoiseMap(noise) if noise.ndim else ConstantNoise(noise)
+    if noise is not None:
+        noise.check(shape)
+    return noise
+
+
+def _in_unit(value, unit, name):
+    if unit is None:
+        raise InputError(f"{name}: pure numbers are wanted, as the model has no unit; found "
+                         f"{value.unit}")  # fmt: skip
+    try:
+        return value.to_value(unit)
+    except u.UnitConversionError:
+        wanted = unit or "a pure number"
+        raise InputError(f"{name}: a unit like {wanted} is wanted, found {value.unit}") from None
+
+
+def _as_tensor(value, dtype, name):
+    # A tensor is taken as it is: to look at its values would take longer than the physics.
+    if ops.is_tensor(value):
+        return value if ops.dtype(value) == dtype else ops.cast(value, dtype)
+    try:
+        value = np.asarray(value, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: numbers are wanted: {error}") from None
+    if not np.all(np.isfinite(value)):
+        raise InputError(f"{name}: finite numbers are wanted, found NaN or infinity")
+    return ops.convert_to_tensor(value)

@@ -10,6 +10,7 @@ from rimlens.lens.external import ConvergenceSheet, ExternalShear
 from rimlens.lens.hernquist import Hernquist
 from rimlens.lens.isothermal import NIE, SIE, SIS
 from rimlens.lens.lens import Lens
+from rimlens.lens.multi_plane import MultiPlane
 from rimlens.lens.multipole import Multipole
 from rimlens.lens.nfw import NFW, EllipticalNFW, TruncatedNFW
 from rimlens.lens.pixelated import PixelatedConvergence, PixelatedPotential
@@ -30,6 +31,7 @@ __all__ = [
     "ExternalShear",
     "Hernquist",
     "Lens",
+    "MultiPlane",
     "Multipole",
     "PixelatedConvergence",
     "PixelatedPotential",

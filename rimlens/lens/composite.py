@@ -45,3 +45,13 @@ class CompositeLens(Sum, Lens):
     def kappa(self, x, y, p):
         """Return the sum of the convergences."""
         return sum(c.converge(x, y, share) for c, share in self.parts(p))
+
+    def on_grid(self, grid):
+        """Return a function that gives the sum of the deflections at a grid's pixels."""
+        functions = [component.on_grid(grid) for component in self.components]
+
+        def deflection(values):
+            found = [f(share) for f, share in zip(functions, self.shares(values))]
+            return sum(a for a, _ in found), sum(a for _, a in found)
+
+        return deflection

@@ -252,6 +252,31 @@ class Lens(Model):
         """Return the two components of the deflection; arguments as for `tensor_potential`."""
         return self.deflect(*self._prepared(x, y, values))
 
+    def on_grid(self, grid):
+        """Return a function of the parameters that gives the deflection at a grid's pixels.
+
+        It is what is evaluated many times for one exposure; a lens that has a faster way where the
+        positions are known beforehand overrides it.
+
+        Parameters
+        ----------
+        grid : Grid
+            In arcsec.
+
+        Returns
+        -------
+        callable
+            Of a dict of tensors, as in `tensor_potential`; it returns the two components of the
+            deflection, shape ``(batch, ny, nx)``.
+        """
+
+        def deflection(values):
+            dtype = ops.dtype(next(iter(values.values())))
+            x, y = (v[None].astype(dtype) for v in (grid.x, grid.y))
+            return self.tensor_deflection(x, y, values)
+
+        return deflection
+
     def tensor_convergence(self, x, y, values):
         """Return the convergence; arguments as for `tensor_potential`."""
         return self.converge(*self._prepared(x, y, values))

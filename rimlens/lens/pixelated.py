@@ -63,7 +63,8 @@ class PixelatedConvergence(Lens):
         }
         super().__init__(**values)
         self._margin = tuple((n + 1) // 2 for n in grid.shape)
-        wide = Grid([n + 2 * m for n, m in zip(grid.shape, self._margin)], grid.pixel_scale)
+        shape = [n + 2 * m for n, m in zip(grid.shape, self._margin)]
+        wide = Grid(shape, grid.pixel_scale, grid.center)
         self._deflection = ConvergenceDeflection(wide)
         self._spline = _Spline(wide)
 
@@ -78,6 +79,7 @@ class PixelatedConvergence(Lens):
         wide = ops.pad(p.convergence_map, [(0, 0), *margin])
         field = [self._spline(a, x, y)(0, 0) for a in self._deflection(wide)]
         mass = ops.sum(p.convergence_map, axis=(1, 2))[:, None, None] * self.grid.pixel_scale**2
+        x, y = (v - c for v, c in zip((x, y), self.grid.center))
         half_y, half_x = self._spline.half_widths
         beyond = (ops.abs(x) > half_x) | (ops.abs(y) > half_y)
         far = mass / (math.pi * ops.where(beyond, x * x + y * y, 1.0))
@@ -86,6 +88,14 @@ class PixelatedConvergence(Lens):
     def kappa(self, x, y, p):
         """Return the convergence."""
         return bilinear(p.convergence_map, self.grid, x, y)
+
+    def on_grid(self, grid):
+        """Return a function that gives the deflection at a grid's pixels, by one convolution.
+
+        See `rimlens.imaging.ConvergenceDeflection`: the sum over pixels holds at any distance.
+        """
+        deflection = ConvergenceDeflection(self.grid, grid)
+        return lambda values: deflection(values["convergence_map"])
 
 
 class PixelatedPotential(Lens):
@@ -189,8 +199,8 @@ class _Spline:
             ops.convert_to_tensor(m.astype(ops.dtype(values))) for m in self._prefilters
         )
         coefficients = ops.matmul(ops.matmul(rows, values), ops.transpose(columns))
-        row, weights_y = self._weights(y, ny)
-        column, weights_x = self._weights(x, nx)
+        row, weights_y = self._weights(y - self.grid.center[1], ny)
+        column, weights_x = self._weights(x - self.grid.center[0], nx)
         image = ops.arange(ops.shape(values)[0], dtype="int32")[:, None, None] * (ny + 2)
         first = (image + row) * (nx + 2) + column
         corners = (np.arange(4)[:, None] * (nx + 2) + np.arange(4)).astype("int32")

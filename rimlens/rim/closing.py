@@ -214,7 +214,7 @@ def _filtered(maps, transform):
 def _wave_number_squared(shape):
     """Return the squared angular wave number per pixel of every coefficient of `rfft2`."""
     ky, kx = 2 * np.pi * np.fft.fftfreq(shape[0]), 2 * np.pi * np.fft.rfftfreq(shape[1])
-    return ky[:, None] ** 2 + kx**2
+    return ky**2 + kx[:, None] ** 2
 
 
 def _gaussian(shape):
@@ -224,5 +224,5 @@ def _gaussian(shape):
 def _correlated(shape):
     """Return the filter that makes white noise a field of unit variance, correlated."""
     spectrum = 1.0 / (1.0 + CORRELATION**2 * _wave_number_squared(shape))
-    variance = np.fft.irfft2(spectrum**2, shape)[0, 0]
+    variance = np.fft.irfft2(spectrum.T**2, shape)[0, 0]
     return (spectrum / np.sqrt(variance)).astype("complex64")

@@ -1,27 +1,33 @@
 """A source given by a map."""
 
 from rimlens.errors import InputError
-from rimlens.imaging import Grid, bilinear
+from rimlens.imaging import Grid, bicubic, bilinear
 from rimlens.parameter import BRIGHTNESS, Parameter
 from rimlens.source.source import Source
 
+_INTERPOLATIONS = {"bilinear": bilinear, "bicubic": bicubic}
+
 
 class PixelatedSource(Source):
-    """A map of surface brightness, interpolated bilinearly.
+    """A map of surface brightness, interpolated.
 
-    Outside its field the source is dark: the map falls off linearly over one pixel around it.
+    Outside its field the source is dark: the map falls off over one pixel around it (bilinear) or
+    two (bicubic).
 
     Parameters
     ----------
     grid : Grid
         Where the values of the map stand, with the pixel scale in arcsec.
+    interpolation : str, optional
+        ``"bilinear"`` (default), or ``"bicubic"``, whose gradient is continuous
+        (`rimlens.imaging.bicubic`).
     brightness_map : array or Quantity
         Surface brightness in any unit, shape ``grid.shape``.
 
     Raises
     ------
     InputError
-        If `grid` is not a grid, or as for any source.
+        If `grid` is not a grid, the interpolation is unknown, or as for any source.
 
     Examples
     --------
@@ -33,8 +39,14 @@ class PixelatedSource(Source):
     (1.5, 0.0)
     """
 
-    def __init__(self, grid, **values):
+    def __init__(self, grid, interpolation="bilinear", **values):
         self.grid = checked_grid(self, grid)
+        if interpolation not in _INTERPOLATIONS:
+            raise InputError(
+                f"PixelatedSource: interpolation: one of {', '.join(_INTERPOLATIONS)} is wanted, "
+                f"found {interpolation!r}"
+            )
+        self.interpolation = interpolation
         self.parameters = {
             "brightness_map": Parameter(BRIGHTNESS, "map of brightness", shape=grid.shape)
         }
@@ -42,12 +54,12 @@ class PixelatedSource(Source):
 
     @property
     def configuration(self):
-        """The grid."""
-        return {"grid": self.grid}
+        """The grid and the interpolation."""
+        return {"grid": self.grid, "interpolation": self.interpolation}
 
     def brightness(self, x, y, p):
         """Return the surface brightness."""
-        return bilinear(p.brightness_map, self.grid, x, y)
+        return _INTERPOLATIONS[self.interpolation](p.brightness_map, self.grid, x, y)
 
 
 def checked_grid(model, grid):

@@ -12,8 +12,9 @@ def results():
     """Return named arrays: physics, gradients, a simulation and a network's answer."""
     from keras import ops
 
+    from map_model import MapModel
     from rimlens import backend
-    from rimlens.imaging import ConvergenceDeflection, ForwardModel, Grid, chi2, psf_transform
+    from rimlens.imaging import ConvergenceDeflection, Grid, chi2, psf_transform
     from rimlens.rim import Architecture, RIMSolver
     from rimlens.rim.training import inputs_and_targets
     from rimlens.simulation import Simulator
@@ -26,7 +27,7 @@ def results():
     source = rng.random((2, 16, 18)).astype("float32")
     data = rng.normal(0.5, 0.3, (2, 20, 24)).astype("float32")
     sigma = rng.uniform(0.5, 1.0, data.shape).astype("float32")
-    model = ForwardModel(image_grid, lens_grid, source_grid)
+    model = MapModel(image_grid, lens_grid, source_grid)
     found = {"deflection": np.stack(ConvergenceDeflection(lens_grid)(convergence))}
     found["interpolated_deflection"] = np.stack(model.deflection(convergence))
     for size in (4, 5):

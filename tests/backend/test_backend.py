@@ -32,11 +32,52 @@ def test_transforms_are_those_of_numpy_with_zero_padding(shape):
     values = np.random.default_rng(1).normal(size=(2, 5, 4)).astype("float32")
     found = ops.convert_to_numpy(backend.rfft2(ops.convert_to_tensor(values), shape))
     # Rounding in single precision of sums over some tens of values.
-    np.testing.assert_allclose(found, np.fft.rfft2(values, shape), rtol=0, atol=2e-5)
+    expected = np.swapaxes(np.fft.rfft2(values, shape), 1, 2)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
     back = ops.convert_to_numpy(backend.irfft2(ops.convert_to_tensor(found), shape))
     padded = np.zeros((2, *shape))
     padded[:, :5, :4] = values
     np.testing.assert_allclose(back, padded, rtol=0, atol=2e-6)
+    part = backend.irfft2(ops.convert_to_tensor(found), shape, (5, 4))
+    np.testing.assert_allclose(ops.convert_to_numpy(part), values, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (7, 9), (12, 5)])
+def test_a_filter_s_gradients_are_the_correlation_and_finite_differences(shape):
+    rng = np.random.default_rng(2)
+    values, other = rng.normal(size=(2, 1, 5, 4))
+    kernel = rng.normal(size=shape)
+
+    def filtered(values, kernel):
+        product = backend.rfft2(values, shape) * backend.rfft2(kernel, shape)
+        return ops.sum(other * backend.irfft2(product, shape, (5, 4))), ()
+
+    _, gradients = backend.value_and_grad(filtered, (values, kernel[None]))
+    # The sum is linear in either: a finite difference along anything is exact but for rounding.
+    for gradient, place in zip(gradients, (0, 1)):
+        arguments = [values, kernel[None]]
+        direction = rng.normal(size=arguments[place].shape)
+        ahead, behind = [], []
+        for step, found in ((1.0, ahead), (-1.0, behind)):
+            moved = list(arguments)
+            moved[place] = moved[place] + step * direction
+            found.append(float(filtered(*moved)[0]))
+        slope = np.sum(direction * ops.convert_to_numpy(gradient))
+        # Rounding of double precision.
+        np.testing.assert_allclose(slope, (ahead[0] - behind[0]) / 2, rtol=1e-11)
+
+
+def test_a_filter_s_derivative_along_a_direction_is_the_filtered_direction():
+    rng = np.random.default_rng(3)
+    values, direction = rng.normal(size=(2, 2, 5, 4)).astype("float32")
+    kernel = backend.rfft2(rng.normal(size=(8, 9)).astype("float32"), (8, 9))
+
+    def filtered(values):
+        return backend.irfft2(backend.rfft2(values, (8, 9)) * kernel, (8, 9), (5, 4))
+
+    found = backend.derivative(filtered, values, direction)
+    # Rounding in single precision.
+    np.testing.assert_allclose(found, filtered(direction), rtol=0, atol=1e-5)
 
 
 def test_gradient_of_a_batch_of_values_is_the_batch_of_their_gradients():

@@ -45,3 +45,27 @@ def test_a_shape_that_is_no_pair_of_positive_integers_is_refused(shape):
 def test_a_pixel_scale_that_is_not_positive_and_finite_is_refused(scale):
     with pytest.raises(InputError, match="pixel_scale: a positive finite number is wanted"):
         Grid((4, 4), scale)
+
+
+@pytest.mark.parametrize("center", [(1.0,), (1.0, np.nan), "ab", 3.0])
+def test_a_centre_that_is_no_pair_of_numbers_is_refused(center):
+    with pytest.raises(InputError, match="center: a pair of finite numbers is wanted"):
+        Grid((4, 4), 1.0, center)
+
+
+def test_a_grid_may_stand_anywhere():
+    moved, own = Grid((4, 5), 0.3, (1.0, -2.0)), Grid((4, 5), 0.3)
+    # Rounding.
+    np.testing.assert_allclose(moved.x, own.x + 1.0, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(moved.y, own.y - 2.0, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(moved.radius, own.radius, rtol=1e-12)
+
+
+@given(ny=sizes, nx=sizes, factor=st.integers(1, 5))
+def test_sub_pixels_average_to_their_pixel(ny, nx, factor):
+    grid = Grid((ny, nx), 0.7, (0.3, 0.2))
+    fine = grid.refined(factor)
+    mean = fine.x.reshape(ny, factor, nx, factor).mean(axis=(1, 3))
+    # Rounding.
+    np.testing.assert_allclose(mean, grid.x, rtol=0, atol=1e-13)
+    assert fine.pixel_scale * factor == pytest.approx(0.7)

@@ -1,13 +1,14 @@
-"""Laws of bilinear sampling."""
+"""Laws of bilinear and bicubic sampling."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from scipy.ndimage import map_coordinates
 
 from rimlens import backend
-from rimlens.imaging import Grid, bilinear
+from rimlens.imaging import Grid, bicubic, bilinear
 
 
 def sample(values, grid, x, y):
@@ -110,3 +111,61 @@ def test_every_example_of_a_batch_is_sampled_from_its_own_map(rng):
     together = ops.convert_to_numpy(bilinear(values, grid, x, y))
     alone = [sample(values[i], grid, x[i], y[i]) for i in range(3)]
     np.testing.assert_array_equal(together, alone)
+
+
+def sample_cubic(values, grid, x, y):
+    found = bicubic(np.asarray(values)[None], grid, x[None], y[None])
+    return ops.convert_to_numpy(found)[0]
+
+
+@pytest.mark.usefixtures("float64")
+def test_cubic_sampling_meets_quadratics_and_the_pixels_themselves(rng):
+    grid = Grid((9, 11), 0.3, (0.5, -0.2))
+    x, y = rng.uniform(-0.9, 0.9, (2, 4, 5)) + np.array([0.5, -0.2])[:, None, None]
+
+    def quadratic(x, y):
+        return 1 + x - 2 * y + 0.5 * x * y + x**2 - 0.7 * y**2
+
+    # Rounding of double precision: the weights reproduce second powers.
+    found = sample_cubic(quadratic(grid.x, grid.y), grid, x, y)
+    np.testing.assert_allclose(found, quadratic(x, y), rtol=0, atol=1e-12)
+    values = rng.normal(size=grid.shape)
+    found = sample_cubic(values, grid, np.array(grid.x), np.array(grid.y))
+    np.testing.assert_allclose(found, values, rtol=0, atol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+def test_cubic_sampling_has_a_continuous_gradient_also_beyond_the_edge(rng):
+    grid = Grid((4, 5))
+    values = rng.normal(size=(1, *grid.shape))
+    along = np.linspace(-6, 6, 4801)
+    x, y = along[None, None], np.full((1, 1, 4801), 0.3)
+    _, (slope,) = backend.value_and_grad(lambda x: (bicubic(values, grid, x, y), ()), [x])
+    slope = ops.convert_to_numpy(slope)[0, 0]
+    # The second derivative is at most some tens, the step 1/400.
+    assert np.abs(np.diff(slope)).max() < 0.1
+    assert np.all(slope[np.abs(along) > 4.51] == 0)
+    assert np.abs(slope).max() > 0.5
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_gradient_of_cubic_sampling_is_its_finite_difference(rng):
+    grid = Grid((5, 6), 0.4)
+    values = rng.normal(size=(2, *grid.shape))
+    x, y = rng.uniform(-1.6, 1.6, (2, 2, 3, 4))
+    weight = rng.normal(size=x.shape)
+
+    def total(values, x, y):
+        return ops.sum(weight * bicubic(values, grid, x, y)), ()
+
+    arguments = [values, x, y]
+    _, gradients = backend.value_and_grad(total, arguments)
+    for k, gradient in enumerate(gradients):
+        direction = rng.normal(size=arguments[k].shape)
+        ends = [
+            float(total(*arguments[:k], arguments[k] + step * direction, *arguments[k + 1 :])[0])
+            for step in (1e-6, -1e-6)
+        ]
+        slope = np.sum(ops.convert_to_numpy(gradient) * direction)
+        # Rounding over the step, and third derivatives times its square.
+        assert slope == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6)

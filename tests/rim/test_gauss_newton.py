@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from rimlens.imaging import ForwardModel, Grid, chi2, psf_transform
+from map_model import MapModel
+from rimlens.imaging import Grid, chi2, psf_transform
 from rimlens.rim import Architecture
 from rimlens.rim.gauss_newton import REACH
 from rimlens.rim.gradient import likelihood_gradient
@@ -17,7 +18,7 @@ ARCHITECTURE = Architecture(64, 32, 2.0, 48, 1.0, latent_size=16, filters=(4,))
 IMAGE, LENS, SOURCE = (
     getattr(ARCHITECTURE, f"{name}_grid") for name in ("image", "convergence", "source")
 )
-FORWARD = ForwardModel(IMAGE, LENS, SOURCE)
+FORWARD = MapModel(IMAGE, LENS, SOURCE)
 UNKNOWNS_OF = PixelatedLens(ARCHITECTURE), PixelatedSource(ARCHITECTURE)
 SCATTER = UNKNOWNS_OF[0].scatter
 MODES = convergence_modes(LENS)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from map_model import MapModel
 from rimlens import backend
-from rimlens.imaging import ForwardModel, Grid, chi2, psf_transform, reduced_chi2
+from rimlens.imaging import Grid, chi2, psf_transform, reduced_chi2
 from rimlens.rim import Architecture
 from rimlens.rim.gradient import likelihood_gradient, no_gradient
 from rimlens.rim.lens_unknowns import PixelatedLens
@@ -16,7 +17,7 @@ ARCHITECTURE = Architecture(24, 12, 2.0, 18, 1.0, latent_size=6, filters=(4,))
 IMAGE, LENS, SOURCE = (
     getattr(ARCHITECTURE, f"{name}_grid") for name in ("image", "convergence", "source")
 )
-FORWARD = ForwardModel(IMAGE, LENS, SOURCE)
+FORWARD = MapModel(IMAGE, LENS, SOURCE)
 UNKNOWNS = PixelatedLens(ARCHITECTURE), PixelatedSource(ARCHITECTURE)
 NAMES = ("convergence", "shear", "source")
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from map_model import MapModel
 from rimlens.errors import FileFormatError, InputError
-from rimlens.imaging import ForwardModel, psf_transform, reduced_chi2
+from rimlens.imaging import psf_transform, reduced_chi2
 from rimlens.rim import Architecture, RIMSolver, closing
 from rimlens.rim.training import oriented
 from rimlens.rim.unknowns import constrain
@@ -47,7 +48,7 @@ def test_an_untrained_solution_is_the_last_step_of_the_recurrence(untrained, inp
 def test_the_history_is_the_reduced_chi2_of_every_step(untrained, inputs):
     solved, unrolled = untrained.solve(inputs), untrained.machine(inputs)
     a = untrained.architecture
-    model = ForwardModel(a.image_grid, a.convergence_grid, a.source_grid)
+    model = MapModel(a.image_grid, a.convergence_grid, a.source_grid)
     psf = psf_transform(inputs["psf"], (64, 64))
     assert solved["reduced_chi2"].shape == (3 + closing.STEPS, 4)
     for step in range(3):

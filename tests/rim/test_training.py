@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from map_model import MapModel
 from rimlens.errors import InputError, OutputExistsError
-from rimlens.imaging import ForwardModel, psf_transform
+from rimlens.imaging import psf_transform
 from rimlens.rim import RecurrentInferenceMachine, RIMSolver, closing
 from rimlens.rim.loss import WEIGHTS, losses
 from rimlens.rim.training import (
@@ -290,7 +291,7 @@ def test_a_turned_draw_is_a_draw_of_a_turned_lens(simulator, batch, orientation)
 
     def image(v):
         transform = psf_transform(v["psf"], (64, 64))
-        found = ForwardModel(*grids)(v["convergence"], v["shear"], v["source"], transform, (9, 9))
+        found = MapModel(*grids)(v["convergence"], v["shear"], v["source"], transform, (9, 9))
         return ops.convert_to_numpy(found)
 
     expected = oriented({"image": image(batch)}, orientation)["image"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from map_model import MapModel
 from rimlens.errors import InputError
-from rimlens.imaging import ForwardModel, psf_transform
+from rimlens.imaging import psf_transform
 from rimlens.reconstruction import einstein_radius
 from rimlens.simulation import SimulationDomain, Simulator
 
@@ -14,7 +15,7 @@ def truth_images(simulator, batch, **replaced):
     v = {**batch, **replaced}
     grids = simulator.image_grid, simulator.convergence_grid, simulator.source_grid
     transform = psf_transform(v["psf"], simulator.image_grid.shape)
-    image = ForwardModel(*grids)(
+    image = MapModel(*grids)(
         v["convergence"], v["shear"], v["source"], transform, v["psf"].shape[1:]
     )
     return ops.convert_to_numpy(image)

@@ -14,6 +14,7 @@ MAP = np.exp(-(GRID.radius**2) / 0.1)
 # What models are made with that their defaults do not make, or not as they should be checked.
 LENSES = {
     "composite": {"components": [SIS(), ExternalShear(gamma_ext=0.05)]},
+    "multi_plane": {"planes": [(0.4, SIS(theta_E=0.9)), (0.8, SIS(theta_E=0.2))], "z_source": 2.0},
     "multipole": {"m": 3, "a_m": 0.05},
     "pixelated_convergence": {"grid": GRID, "convergence_map": MAP},
     "pixelated_potential": {"grid": GRID, "potential_map": MAP},
@@ -23,12 +24,14 @@ SOURCES = {
     "pixelated": {"grid": GRID, "brightness_map": MAP * u.nJy},
     "shapelets": {"n_max": 2, "amplitudes": [1.0, 0.2, 0.3, 0.1, 0.2, 0.5]},
 }
-# Its deflection is interpolated between pixels, and its convergence in another way.
 APPROXIMATE = {
+    # Light that is deflected twice is turned.
+    "multi_plane": {"deflection_is_free_of_curl"},
+    # Its deflection is interpolated between pixels, and its convergence in another way.
     "pixelated_convergence": {
         "deflection_is_free_of_curl",
         "convergence_is_half_the_divergence_of_the_deflection",
-    }
+    },
 }
 
 

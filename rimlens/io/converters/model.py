@@ -50,14 +50,18 @@ class GridConverter(Converter):
     types = ("rimlens.imaging.grid.Grid",)
 
     def to_yaml_tree(self, obj, tag, ctx):
-        """Return shape and pixel scale."""
-        return {"shape": list(obj.shape), "pixel_scale": float(obj.pixel_scale)}
+        """Return shape, pixel scale and centre."""
+        return {
+            "shape": list(obj.shape),
+            "pixel_scale": float(obj.pixel_scale),
+            "center": list(obj.center),
+        }
 
     def from_yaml_tree(self, node, tag, ctx):
         """Return the grid."""
         from rimlens.imaging import Grid
 
-        return Grid(tuple(node["shape"]), node["pixel_scale"])
+        return Grid(tuple(node["shape"]), node["pixel_scale"], node.get("center", (0.0, 0.0)))
 
 
 def rebuilt(node):

@@ -1,0 +1,246 @@
+"""Noise that is independent from pixel to pixel, and what every noise model has."""
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+from keras import ops
+
+from rimlens.errors import InputError
+
+
+class Noise(ABC):
+    """The noise of an exposure.
+
+    An author gives `variance`; noise that is independent from pixel to pixel needs no more.
+    """
+
+    @abstractmethod
+    def variance(self, image):
+        """Return the variance of each pixel.
+
+        Parameters
+        ----------
+        image : tensor
+            The image without noise, shape ``(batch, ny, nx)``.
+
+        Returns
+        -------
+        tensor
+            Of a shape that broadcasts with `image`.
+        """
+
+    def check(self, shape):
+        """Raise `InputError` if the noise does not belong to images of ``(ny, nx)`` pixels."""
+        return None
+
+    def draw(self, image, rng):
+        """Return an image with noise.
+
+        Parameters
+        ----------
+        image : ndarray
+            Without noise, shape ``(batch, ny, nx)``.
+        rng : int or numpy.random.Generator
+            Seed or generator.
+
+        Returns
+        -------
+        ndarray
+            Of the same shape and dtype.
+        """
+        rng = np.random.default_rng(rng)
+        sigma = np.sqrt(ops.convert_to_numpy(self.variance(image)))
+        return (image + sigma * rng.standard_normal(image.shape)).astype(image.dtype)
+
+    def chi2(self, model, data, weight, extra=None):
+        r"""Return :math:`\sum_i w_i (m_i - d_i)^2 / v_i` of each image.
+
+        Parameters
+        ----------
+        model, data : tensor
+            Shape ``(batch, ny, nx)``.
+        weight : tensor
+            One where a pixel counts and zero where it is masked.
+        extra : tensor, optional
+            Variance to be added to that of the noise.
+
+        Returns
+        -------
+        tensor
+            Shape ``(batch,)``.
+        """
+        variance = self._total(model, extra)
+        return ops.sum(weight * ops.square(model - data) / variance, axis=(1, 2))
+
+    def log_likelihood(self, model, data, weight, extra=None):
+        r"""Return :math:`-\tfrac12 \sum_i w_i [(m_i - d_i)^2 / v_i + \ln 2\pi v_i]` of each image.
+
+        Parameters
+        ----------
+        model, data, weight, extra
+            As in `chi2`.
+
+        Returns
+        -------
+        tensor
+            Shape ``(batch,)``.
+        """
+        variance = self._total(model, extra) + 0 * model
+        normalisation = ops.sum(weight * ops.log(2 * math.pi * variance), axis=(1, 2))
+        return -0.5 * (self.chi2(model, data, weight, extra) + normalisation)
+
+    def _total(self, model, extra):
+        variance = self.variance(model)
+        return variance if extra is None else variance + extra
+
+
+class ConstantNoise(Noise):
+    """Noise of one standard deviation in all pixels.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation, in the unit of the image.
+
+    Raises
+    ------
+    InputError
+        If it is not a positive number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens.imaging import ConstantNoise
+    >>> one = np.ones((1, 2, 2), "float32")
+    >>> float(ConstantNoise(2.0).chi2(3 * one, one, one)[0])
+    4.0
+    """
+
+    def __init__(self, sigma):
+        self.sigma = float(_positive(sigma, "sigma", "noise", (0,)))
+
+    def variance(self, image):
+        """Return the square of the standard deviation."""
+        return ops.full((1, 1, 1), self.sigma**2, dtype=ops.dtype(image))
+
+
+class NoiseMap(Noise):
+    """Noise whose standard deviation is given for every pixel.
+
+    Parameters
+    ----------
+    sigma : array_like
+        Standard deviations, in the unit of the image, shape ``(ny, nx)``, or ``(batch, ny, nx)``.
+
+    Raises
+    ------
+    InputError
+        If one is not a positive number; where pixels are masked, any positive number serves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens.imaging import NoiseMap
+    >>> one = np.ones((1, 2, 2), "float32")
+    >>> float(NoiseMap([[1.0, 1.0], [2.0, 2.0]]).chi2(3 * one, one, one)[0])
+    10.0
+    """
+
+    def __init__(self, sigma):
+        sigma = _positive(sigma, "sigma", "noise", (2, 3))
+        self.sigma = sigma.reshape(-1, *sigma.shape[-2:])
+
+    def check(self, shape):
+        """Raise `InputError` if the map has another shape than the images."""
+        _same_shape(self.sigma, "noise: sigma", shape)
+
+    def variance(self, image):
+        """Return the squares of the standard deviations."""
+        return ops.convert_to_tensor((self.sigma**2).astype(ops.dtype(image)))
+
+
+class PoissonNoise(Noise):
+    r"""Noise of the counted photons and of the background.
+
+    .. math::
+
+        v = \sigma_\mathrm{bg}^2 + \frac{\max(m, 0)}{g\,t}
+
+    with the image :math:`m` in counts per second, the exposure time :math:`t` and the gain
+    :math:`g`.  The variance depends on the model: compare models by the `log_likelihood`, as
+    the chi-square alone favours bright ones.
+
+    Parameters
+    ----------
+    exposure_time : float or array_like
+        In seconds; a number, or a map of shape ``(ny, nx)``.
+    background : float or array_like
+        Standard deviation of what does not depend on the image (sky, dark current, read-out), in
+        the unit of the image.
+    gain : float, optional
+        Electrons per count.
+
+    Raises
+    ------
+    InputError
+        If a time, background or gain is not a positive number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens.imaging import PoissonNoise
+    >>> noise = PoissonNoise(exposure_time=100.0, background=0.1)
+    >>> round(float(noise.variance(np.ones((1, 1, 1), "float32"))[0, 0, 0]), 4)
+    0.02
+    """
+
+    def __init__(self, exposure_time, background, gain=1.0):
+        self.exposure_time = _positive(exposure_time, "exposure_time", "noise", (0, 2))
+        self.background = _positive(background, "background", "noise", (0, 2))
+        self.gain = float(_positive(gain, "gain", "noise", (0,)))
+
+    def check(self, shape):
+        """Raise `InputError` if a map has another shape than the images."""
+        _same_shape(self.exposure_time, "noise: exposure_time", shape)
+        _same_shape(self.background, "noise: background", shape)
+
+    def variance(self, image):
+        """Return the variance of background and photons."""
+        electrons = (self.gain * self.exposure_time).astype(ops.dtype(image))
+        background = (self.background**2).astype(ops.dtype(image))
+        return ops.maximum(image, 0.0) / electrons + background
+
+    def draw(self, image, rng):
+        """Return an image with counted photons and a normal background."""
+        rng = np.random.default_rng(rng)
+        electrons = self.gain * self.exposure_time
+        counted = rng.poisson(np.maximum(image, 0) * electrons) / electrons
+        counted = np.where(image > 0, counted, image)
+        background = self.background * rng.standard_normal(image.shape)
+        return (counted + background).astype(image.dtype)
+
+
+def _positive(values, name, what, axes):
+    """Return positive numbers with one of some numbers of axes, or raise `InputError`."""
+    try:
+        values = np.array(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}: {name}: numbers are wanted: {error}") from None
+    if values.ndim not in axes:
+        raise InputError(
+            f"{what}: {name}: {' or '.join(map(str, axes))} axes are wanted, found the shape "
+            f"{values.shape}"
+        )
+    bad = np.count_nonzero(~(np.isfinite(values) & (values > 0)))
+    if bad:
+        raise InputError(
+            f"{what}: {name}: positive numbers are wanted, found {bad} of {values.size} that are "
+            "zero, negative, NaN or infinite"
+        )
+    return values
+
+
+def _same_shape(values, where, shape):
+    if values.ndim and values.shape[-2:] != tuple(shape):
+        raise InputError(f"{where}: the shape {tuple(shape)} is wanted, found {values.shape[-2:]}")
