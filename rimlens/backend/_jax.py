@@ -1,7 +1,5 @@
 """JAX's half of the backend."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 
@@ -30,8 +28,6 @@ def rfft2(x, shape):
         Shape ``(..., px // 2 + 1, py)``.
     """
     py, px = shape
-    if _few(x):
-        return jnp.swapaxes(jnp.fft.rfft2(x, shape), -1, -2)
     return jnp.fft.fft(jnp.swapaxes(jnp.fft.rfft(x, px), -1, -2), py)
 
 
@@ -53,8 +49,6 @@ def irfft2(transform, shape, keep=None):
         Shape ``(..., *keep)``.
     """
     ny, nx = keep or shape
-    if _few(transform):
-        return jnp.fft.irfft2(jnp.swapaxes(transform, -1, -2), shape)[..., :ny, :nx]
     rows = jnp.swapaxes(jnp.fft.ifft(transform)[..., :ny], -1, -2)
     return jnp.fft.irfft(rows, shape[1])[..., :nx]
 
@@ -95,11 +89,6 @@ def _corners_derivative(arguments, tangents):
     start = jnp.arange(batch, dtype="int32")[:, None, None] * ((ny - 1) * (nx - 1))
     found = table[start + row * (nx - 1) + column]
     return corners(maps, row, column), tuple(found[..., k] for k in range(4))
-
-
-def _few(maps):
-    """Return whether maps are so few that one call for both passes is faster than leaving out."""
-    return math.prod(maps.shape[:-2]) <= 2
 
 
 def value_and_grad(function, arguments):

@@ -66,17 +66,12 @@ def irfft2(transform, shape, keep=None):
 
 def _rfft2(x, shape):
     py, px = shape
-    if _few(x):
-        return tf.linalg.matrix_transpose(tf.signal.rfft2d(x, shape))
     columns = tf.linalg.matrix_transpose(tf.signal.rfft(x, [px]))
     beyond = [[0, 0]] * (columns.shape.rank - 1) + [[0, py - columns.shape[-1]]]
     return tf.signal.fft(tf.pad(columns, beyond))
 
 
 def _irfft2(transform, shape, keep):
-    if _few(transform):
-        rows = tf.linalg.matrix_transpose(transform)
-        return tf.signal.irfft2d(rows, shape)[..., : keep[0], : keep[1]]
     rows = tf.linalg.matrix_transpose(tf.signal.ifft(transform)[..., : keep[0]])
     return tf.signal.irfft(rows, [shape[1]])[..., : keep[1]]
 
@@ -122,12 +117,6 @@ def corners(maps, row, column):
         return found, added
 
     return gathered(maps)
-
-
-def _few(maps):
-    """Return whether maps are so few that one call for both passes is faster than leaving out."""
-    sizes = maps.shape[:-2]
-    return sizes.is_fully_defined() and sizes.num_elements() <= 2
 
 
 def _mirrored(shape, like):

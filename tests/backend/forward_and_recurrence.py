@@ -8,6 +8,45 @@ import sys
 import numpy as np
 
 
+def forward_models(rng):
+    """Return image, chi-square and gradient of exposures of several kinds."""
+    from keras import ops
+
+    from rimlens.imaging import PSF, CorrelatedNoise, ForwardModel, Grid, PoissonNoise
+    from rimlens.lens import SIE, SIS, ExternalShear, MultiPlane, PixelatedConvergence
+    from rimlens.source import PixelatedSource, Sersic
+
+    mass, light = Grid((12, 14), 0.2), Grid((16, 18), 0.07)
+    maps = PixelatedConvergence(mass, convergence_map=np.exp(-(mass.radius**2)))
+    pixels = PixelatedSource(light, "bicubic", brightness_map=rng.random(light.shape))
+    planes = MultiPlane([(0.3, SIE(theta_E=0.8, q=0.7)), (0.8, SIS(theta_E=0.2))], z_source=2.0)
+    models = {
+        "maps": ForwardModel(
+            maps + ExternalShear(gamma_ext=0.05), pixels, Grid((20, 24), 0.1), oversampling=2,
+            psf=PSF.gaussian(0.2, 0.1), noise=CorrelatedNoise([[0.01, 0.04, 0.01]]),
+        ),
+        "planes": ForwardModel(
+            planes, Sersic(theta_eff=0.3, q=0.8), Grid((20, 24), 0.1, (0.1, 0.0)),
+            psf=PSF.moffat(0.2, 3.0, 0.1, size=5), noise=PoissonNoise(50.0, 0.1),
+            dtype="float64",
+        ),
+    }  # fmt: skip
+    found = {}
+    for kind, model in models.items():
+        values = {
+            f"{role}.{name}": np.repeat(value, 2, axis=0)
+            for role, part in model.models.items()
+            for name, value in part.tensors(model.dtype).items()
+        }
+        data = rng.normal(0.5, 0.3, (2, 20, 24))
+        found[f"{kind}_image"] = ops.convert_to_numpy(model(values))
+        value, gradient = model.value_and_grad(data, values)
+        found[f"{kind}_chi2"] = ops.convert_to_numpy(value)
+        for name, g in gradient.items():
+            found[f"{kind}_{name}"] = ops.convert_to_numpy(g)
+    return found
+
+
 def results():
     """Return named arrays: physics, gradients, a simulation and a network's answer."""
     from keras import ops
@@ -45,6 +84,7 @@ def results():
         for name, gradient in zip(("convergence", "shear", "source"), gradients):
             found[f"{name}_gradient_{size}"] = ops.convert_to_numpy(gradient)
 
+    found |= forward_models(rng)
     architecture = Architecture(
         image_size=32, convergence_size=16, source_size=32, latent_size=16, filters=(4, 8), steps=3
     )

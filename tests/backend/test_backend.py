@@ -157,7 +157,13 @@ def test_a_backend_that_is_not_supported_is_refused_by_name():
 def test_tensorflow_and_jax_agree(tmp_path):
     pytest.importorskip("jax")
     other = {"tensorflow": "jax", "jax": "tensorflow"}[backend.name()]
-    done = run_python(SCRIPT, tmp_path / "other.npz", KERAS_BACKEND=other)
+    done = run_python(
+        SCRIPT,
+        tmp_path / "other.npz",
+        KERAS_BACKEND=other,
+        JAX_ENABLE_X64="1",
+        PYTHONPATH=str(SCRIPT.parents[1]),
+    )
     assert done.returncode == 0, done.stderr
     here = runpy.run_path(str(SCRIPT))["results"]()
     with np.load(tmp_path / "other.npz") as there:
