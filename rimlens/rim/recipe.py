@@ -1,13 +1,15 @@
 """Training recipes: TOML files that say all that a training depends on."""
 
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.rim.architecture import Architecture
 from rimlens.simulation import SimulationDomain
+
+_OF_A_ROUND = {"seed", "learning_rate", "stages", "fine_tuning"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Recipe:
     fine_tuning : int
         Updates after the stages, with all steps unrolled, at half the learning rate and with a
         loss that counts typical lenses more than failures.
+    continued : tuple of dict
+        Further rounds of training, each with a `seed` of its own and, where they differ,
+        `learning_rate`, `stages` and `fine_tuning`; the learning rate rises and falls again.
     reuse : int
         Updates for which a draw serves, each time in another of the eight orientations.
     updates_per_epoch : int
@@ -61,6 +66,7 @@ class Recipe:
     batch_size: int = 24
     stages: tuple = ((8, 1000),)
     fine_tuning: int = 0
+    continued: tuple = ()
     reuse: int = 1
     updates_per_epoch: int = 50
     learning_rate: float = 1e-3
@@ -88,13 +94,34 @@ class Recipe:
                 "fine_tuning: a multiple of updates_per_epoch is wanted, "
                 f"{self.updates_per_epoch}, found {self.fine_tuning}"
             )
+        for entry in self.continued:
+            unknown = sorted(set(entry) - _OF_A_ROUND)
+            if unknown:
+                raise InputError(
+                    f"continued: unknown entries {unknown}; known are {sorted(_OF_A_ROUND)}"
+                )
+        for further in self.rounds[1:]:
+            # Their numbers are checked as they are made.
+            if further.seed == self.seed:
+                raise InputError(
+                    f"continued: another seed than {self.seed} is wanted, or its simulations "
+                    "would be those of before"
+                )
         if not 1 <= self.reuse <= 8:
             raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
 
     @property
+    def rounds(self):
+        """The recipe without what continues it, and one recipe for every further round."""
+        first = replace(self, continued=()) if self.continued else self
+        return (first, *(replace(first, **entry) for entry in self.continued))
+
+    @property
     def updates(self):
-        """Updates of all stages and of the fine-tuning together."""
-        return sum(updates for _, updates in self.stages) + self.fine_tuning
+        """Updates of all rounds, their stages and fine-tuning, together."""
+        return sum(
+            sum(updates for _, updates in part.stages) + part.fine_tuning for part in self.rounds
+        )
 
     @property
     def lens_prior(self):
@@ -115,6 +142,10 @@ class Recipe:
         }
         values["theta_E_domain"] = list(self.theta_E_domain)
         values["stages"] = [list(stage) for stage in self.stages]
+        values["continued"] = [
+            {k: [list(stage) for stage in v] if k == "stages" else v for k, v in entry.items()}
+            for entry in self.continued
+        ]
         return values
 
     @classmethod
@@ -150,6 +181,14 @@ class Recipe:
             values["architecture"] = Architecture.from_dict(values["architecture"])
         if "stages" in values:
             values["stages"] = tuple(tuple(stage) for stage in values["stages"])
+        if "continued" in values:
+            values["continued"] = tuple(
+                {
+                    k: tuple(tuple(stage) for stage in v) if k == "stages" else v
+                    for k, v in entry.items()
+                }
+                for entry in values["continued"]
+            )
         if "theta_E_domain" in values:
             values["theta_E_domain"] = tuple(values["theta_E_domain"])
         return cls(**values)

@@ -52,7 +52,13 @@ class TrainingSet(keras.utils.PyDataset):
         self.updates_per_epoch = updates_per_epoch
         self.seed = seed
         self.reuse = reuse
-        self.epoch = 0
+        self.epoch = self.first_epoch = 0
+        self._number = self._drawn = None
+
+    def begin(self, seed, epoch):
+        """Begin a round of training with a seed of its own, at an epoch."""
+        self.seed = seed
+        self.epoch = self.first_epoch = epoch
         self._number = self._drawn = None
 
     def __len__(self):
@@ -62,7 +68,8 @@ class TrainingSet(keras.utils.PyDataset):
     def __getitem__(self, index):
         """Return inputs and targets of one batch."""
         # Every draw serves for several updates, each time in another of the eight orientations.
-        number, turn = divmod(self.epoch * self.updates_per_epoch + index, self.reuse)
+        epoch = self.epoch - self.first_epoch
+        number, turn = divmod(epoch * self.updates_per_epoch + index, self.reuse)
         rng = np.random.default_rng([self.seed, number])
         if number != self._number:
             self._number, self._drawn = number, self.simulator.draw(self.batch_size, rng)
@@ -191,34 +198,40 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
         recipe.seed,
         recipe.reuse,
     )
-    _compile(machine, recipe, recipe.learning_rate, recipe.updates - recipe.fine_tuning)
     history = []
-    before = 0
-    fine_tuning = [(machine.architecture.steps, recipe.fine_tuning)] if recipe.fine_tuning else []
-    for number, (steps, updates) in enumerate([*recipe.stages, *fine_tuning]):
-        if number == len(recipe.stages):
-            _compile(machine, recipe, recipe.learning_rate / 2, updates, linear=True)
-        machine.unrolled_steps = steps
-        # A stage that was resumed leaves its epoch behind, where the next would begin.
-        machine._initial_epoch = None
-        machine.make_train_function(force=True)
-        extra = [EpochSeed(training_set), *callbacks]
-        if checkpoint is not None:
-            extra.append(
-                keras.callbacks.BackupAndRestore(
-                    f"{checkpoint}/stage_{number}", double_checkpoint=True, delete_checkpoint=False
+    before = number = 0
+    for part in recipe.rounds:
+        training_set.begin(part.seed, before // recipe.updates_per_epoch)
+        fine_tuning = [(machine.architecture.steps, part.fine_tuning)] if part.fine_tuning else []
+        for place, (steps, updates) in enumerate([*part.stages, *fine_tuning]):
+            if place == len(part.stages):
+                _compile(machine, part, part.learning_rate / 2, updates, linear=True)
+            elif place == 0:
+                _compile(machine, part, part.learning_rate, part.updates - part.fine_tuning)
+            machine.unrolled_steps = steps
+            # A stage that was resumed leaves its epoch behind, where the next would begin.
+            machine._initial_epoch = None
+            machine.make_train_function(force=True)
+            extra = [EpochSeed(training_set), *callbacks]
+            if checkpoint is not None:
+                extra.append(
+                    keras.callbacks.BackupAndRestore(
+                        f"{checkpoint}/stage_{number}",
+                        double_checkpoint=True,
+                        delete_checkpoint=False,
+                    )
                 )
+            done = machine.fit(
+                training_set,
+                initial_epoch=before // recipe.updates_per_epoch,
+                epochs=(before + updates) // recipe.updates_per_epoch,
+                callbacks=extra,
+                shuffle=False,
+                verbose=verbose,
             )
-        done = machine.fit(
-            training_set,
-            initial_epoch=before // recipe.updates_per_epoch,
-            epochs=(before + updates) // recipe.updates_per_epoch,
-            callbacks=extra,
-            shuffle=False,
-            verbose=verbose,
-        )
-        history += done.history.get("loss", [])
-        before += updates
+            history += done.history.get("loss", [])
+            before += updates
+            number += 1
     machine.unrolled_steps = machine.architecture.steps
     return history
 

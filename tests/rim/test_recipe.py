@@ -12,9 +12,11 @@ from rimlens.rim.recipe import Recipe, read_recipe
 def test_the_shipped_recipe_unrolls_all_steps_in_whole_epochs():
     recipe = read_recipe("default")
     assert recipe.name == "default"
-    assert recipe.stages[-1][0] == recipe.architecture.steps
-    assert all(updates % recipe.updates_per_epoch == 0 for _, updates in recipe.stages)
-    assert recipe.updates == sum(updates for _, updates in recipe.stages) + recipe.fine_tuning
+    for part in recipe.rounds:
+        assert part.stages[-1][0] == recipe.architecture.steps
+        assert all(updates % recipe.updates_per_epoch == 0 for _, updates in part.stages)
+        assert part.updates == sum(updates for _, updates in part.stages) + part.fine_tuning
+    assert recipe.updates == sum(part.updates for part in recipe.rounds)
 
 
 def test_the_shipped_weights_are_valid_inside_what_they_were_trained_on():
@@ -41,6 +43,20 @@ def test_a_recipe_is_read_from_toml(tmp_path):
                              architecture=recipe.architecture, domain=recipe.domain)  # fmt: skip
 
 
+def test_a_recipe_may_be_continued(tmp_path):
+    path = tmp_path / "longer.toml"
+    path.write_text(
+        'name = "longer"\nstages = [[2, 100]]\n'
+        "[[continued]]\nseed = 7\nlearning_rate = 1e-4\nstages = [[8, 50]]\nfine_tuning = 150\n"
+    )
+    recipe = read_recipe(path)
+    first, second = recipe.rounds
+    assert first == replace(recipe, continued=())
+    assert (second.seed, second.learning_rate, second.stages) == (7, 1e-4, ((8, 50),))
+    assert recipe.updates == 300
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -48,6 +64,9 @@ def test_a_recipe_is_read_from_toml(tmp_path):
         ('name = "a"\ncolour = 3', r"unknown entries \['colour'\]"),
         ('name = "a"\n[domain]\ncolour = 3', r"\[domain\]: unknown entries \['colour'\]"),
         ('name = "a"\n[architecture]\ncolour = 3', r"unknown entries \['colour'\]"),
+        ('name = "a"\n[[continued]]\ncolour = 3', r"continued: unknown entries \['colour'\]"),
+        ('name = "a"\n[[continued]]\nseed = 1', "continued: another seed than 1 is wanted"),
+        ('name = "a"\n[[continued]]\nseed = 2\nstages = [[1, 7]]', r"stages: .* found \[1, 7\]"),
         ('name = "a"\nfine_tuning = 60', "fine_tuning: a multiple of updates_per_epoch"),
         ('name = "a"\n[architecture]\nimage_size = 70', "image_size: a multiple of latent_size"),
     ],
