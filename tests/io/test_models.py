@@ -43,7 +43,8 @@ def test_a_model_comes_back_as_it_was(model):
 
 
 def test_a_grid_comes_back_as_it_was():
-    assert read_again(Grid((4, 6), 0.05)) == Grid((4, 6), 0.05)
+    for grid in (Grid((4, 6), 0.05), Grid((4, 6), 0.05, (0.1, -0.3))):
+        assert read_again(grid) == grid
 
 
 def test_the_file_names_the_plugin_and_its_package_and_no_module():

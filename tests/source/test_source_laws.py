@@ -248,7 +248,8 @@ def test_settings_survive_a_copy(source, name):
     assert source.copy(**{name: 3 * getattr(source, name)}) != source
     for setting, value in source.configuration.items():
         assert f"{setting}=" in repr(source)
-        changed = {"n_max": 0, "width": 0.1, "grid": Grid((2, 3), 0.4)}[setting]
+        others = {"n_max": 0, "width": 0.1, "grid": Grid((2, 3), 0.4), "interpolation": "bicubic"}
+        changed = others[setting]
         amplitudes = {"amplitudes": [1.0]} if setting == "n_max" else {}
         assert source.copy(**{setting: changed, **amplitudes}) != source
         assert value != changed
