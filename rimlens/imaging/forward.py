@@ -8,8 +8,8 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.errors import InputError
+from rimlens.imaging.arguments import as_tensor, checked_mask, checked_noise, in_unit, of_kind
 from rimlens.imaging.blur import Blur
-from rimlens.imaging.noise import ConstantNoise, Noise, NoiseMap
 from rimlens.imaging.psf import PSF
 from rimlens.parameter import BRIGHTNESS
 
@@ -99,11 +99,11 @@ class ForwardModel:
         if dtype not in _DTYPES:
             raise InputError(f"dtype: one of {', '.join(_DTYPES)} is wanted, found {dtype!r}")
         self.models = {
-            "lens": _of_kind(lens, "lens", "lens"),
-            "source": _of_kind(source, "source", "source"),
+            "lens": of_kind(lens, "lens", "lens"),
+            "source": of_kind(source, "source", "source"),
         }
         if lens_light is not None:
-            self.models["lens_light"] = _of_kind(lens_light, "source", "lens_light")
+            self.models["lens_light"] = of_kind(lens_light, "source", "lens_light")
         self.grid = grid
         self.dtype = dtype
         self.parameters = {
@@ -116,8 +116,8 @@ class ForwardModel:
             for role, model in self.models.items()
             for name, value in model.tensors(dtype).items()
         }
-        self.mask = np.zeros(grid.shape, bool) if mask is None else _checked_mask(mask, grid.shape)
-        self.noise = _checked_noise(noise, self.mask, grid.shape)
+        self.mask = np.zeros(grid.shape, bool) if mask is None else checked_mask(mask, grid.shape)
+        self.noise = checked_noise(noise, self.mask, grid.shape)
         self._weight = (~self.mask)[None].astype(dtype)
         fine = grid.refined(int(oversampling))
         self._x, self._y = (v[None].astype(dtype) for v in (fine.x, fine.y))
@@ -125,6 +125,8 @@ class ForwardModel:
         psf = psf if psf is None or isinstance(psf, PSF) else PSF(psf)
         self._blur = Blur(psf, grid.shape, int(oversampling), dtype)
         self._batches = {"the point-spread function": len(self._blur)}
+        if self.noise is not None:
+            self._batches["the noise"] = self.noise.batch
         for name, value in self._own.items():
             self._batches[name] = len(value)
         self._batch(())
@@ -371,8 +373,8 @@ class ForwardModel:
             unit = parameter.unit
             if unit == BRIGHTNESS:
                 unit = self.models[name.split(".", 1)[0]].brightness_unit
-            value = _in_unit(value, unit, name)
-        value = _as_tensor(value, self.dtype, name)
+            value = in_unit(value, unit, name)
+        value = as_tensor(value, self.dtype, name)
         if tuple(value.shape) == tuple(parameter.shape):
             value = value[None]
         if tuple(value.shape[1:]) != tuple(parameter.shape) or not len(value.shape):
@@ -396,11 +398,11 @@ class ForwardModel:
             Shape ``(batch, ny, nx)``; zero where pixels are masked.
         """
         if isinstance(data, u.Quantity):
-            data = _in_unit(data, self._unit, "data")
+            data = in_unit(data, self._unit, "data")
         if not ops.is_tensor(data) and np.shape(data)[-2:] == self.grid.shape:
             # What stands at masked pixels is often no number.
             data = np.where(self.mask, 0.0, data)
-        data = _as_tensor(data, self.dtype, "data")
+        data = as_tensor(data, self.dtype, "data")
         if tuple(data.shape) == self.grid.shape:
             data = data[None]
         if len(data.shape) != 3 or tuple(data.shape[1:]) != self.grid.shape:
@@ -434,54 +436,3 @@ def differentiated(function):
         return value, dict(zip(names, gradients))
 
     return value_and_grad
-
-
-def _of_kind(model, kind, name):
-    if getattr(model, "kind", None) != kind:
-        raise InputError(f"{name}: a {kind} model is wanted, found {model!r}")
-    return model
-
-
-def _checked_mask(mask, shape):
-    mask = np.asarray(mask, bool)
-    if mask.shape != shape:
-        raise InputError(f"mask: the shape {shape} is wanted, found {mask.shape}")
-    return mask
-
-
-def _checked_noise(noise, mask, shape):
-    """Return a noise model of a model, a number or an array."""
-    if noise is not None and not isinstance(noise, Noise):
-        noise = np.asarray(noise)
-        if noise.shape[-2:] == shape:
-            # What stands at masked pixels is often a flag.
-            noise = NoiseMap(np.where(mask, 1.0, noise))
-        else:
-            noise = NoiseMap(noise) if noise.ndim else ConstantNoise(noise)
-    if noise is not None:
-        noise.check(shape)
-    return noise
-
-
-def _in_unit(value, unit, name):
-    if unit is None:
-        raise InputError(f"{name}: pure numbers are wanted, as the model has no unit; found "
-                         f"{value.unit}")  # fmt: skip
-    try:
-        return value.to_value(unit)
-    except u.UnitConversionError:
-        wanted = unit or "a pure number"
-        raise InputError(f"{name}: a unit like {wanted} is wanted, found {value.unit}") from None
-
-
-def _as_tensor(value, dtype, name):
-    # A tensor is taken as it is: to look at its values would take longer than the physics.
-    if ops.is_tensor(value):
-        return value if ops.dtype(value) == dtype else ops.cast(value, dtype)
-    try:
-        value = np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: numbers are wanted: {error}") from None
-    if not np.all(np.isfinite(value)):
-        raise InputError(f"{name}: finite numbers are wanted, found NaN or infinity")
-    return ops.convert_to_tensor(value)

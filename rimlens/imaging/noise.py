@@ -13,7 +13,14 @@ class Noise(ABC):
     """The noise of an exposure.
 
     An author gives `variance`; noise that is independent from pixel to pixel needs no more.
+
+    Attributes
+    ----------
+    batch : int
+        For how many images the noise is given; one serves any number.
     """
+
+    batch = 1
 
     @abstractmethod
     def variance(self, image):
@@ -150,6 +157,7 @@ class NoiseMap(Noise):
     def __init__(self, sigma):
         sigma = _positive(sigma, "sigma", "noise", (2, 3))
         self.sigma = sigma.reshape(-1, *sigma.shape[-2:])
+        self.batch = len(self.sigma)
 
     def check(self, shape):
         """Raise `InputError` if the map has another shape than the images."""

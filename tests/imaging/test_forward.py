@@ -418,6 +418,10 @@ def test_data_that_cannot_be_used_are_refused():
         model.chi2(np.ones(IMAGE.shape) * u.mJy)
     with pytest.raises(InputError, match="found 3 of lens.sie_q, 2 of data"):
         model.chi2(np.ones((2, *IMAGE.shape)), {"lens.sie_q": np.full(3, 0.8)})
+    several = ForwardModel(LENS, SOURCE, IMAGE, noise=np.full((3, *IMAGE.shape), 0.1))
+    assert several.chi2(np.ones(IMAGE.shape)).shape == (3,)
+    with pytest.raises(InputError, match="found 3 of the noise, 2 of data"):
+        several.chi2(np.ones((2, *IMAGE.shape)))
     with pytest.raises(InputError, match="of: one of chi2, log_likelihood is wanted, found 'chi'"):
         model.value_and_grad(np.ones(IMAGE.shape), {"lens.sie_q": 0.8}, of="chi")
     with pytest.raises(InputError, match="noise: a noise model is wanted"):

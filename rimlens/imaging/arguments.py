@@ -1,0 +1,63 @@
+"""Checks of what a forward model is given."""
+
+import numpy as np
+from astropy import units as u
+from keras import ops
+
+from rimlens.errors import InputError
+from rimlens.imaging.noise import ConstantNoise, Noise, NoiseMap
+
+
+def of_kind(model, kind, name):
+    """Return a model if it is of a kind, or raise `InputError`."""
+    if getattr(model, "kind", None) != kind:
+        raise InputError(f"{name}: a {kind} model is wanted, found {model!r}")
+    return model
+
+
+def checked_mask(mask, shape):
+    """Return a mask of a shape, or raise `InputError`."""
+    mask = np.asarray(mask, bool)
+    if mask.shape != shape:
+        raise InputError(f"mask: the shape {shape} is wanted, found {mask.shape}")
+    return mask
+
+
+def checked_noise(noise, mask, shape):
+    """Return a noise model of a model, a number or an array."""
+    if noise is not None and not isinstance(noise, Noise):
+        noise = np.asarray(noise)
+        if noise.shape[-2:] == shape:
+            # What stands at masked pixels is often a flag.
+            noise = NoiseMap(np.where(mask, 1.0, noise))
+        else:
+            noise = NoiseMap(noise) if noise.ndim else ConstantNoise(noise)
+    if noise is not None:
+        noise.check(shape)
+    return noise
+
+
+def in_unit(value, unit, name):
+    """Return the value of a Quantity in a unit, or raise `InputError`."""
+    if unit is None:
+        raise InputError(f"{name}: pure numbers are wanted, as the model has no unit; found "
+                         f"{value.unit}")  # fmt: skip
+    try:
+        return value.to_value(unit)
+    except u.UnitConversionError:
+        wanted = unit or "a pure number"
+        raise InputError(f"{name}: a unit like {wanted} is wanted, found {value.unit}") from None
+
+
+def as_tensor(value, dtype, name):
+    """Return numbers as a tensor, or raise `InputError` if they are none or not finite."""
+    # A tensor is taken as it is: to look at its values would take longer than the physics.
+    if ops.is_tensor(value):
+        return value if ops.dtype(value) == dtype else ops.cast(value, dtype)
+    try:
+        value = np.asarray(value, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: numbers are wanted: {error}") from None
+    if not np.all(np.isfinite(value)):
+        raise InputError(f"{name}: finite numbers are wanted, found NaN or infinity")
+    return ops.convert_to_tensor(value)
