@@ -10,7 +10,7 @@ from rimlens.imaging.convolution import Convolution, padded_length
 sizes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     kernel=sizes,
     first=st.tuples(st.integers(-9, 3), st.integers(-9, 3)),
