@@ -146,6 +146,9 @@ class Recipe:
             {k: [list(stage) for stage in v] if k == "stages" else v for k, v in entry.items()}
             for entry in self.continued
         ]
+        if not self.continued:
+            # Recipes in files from before there were further rounds have no such entry.
+            del values["continued"]
         return values
 
     @classmethod
