@@ -111,7 +111,6 @@ def test_a_simulator_on_other_grids_is_refused(untrained, recipe):
 SHORT = {
     "stages": ((1, 4), (1, 4)),
     "fine_tuning": 2,
-    "continued": ({"seed": 9, "stages": ((1, 2),)},),
     "updates_per_epoch": 2,
     "batch_size": 2,
     "warmup": 2,
@@ -165,7 +164,7 @@ def uninterrupted(short, simulator):
 
 def test_a_training_runs_through_the_epochs_of_all_stages(uninterrupted):
     machine, begun = uninterrupted
-    assert begun == [0, 1, 2, 3, 4, 5, 6]
+    assert begun == [0, 1, 2, 3, 4]
     # Fine-tuning has an optimiser of its own.
     assert int(machine.optimizer.iterations) == 2
     assert machine.unrolled_steps == machine.architecture.steps
@@ -174,11 +173,9 @@ def test_a_training_runs_through_the_epochs_of_all_stages(uninterrupted):
 @pytest.mark.parametrize(
     ("epoch", "batch", "left"),
     [
-        pytest.param(1, 1, [1, 2, 3, 4, 5, 6], id="in-the-first-stage"),
-        pytest.param(3, 1, [3, 4, 5, 6], id="in-the-last-stage"),
-        pytest.param(4, 1, [4, 5, 6], id="in-the-fine-tuning"),
-        pytest.param(5, 1, [5, 6], id="in-the-second-round"),
-        pytest.param(6, 1, [6], id="in-the-last-fine-tuning"),
+        pytest.param(1, 1, [1, 2, 3, 4], id="in-the-first-stage"),
+        pytest.param(3, 1, [3, 4], id="in-the-last-stage"),
+        pytest.param(4, 1, [4], id="in-the-fine-tuning"),
     ],
 )
 def test_an_interrupted_training_goes_on_where_it_was(
@@ -260,20 +257,26 @@ def test_half_precision_trains_and_keeps_its_weights_in_full(short, simulator):
         assert np.all(np.isfinite(ops.convert_to_numpy(weight.value)))
 
 
-def test_every_round_sees_simulations_of_its_own_seed(short, simulator, monkeypatch):
+def test_every_round_sees_simulations_of_its_own_seed_and_resumes(
+    short, simulator, monkeypatch, tmp_path
+):
     seeds = []
     original = type(simulator).draw
 
     def noted(self, n, rng):
-        seeds.append(rng.bit_generator.seed_seq.entropy)
+        seeds.append(tuple(rng.bit_generator.seed_seq.entropy))
         return original(self, n, rng)
 
     monkeypatch.setattr(type(simulator), "draw", noted)
-    run(short, simulator)
-    # Ten updates of the first round, four of the second, each round from its first batch on.
-    assert {tuple(s) for s in seeds} == {(short.seed, k) for k in range(10)} | {
-        (9, k) for k in range(4)
-    }
+    further = {"seed": 9, "stages": ((1, 4),), "fine_tuning": 0}
+    longer = replace(short, stages=((1, 2),), fine_tuning=0, continued=(further,))
+    with pytest.raises(KeyboardInterrupt):
+        run(longer, simulator, tmp_path, [Interruption(2, 1)])
+    epochs = Epochs()
+    run(longer, simulator, tmp_path, [epochs])
+    assert epochs.begun == [2]
+    # Two updates of the first round, four of the second, each round from its first batch on.
+    assert set(seeds) == {(short.seed, 0), (short.seed, 1)} | {(9, k) for k in range(4)}
 
 
 def test_batches_of_an_epoch_are_the_same_on_every_run_and_new_in_every_epoch(
