@@ -1,5 +1,7 @@
 """Checks of what a forward model is given."""
 
+import difflib
+
 import numpy as np
 from astropy import units as u
 from keras import ops
@@ -61,3 +63,26 @@ def as_tensor(value, dtype, name):
     if not np.all(np.isfinite(value)):
         raise InputError(f"{name}: finite numbers are wanted, found NaN or infinity")
     return ops.convert_to_tensor(value)
+
+
+def finite_numbers(values, name):
+    """Return an array of finite numbers, or raise `InputError`."""
+    try:
+        values = np.array(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: an array of numbers is wanted: {error}") from error
+    bad = np.count_nonzero(~np.isfinite(values))
+    if bad:
+        raise InputError(f"{name}: {bad} of {values.size} values are NaN or infinite")
+    return values
+
+
+def known_parameter(name, parameters):
+    """Return the parameter of a name, or raise `InputError` with what is close to it."""
+    if name not in parameters:
+        close = difflib.get_close_matches(name, parameters, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise InputError(
+            f"values: there is no parameter {name!r}{hint} There are {', '.join(parameters)}"
+        )
+    return parameters[name]

@@ -5,6 +5,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.errors import InputError
+from rimlens.imaging.arguments import finite_numbers
 from rimlens.imaging.convolution import as_complex, padded_length
 from rimlens.imaging.noise import Noise
 
@@ -50,7 +51,7 @@ class CorrelatedNoise(Noise):
     """
 
     def __init__(self, covariance):
-        xi = _finite(covariance, "noise: covariance")
+        xi = finite_numbers(covariance, "noise: covariance")
         if xi.ndim != 2 or xi.shape[0] % 2 == 0 or xi.shape[1] % 2 == 0:
             raise InputError(
                 "noise: covariance: an odd number of rows and of columns is wanted, found the "
@@ -82,7 +83,7 @@ class CorrelatedNoise(Noise):
         InputError
             If it is negative or not finite, or has no two axes.
         """
-        power = _finite(power, "noise: power")
+        power = finite_numbers(power, "noise: power")
         if power.ndim != 2 or not np.all(power >= 0):
             raise InputError("noise: power: two axes and numbers that are not negative are wanted")
         xi = np.fft.fftshift(np.fft.ifft2(power).real)
@@ -116,7 +117,7 @@ class CorrelatedNoise(Noise):
         """
         patch = np.array(patch, dtype=float)
         used = np.ones(patch.shape) if mask is None else 1.0 - np.asarray(mask, float)
-        patch = _finite(np.where(used > 0, patch, 0.0), "noise: patch")
+        patch = finite_numbers(np.where(used > 0, patch, 0.0), "noise: patch")
         if patch.ndim != 2 or min(patch.shape) < 3 * reach:
             raise InputError(
                 f"noise: patch: at least {3 * reach} pixels a side are wanted for a reach of "
@@ -230,14 +231,3 @@ def _conjugate_gradients(matrix, preconditioner, target, tolerance):
     first = preconditioner(target)
     start = (0, ops.zeros_like(target), target, first, dot(target, first))
     return ops.while_loop(unfinished, improve, start)[1]
-
-
-def _finite(values, where):
-    try:
-        values = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: numbers are wanted: {error}") from None
-    bad = np.count_nonzero(~np.isfinite(values))
-    if bad:
-        raise InputError(f"{where}: {bad} of {values.size} values are NaN or infinite")
-    return values

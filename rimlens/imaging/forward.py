@@ -1,14 +1,19 @@
 """The forward model: a lens and a source give an image, its chi-square and the gradient."""
 
-import difflib
-
 import numpy as np
 from astropy import units as u
 from keras import ops
 
 from rimlens import backend
 from rimlens.errors import InputError
-from rimlens.imaging.arguments import as_tensor, checked_mask, checked_noise, in_unit, of_kind
+from rimlens.imaging.arguments import (
+    as_tensor,
+    checked_mask,
+    checked_noise,
+    in_unit,
+    known_parameter,
+    of_kind,
+)
 from rimlens.imaging.blur import Blur
 from rimlens.imaging.psf import PSF
 from rimlens.parameter import BRIGHTNESS
@@ -361,14 +366,7 @@ class ForwardModel:
         return self.noise
 
     def _tensor(self, name, value):
-        parameter = self.parameters.get(name)
-        if parameter is None:
-            close = difflib.get_close_matches(name, self.parameters, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InputError(
-                f"values: there is no parameter {name!r}{hint} There are "
-                f"{', '.join(self.parameters)}"
-            )
+        parameter = known_parameter(name, self.parameters)
         if isinstance(value, u.Quantity):
             unit = parameter.unit
             if unit == BRIGHTNESS:

@@ -4,6 +4,7 @@ import numpy as np
 
 from rimlens import backend
 from rimlens.errors import InputError
+from rimlens.imaging.arguments import known_parameter
 from rimlens.imaging.forward import differentiated
 
 
@@ -176,10 +177,7 @@ class JointModel:
         """Return every exposure's own values by their names there."""
         known = self.parameters
         for name in values:
-            if name not in known:
-                raise InputError(
-                    f"values: there is no parameter {name!r}. There are {', '.join(known)}"
-                )
+            known_parameter(name, known)
         return {
             exposure: {
                 name: values[self._long(exposure, name)]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from rimlens.errors import InputError
+from rimlens.imaging.arguments import finite_numbers
 from rimlens.observation.psf import binned_psf, normalized_psf
 
 # Points a side at which a model that lacks the pixel's response is averaged over a pixel.
@@ -54,7 +55,7 @@ class PSF:
         if oversampling != int(oversampling) or oversampling < 1:
             raise InputError(f"oversampling: a positive integer is wanted, found {oversampling}")
         self.oversampling = int(oversampling)
-        stamps = _numbers(stamps, "psf")
+        stamps = finite_numbers(stamps, "psf")
         if stamps.ndim not in (2, 3) or stamps.size == 0:
             raise InputError(
                 f"psf: a stamp (ky, kx) or a batch of them is wanted, found {stamps.shape}"
@@ -65,7 +66,7 @@ class PSF:
         self.stamps = np.stack([normalized_psf(stamp, own) for stamp in stamps])
         self.variance = None
         if variance is not None:
-            variance = _numbers(variance, "psf: variance")
+            variance = finite_numbers(variance, "psf: variance")
             variance = variance.reshape(-1, *variance.shape[-2:])
             if variance.shape[1:] != own or len(variance) not in (1, len(stamps)):
                 raise InputError(
@@ -215,7 +216,7 @@ class PSF:
         inside = ((np.arange(points) + 0.5) / points - 0.5) / oversampling
         fine = (step[:, None] + inside).ravel()
         stamps = []
-        for x, y in np.atleast_2d(_numbers(positions, "positions")):
+        for x, y in np.atleast_2d(finite_numbers(positions, "positions")):
             moved = model.copy()
             moved.x_0, moved.y_0 = x, y
             values = moved(*np.broadcast_arrays(x + fine, y + fine[:, None]))
@@ -286,17 +287,6 @@ def equivalent_fwhm(psf):
     psf = np.asarray(psf, dtype=float)
     area = psf.sum() ** 2 / (psf**2).sum()
     return float(np.sqrt(8 * np.log(2)) * np.sqrt(area / (4 * np.pi)))
-
-
-def _numbers(values, name):
-    try:
-        values = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: an array of numbers is wanted: {error}") from error
-    bad = np.count_nonzero(~np.isfinite(values))
-    if bad:
-        raise InputError(f"{name}: {bad} of {values.size} values are NaN or infinite")
-    return values
 
 
 def _positive(name, value):

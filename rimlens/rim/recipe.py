@@ -100,13 +100,13 @@ class Recipe:
                 raise InputError(
                     f"continued: unknown entries {unknown}; known are {sorted(_OF_A_ROUND)}"
                 )
-        for further in self.rounds[1:]:
-            # Their numbers are checked as they are made.
-            if further.seed == self.seed:
-                raise InputError(
-                    f"continued: another seed than {self.seed} is wanted, or its simulations "
-                    "would be those of before"
-                )
+        # Their numbers are checked as they are made.
+        seeds = [part.seed for part in self.rounds]
+        if len(set(seeds)) < len(seeds):
+            raise InputError(
+                f"continued: a seed of its own is wanted in every round, found {seeds}: the "
+                "simulations would be those of before"
+            )
         if not 1 <= self.reuse <= 8:
             raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
 

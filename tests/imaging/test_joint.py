@@ -82,7 +82,7 @@ def test_what_does_not_belong_together_is_refused():
     with pytest.raises(InputError, match="one dtype is wanted, found float32 of 'blue' and float"):
         JointModel({"blue": exposures["blue"], "red": bands(dtype="float64")["red"]})
     joint = JointModel(exposures)
-    with pytest.raises(InputError, match="no parameter 'source.I_eff'. There are lens.theta_E"):
+    with pytest.raises(InputError, match="did you mean 'blue.source.I_eff'"):
         joint({"source.I_eff": 1.0})
     with pytest.raises(InputError, match="the images of blue, red is wanted, found blue"):
         joint.chi2({"blue": np.ones((14, 18))})
