@@ -25,7 +25,7 @@ from lenstronomy.LightModel.light_model import LightModel  # noqa: E402
 from lenstronomy.Util.param_util import phi_q2_ellipticity  # noqa: E402
 from scipy.signal import fftconvolve  # noqa: E402
 
-from rimlens.imaging import Grid, convolve, psf_transform  # noqa: E402
+from rimlens.imaging import ForwardModel, Grid  # noqa: E402
 from rimlens.lens import SIE, ExternalShear  # noqa: E402
 from rimlens.source import Sersic  # noqa: E402
 
@@ -92,32 +92,23 @@ def test_sie_deflection(n):
 LENS = SIE(theta_E=1.2, q=0.7, phi=30.0) + ExternalShear(gamma_ext=0.05, phi_ext=20.0)
 SOURCE = Sersic(I_eff=1.0, theta_eff=0.3, n=1.5, q=0.8, phi=10.0, center_x=0.1, center_y=0.05)
 FREE = [
-    *(f"sie_{name}" for name in ("theta_E", "q", "phi", "center_x", "center_y")),
-    *("externalshear_gamma_ext", "externalshear_phi_ext"),
-    *("I_eff", "theta_eff", "n", "q", "phi", "center_x", "center_y"),
+    *(f"lens.sie_{name}" for name in ("theta_E", "q", "phi", "center_x", "center_y")),
+    *("lens.externalshear_gamma_ext", "lens.externalshear_phi_ext"),
+    *(f"source.{n}" for n in ("I_eff", "theta_eff", "n", "q", "phi", "center_x", "center_y")),
 ]
 
 
 def rimlens_problem(batch):
-    """Return a compiled function that gives chi-square and gradient, and its arguments."""
-    grid = Grid((128, 128), SCALE)
-    x, y = (np.ascontiguousarray(v, "float32")[None] for v in (grid.x, grid.y))
-    fixed = {**LENS.tensors("float32"), **SOURCE.tensors("float32")}
-    point = [np.repeat(fixed[name], batch, axis=0) for name in FREE]
-    transform = psf_transform(np.repeat(PSF[None], batch, axis=0), grid.shape)
-    data = np.zeros((batch, 128, 128), "float32")
-
-    def chi2(*free):
-        values = {k: np.repeat(v, batch, axis=0) for k, v in fixed.items()}
-        values |= dict(zip(FREE, free))
-        alpha_x, alpha_y = LENS.tensor_deflection(x, y, values)
-        lensed = SOURCE.tensor_surface_brightness(x - alpha_x, y - alpha_y, values)
-        image = convolve(lensed, transform, (STAMP, STAMP))
-        return (((image - data) / SIGMA) ** 2).sum(axis=(1, 2)), ()
-
-    compiled = backend.compiled(lambda point: backend.value_and_grad(chi2, point))
-    point = [jax.numpy.asarray(value) for value in point]
-    return compiled, point
+    """Return a function that gives chi-square and gradient of a batch."""
+    model = ForwardModel(LENS, SOURCE, Grid((128, 128), SCALE), psf=PSF, noise=SIGMA)
+    own = {
+        f"{role}.{name}": value
+        for role, one in model.models.items()
+        for name, value in one.tensors("float32").items()
+    }
+    point = {name: jax.numpy.asarray(np.repeat(own[name], batch)) for name in FREE}
+    data = jax.numpy.zeros((batch, 128, 128), "float32")
+    return lambda: jax.block_until_ready(model.value_and_grad(data, point))
 
 
 def peer_chi2(lens, light, convolved, sum_of):
@@ -171,15 +162,15 @@ def test_chi2_and_gradient():
         step = 1e-6 * np.eye(14)
         return value, [(slow(point + s) - value) / 1e-6 for s in step]
 
-    compiled, values = rimlens_problem(1)
-    found = float(compiled(values)[0][0][0])
+    problem = rimlens_problem(1)
+    found = float(problem()[0][0])
     assert found == pytest.approx(float(fast(on_device)[0]), rel=1e-2)
     assert found == pytest.approx(slow(point), rel=1e-2)
     report(
         "chi-square and gradient, 14 parameters",
         medians(
             {
-                "rimlens": lambda: jax.block_until_ready(compiled(values)),
+                "rimlens": problem,
                 "lenstronomy (float64)": finite_differences,
                 "jaxtronomy": lambda: jax.block_until_ready(fast(on_device)),
             }
@@ -189,14 +180,7 @@ def test_chi2_and_gradient():
 
 def test_a_batch_of_16_against_16_single_lenses():
     """Time a lens in a batch against a lens alone."""
-    single, one = rimlens_problem(1)
-    batched, many = rimlens_problem(16)
-    times = medians(
-        {
-            "single": lambda: jax.block_until_ready(single(one)),
-            "batch": lambda: jax.block_until_ready(batched(many)),
-        }
-    )
+    times = medians({"single": rimlens_problem(1), "batch": rimlens_problem(16)})
     gain = 16 * times["single"] / times["batch"]
     print(
         f"\nbatch of 16: {times['batch'] / 16:.2f} ms a lens against {times['single']:.2f} ms "

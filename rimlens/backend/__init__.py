@@ -23,6 +23,7 @@ with quiet_import():
         from rimlens.backend._tensorflow import (
             arctan,
             arctanh,
+            batchwise,
             compiled,
             corners,
             cos,
@@ -39,6 +40,7 @@ with quiet_import():
         from rimlens.backend._jax import (
             arctan,
             arctanh,
+            batchwise,
             compiled,
             corners,
             cos,
@@ -61,6 +63,7 @@ with quiet_import():
 __all__ = [
     "arctan",
     "arctanh",
+    "batchwise",
     "compiled",
     "corners",
     "cos",

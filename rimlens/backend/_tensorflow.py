@@ -181,6 +181,21 @@ def compiled(function, fused=False):
     return tf.function(function, autograph=False, jit_compile=fused or None)
 
 
+def batchwise(function):
+    """Return `function` compiled for batches: one fused program, which treats all members at once.
+
+    Parameters
+    ----------
+    function : callable
+        Of trees of tensors whose first axis is that of the batch.
+
+    Returns
+    -------
+    callable
+    """
+    return compiled(function, fused=True)
+
+
 def versions():
     """Return the name and version of the array library."""
     return {"tensorflow": tf.__version__}

@@ -55,7 +55,7 @@ def as_tensor(value, dtype, name):
     """Return numbers as a tensor, or raise `InputError` if they are none or not finite."""
     # A tensor is taken as it is: to look at its values would take longer than the physics.
     if ops.is_tensor(value):
-        return value if ops.dtype(value) == dtype else ops.cast(value, dtype)
+        return value if value.dtype == dtype else ops.cast(value, dtype)
     try:
         value = np.asarray(value, dtype=dtype)
     except (TypeError, ValueError) as error:

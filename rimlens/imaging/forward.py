@@ -357,7 +357,12 @@ class ForwardModel:
         values = self.tensors(values)
         self._batch(values, *data)
         if what not in self._compiled:
-            self._compiled[what] = backend.compiled(function, fused=True)
+            # A batch of point-spread functions, noise maps or models is a constant of the program,
+            # which is then for all members at once.
+            alone = all(n == 1 for n in self._batches.values())
+            self._compiled[what] = (
+                backend.batchwise(function) if alone else backend.compiled(function, fused=True)
+            )
         return self._compiled[what](values, *data)
 
     def _noise(self):

@@ -187,3 +187,62 @@ def test_functions_of_angles_keep_the_precision(name, dtype):
     assert found.dtype == dtype
     # Rounding.
     np.testing.assert_allclose(found, getattr(np, name)(x), rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize(("name", "reach"), [("arctan", 6.0), ("arctanh", 0.999)])
+def test_angles_are_those_of_numpy_to_rounding(name, reach):
+    near, far = np.linspace(-reach, reach, 20001), np.geomspace(1e-7, reach, 2000)
+    values = np.concatenate([near[near != 0], far, -far])
+    # XLA's logarithm of 1 + x is known to some tens of rounding errors in double precision.
+    for dtype, tolerance in (("float32", 4e-7), ("float64", 3e-14)):
+        rounded = values.astype(dtype)
+        found = ops.convert_to_numpy(getattr(backend, name)(ops.convert_to_tensor(rounded)))
+        assert found.dtype == dtype
+        expected = getattr(np, name)(rounded.astype(float))
+        np.testing.assert_allclose(found, expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("name", "at"), [("arctan", (0.0, 0.5, 1.0, -3.0)), ("arctanh", (0.0, 0.9))]
+)
+def test_angles_have_their_derivatives(name, at):
+    at = ops.convert_to_tensor(np.array(at, "float32"))
+    _, (slope,) = backend.value_and_grad(lambda x: (getattr(backend, name)(x), ()), [at])
+    sign = {"arctan": 1, "arctanh": -1}[name]
+    expected = 1 / (1 + sign * ops.convert_to_numpy(at) ** 2)
+    np.testing.assert_allclose(ops.convert_to_numpy(slope), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 7])
+def test_members_of_a_batch_are_computed_as_alone(n):
+    rng = np.random.default_rng(3)
+    scale, maps = rng.normal(size=n).astype("float32"), rng.normal(size=(n, 4, 3))
+    values = {"scale": scale, "maps": maps.astype("float32")}
+    values = {name: ops.convert_to_tensor(value) for name, value in values.items()}
+
+    def function(values):
+        product = values["scale"][:, None, None] * values["maps"]
+        return ops.sum(product, axis=(1, 2)), {"product": product}
+
+    compiled = backend.batchwise(function)
+    for _ in range(2):  # the second call finds its program compiled
+        total, rest = compiled(values)
+        expected = scale[:, None, None] * maps
+        np.testing.assert_allclose(ops.convert_to_numpy(rest["product"]), expected, rtol=1e-6)
+        np.testing.assert_allclose(ops.convert_to_numpy(total), expected.sum((1, 2)), rtol=1e-5)
+
+
+def test_what_one_member_lends_to_all_stays_shared():
+    maps = ops.convert_to_tensor(np.ones((3, 2, 2), "float32"))
+    scale = ops.convert_to_tensor(np.full(1, 2.0, "float32"))
+
+    def function(scale, maps):
+        total = ops.sum(scale[:, None, None] * maps, axis=(1, 2))
+        return backend.value_and_grad(
+            lambda s: (ops.sum(s[:, None, None] * maps, axis=(1, 2)), total), [scale]
+        )
+
+    (value, _), (slope,) = backend.batchwise(function)(scale, maps)
+    assert ops.convert_to_numpy(value).tolist() == [8.0, 8.0, 8.0]
+    # It is one number, which all three members share.
+    assert ops.convert_to_numpy(slope).tolist() == [12.0]
