@@ -11,9 +11,10 @@ map, all in units of the noise, a step minimises
     \tfrac12 |r - C u - F z|^2 + \tfrac12 |u + u_0|^2 + \tfrac12 |z + z_0|^2
 
 where :math:`u_0` and :math:`z_0` are the distances gone so far from the network's answer, in units
-of its expected error: that of the directions was measured on simulations, that of the map is a
-random field whose amplitude follows the network's source.  The directions are eliminated, and
-conjugate gradients (Hestenes & Stiefel 1952, J. Res. Natl. Bur. Stand. 49, 409) solve for the map.
+of its expected error: that of the directions, with its correlations, was measured on simulations
+(`rimlens.rim.calibration`), that of the map is a random field whose amplitude follows the
+network's source.  The directions are eliminated, and conjugate gradients (Hestenes & Stiefel 1952,
+J. Res. Natl. Bur. Stand. 49, 409) solve for the map.
 """
 
 import numpy as np
@@ -37,7 +38,7 @@ SMOOTHING = 2.0
 CORRELATION = 3.0
 
 
-def start(lens, source, state):
+def start(lens, source, state, expected_error=None):
     """Return the distances from the network's answer before the first step: none.
 
     Parameters
@@ -46,16 +47,29 @@ def start(lens, source, state):
         What is inferred of each, as `rimlens.rim.gradient.likelihood_gradient` takes them.
     state : dict of tensor
         The network's answer.
+    expected_error : ndarray, optional
+        The lower triangular factor of the covariance of the answer's error, in the coordinates of
+        `lens` and `source`, shape ``(m, m)``; by default what they state, without correlations.
 
     Returns
     -------
     dict of tensor
-        ``directions``, shape ``(batch, m)``; for a pixelated source also ``map``, and the
+        ``directions``, shape ``(batch, m)``, and the steps along lens and source that make up
+        their ``units``, ``(batch, m, m)``; for a pixelated source also ``map``, and the
         ``amplitude`` of its error.
     """
-    reference = state[lens.names[0]]
-    batch, m = ops.shape(reference)[0], len(lens.expected_error) + len(source.expected_error)
-    away = {"directions": ops.zeros((batch, m), dtype="float32")}
+    if expected_error is None:
+        expected_error = np.diag(np.concatenate([lens.expected_error, source.expected_error]))
+    n, m = len(lens.expected_error), len(expected_error)
+    coordinates = lens.coordinates(state)
+    batch = ops.shape(coordinates)[0]
+    of_source = ops.broadcast_to(ops.eye(m)[n:], (batch, m - n, m))
+    coordinates = ops.pad(coordinates, ((0, 0), (0, 0), (0, m - n)))
+    coordinates = ops.concatenate([coordinates, of_source], axis=1)
+    away = {
+        "directions": ops.zeros((batch, m), dtype="float32"),
+        "units": ops.matmul(coordinates, ops.convert_to_tensor(np.float32(expected_error))),
+    }
     if source.outputs:
         smooth = _filtered(ops.abs(state["source"]), _gaussian(source.grid.shape))
         away["map"] = ops.zeros_like(smooth)
@@ -88,7 +102,7 @@ def closing_step(lens, source, state, away, exposure):
     per_noise = ops.sqrt(weight) / sigma
     beta = lens.ray_trace(state)
     model = convolve(source.brightness(state, *beta), psf, psf_shape)
-    columns = _columns(lens, source, state, beta, exposure)
+    columns = _columns(lens, source, state, beta, exposure, away["units"])
     residual = per_noise * (image - model)
     # The directions by an orthogonal basis: products of the columns, which span ten decades, would
     # lose the weak ones in single precision.
@@ -131,7 +145,7 @@ def closing_step(lens, source, state, away, exposure):
     fraction = GAIN / ops.maximum(longest / REACH, 1.0)
     step = {name: _per_lens(fraction, value) * value for name, value in step.items()}
     n = len(lens.expected_error)
-    scaled = step["directions"] * _expected_error(lens, source)
+    scaled = ops.einsum("bmk,bk->bm", away["units"], step["directions"])
     moved = {**lens.along(state, scaled[:, :n]), **source.along(state, scaled[:, n:])}
     if source.outputs:
         moved["source"] = moved["source"] + change(step["map"])
@@ -142,7 +156,7 @@ def closing_step(lens, source, state, away, exposure):
     return _where(better, moved, state), _where(better, gone, away), before
 
 
-def _columns(lens, source, state, beta, exposure):
+def _columns(lens, source, state, beta, exposure, units):
     """Return the derivative of the model along the directions, in units of error and noise."""
     _, sigma, weight, psf, psf_shape = exposure
 
@@ -157,7 +171,7 @@ def _columns(lens, source, state, beta, exposure):
     m, shape = columns.shape[1], columns.shape[2:]
     columns = ops.reshape(columns, (-1, *shape))
     columns = convolve(columns, ops.repeat(psf, m, axis=0), psf_shape)
-    columns = ops.reshape(columns, (-1, m, *shape)) * _expected_error(lens, source)[:, None, None]
+    columns = ops.einsum("bmyx,bmk->bkyx", ops.reshape(columns, (-1, m, *shape)), units)
     return (ops.sqrt(weight) / sigma)[:, None] * columns
 
 
@@ -189,10 +203,6 @@ def _conjugate_gradients(matrix, target):
 
     begin = (ops.zeros_like(target), target, target, dot(target, target))
     return ops.fori_loop(0, ITERATIONS, iterate, begin)[0]
-
-
-def _expected_error(lens, source):
-    return ops.convert_to_tensor(np.concatenate([lens.expected_error, source.expected_error]))
 
 
 def _per_lens(values, like):

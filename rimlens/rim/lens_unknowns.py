@@ -48,6 +48,8 @@ class PixelatedLens:
         self._coarse_deflection = ConvergenceDeflection(coarse, self._blocks)
         self.scatter = np.append(SCATTER, [SHEAR_SCATTER, SHEAR_SCATTER]).astype("float32")
         self.expected_error = np.append(REMAINING, [SHEAR_REMAINING] * 2).astype("float32")
+        radii = np.arange(1, min(self.grid.shape) // 2) * self.grid.pixel_scale
+        self._discs = (self.grid.radius <= radii[:, None, None]).astype("float32")
         self.numbers = 2
         self.channels = 2 * self._factor**2
         self.outputs = self._factor**2
@@ -114,6 +116,56 @@ class PixelatedLens:
             "convergence": state["convergence"] + change,
             "shear": state["shear"] + step[:, -2:],
         }
+
+    def coordinates(self, state):
+        """Return the directions that belong to coordinates whose errors hardly depend on the ring.
+
+        The first is the logarithm of the mass inside the ring, which an image fixes, in place of
+        the constant mode: a change of another mode takes as much of it as keeps that mass.
+
+        Parameters
+        ----------
+        state : dict of tensor
+            The variables.
+
+        Returns
+        -------
+        tensor
+            Step along every direction for each coordinate, shape ``(batch, m, m)``.
+        """
+        convergence, _ = constrain(state["convergence"], state["shear"])
+        discs, modes = ops.convert_to_tensor(self._discs), ops.convert_to_tensor(self._modes)
+        mean = ops.einsum("byx,ryx->br", convergence, discs) / ops.sum(discs, axis=(1, 2))
+        ring = ops.sum(ops.cast(mean >= 1.0, "int32"), axis=1)
+        inside = convergence * ops.take(discs, ops.maximum(ring - 1, 0), axis=0)
+        share = ops.einsum("byx,myx->bm", inside, modes)
+        share = share / ops.sum(inside, axis=(1, 2))[:, None]
+        m = len(self.expected_error)
+        first = ops.pad(-share[:, 1:], ((0, 0), (1, m - share.shape[1])))
+        identity = ops.broadcast_to(ops.eye(m), (ops.shape(first)[0], m, m))
+        return ops.concatenate([identity[:, :1] + first[:, None], identity[:, 1:]], axis=1)
+
+    def steps_between(self, state, target):
+        """Return the steps along the directions that bring the variables closest to a target.
+
+        Parameters
+        ----------
+        state, target : dict of ndarray
+            The variables.  Of the map, pixels count with the square root of the target's
+            convergence, as in the loss.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(batch, m)``.
+        """
+        weight = 10.0 ** (0.5 * target["convergence"])
+        change = weight * (target["convergence"] - state["convergence"])
+        modes = weight[:, None] * self._modes
+        normal = np.einsum("bmyx,bnyx->bmn", modes, modes)
+        pulled = np.einsum("bmyx,byx->bm", modes, change)
+        along = np.linalg.solve(normal, pulled[..., None])[..., 0]
+        return np.concatenate([along, target["shear"] - state["shear"]], axis=1)
 
     def target(self, batch, peak):
         """Return what the variables should become, for draws of a simulator."""
@@ -198,6 +250,15 @@ class ParametricLens:
     def along(self, state, step):
         """Return the variables after a step."""
         return {"lens": state["lens"] + step}
+
+    def coordinates(self, state):
+        """Return the identity: the variables are the coordinates, as a prior makes them."""
+        batch = ops.shape(state["lens"])[0]
+        return ops.broadcast_to(ops.eye(self.numbers), (batch, self.numbers, self.numbers))
+
+    def steps_between(self, state, target):
+        """Return the difference of the variables."""
+        return target["lens"] - state["lens"]
 
     def target(self, batch, peak):
         """Return what the variables should become, for draws of a simulator."""

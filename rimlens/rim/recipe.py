@@ -48,6 +48,9 @@ class Recipe:
         Keras dtype policy of the network while it is trained.
     psf_size : int
         Side of the simulated point-spread functions' stamps, odd.
+    calibration : int
+        Simulations on which the error of the network's answer is measured, which the closing steps
+        expect; without them they expect what the unknowns state.
     held_back : int
         Simulations on which the result is scored.
     theta_E_domain : tuple of float
@@ -74,6 +77,7 @@ class Recipe:
     gradient_norm: float = 1.0
     precision: str = "mixed_bfloat16"
     psf_size: int = 33
+    calibration: int = 0
     held_back: int = 500
     theta_E_domain: tuple = (8.0, 46.0)
     architecture: Architecture = field(default_factory=Architecture)
@@ -106,6 +110,10 @@ class Recipe:
             raise InputError(
                 f"continued: a seed of its own is wanted in every round, found {seeds}: the "
                 "simulations would be those of before"
+            )
+        if self.calibration and self.calibration < 10:
+            raise InputError(
+                f"calibration: 0 or at least 10 simulations are wanted, found {self.calibration}"
             )
         if not 1 <= self.reuse <= 8:
             raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
@@ -147,8 +155,10 @@ class Recipe:
             for entry in self.continued
         ]
         if not self.continued:
-            # Recipes in files from before there were further rounds have no such entry.
+            # Recipes in files from before there were these entries have none.
             del values["continued"]
+        if not self.calibration:
+            del values["calibration"]
         return values
 
     @classmethod

@@ -62,6 +62,7 @@ class RIMSolver:
         self.machine = RecurrentInferenceMachine(self.architecture, lens=lens, source=source)
         self._orientations = ORIENTATIONS if self.machine.turns else range(1)
         self.weights = None
+        self.expected_error = None
         self._compile()
 
     @classmethod
@@ -110,6 +111,8 @@ class RIMSolver:
             source=weights.source,
         )
         solver._set_arrays(weights.arrays, path)
+        if weights.closing is not None:
+            solver._set_expected_error(weights.closing.get("expected_error"), path)
         solver.weights = replace(weights, arrays={})
         return solver
 
@@ -229,6 +232,35 @@ class RIMSolver:
             ``source_parameters`` where models are, ``model``, and ``reduced_chi2`` of every step,
             those at the end included, shape ``(steps, batch)``.
         """
+        state, history = self._recurrence(inputs)
+        inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
+        lens, source = self.machine.lens, self.machine.source
+        away = closing.start(lens, source, state, self.expected_error)
+        for _ in range(closing.STEPS):
+            state, away, chi2 = self._close(inputs, state, away)
+            history.append(ops.convert_to_numpy(chi2))
+        result = keras.tree.map_structure(ops.convert_to_numpy, self._finish(inputs, state))
+        history.append(result.pop("chi2"))
+        result["reduced_chi2"] = np.stack(history)
+        return result
+
+    def answer(self, inputs):
+        """Return the unknowns after the network's last call, before the closing steps.
+
+        Parameters
+        ----------
+        inputs
+            As for `solve`.
+
+        Returns
+        -------
+        dict of tensor
+            The machine's variables.
+        """
+        return self._recurrence(inputs)[0]
+
+    def _recurrence(self, inputs):
+        """Return the unknowns after the network's last call, and the chi-squares before."""
         # Every orientation has a network state of its own, and all share the mean of the unknowns.
         turned = {
             name: np.concatenate([oriented_map(value, k) for k in self._orientations])
@@ -244,15 +276,7 @@ class RIMSolver:
         state = {
             name: ops.convert_to_tensor(value[: len(inputs["image"])]) for name, value in averaged
         }
-        inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
-        away = closing.start(self.machine.lens, self.machine.source, state)
-        for _ in range(closing.STEPS):
-            state, away, chi2 = self._close(inputs, state, away)
-            history.append(ops.convert_to_numpy(chi2))
-        result = keras.tree.map_structure(ops.convert_to_numpy, self._finish(inputs, state))
-        history.append(result.pop("chi2"))
-        result["reduced_chi2"] = np.stack(history)
-        return result
+        return state, history
 
     def _averaged(self, state):
         """Return the unknowns of all orientations replaced by their mean."""
@@ -387,6 +411,20 @@ class RIMSolver:
 
     def _arrays(self):
         return {w.path: ops.convert_to_numpy(w.value) for w in self.machine.trainable_weights}
+
+    def _set_expected_error(self, values, path):
+        lens, source = self.machine.lens, self.machine.source
+        m = len(lens.expected_error) + len(source.expected_error)
+        try:
+            found = np.array(values, dtype="float32")
+        except (TypeError, ValueError):
+            found = np.array(np.nan)
+        if found.shape != (m, m) or not np.all(np.isfinite(found)):
+            raise FileFormatError(
+                f"{path}: closing: expected_error: {m} x {m} numbers are wanted, found "
+                f"{found.shape if found.ndim else values!r}"
+            )
+        self.expected_error = found
 
     def _set_arrays(self, arrays, path):
         wanted = {w.path: w for w in self.machine.trainable_weights}

@@ -74,6 +74,10 @@ class PixelatedSource:
         """Return the map as it is: it has no directions."""
         return {"source": state["source"]}
 
+    def steps_between(self, state, target):
+        """Return no steps: a map has no directions."""
+        return np.zeros((len(state["source"]), 0))
+
     def target(self, batch, peak):
         """Return what the map should become, for draws of a simulator."""
         return {"source": (batch["source"] / peak[:, None, None]).astype("float32")}
@@ -142,6 +146,10 @@ class ParametricSource:
     def along(self, state, step):
         """Return the variables after a step."""
         return {"source_vector": state["source_vector"] + step}
+
+    def steps_between(self, state, target):
+        """Return the difference of the variables."""
+        return target["source_vector"] - state["source_vector"]
 
     def target(self, batch, peak):
         """Return what the variables should become, for draws of a simulator."""

@@ -13,6 +13,7 @@ from rimlens import __version__, backend
 from rimlens.errors import InputError, OutputExistsError
 from rimlens.io.weights import Weights
 from rimlens.rim import normalisation, unknowns
+from rimlens.rim.calibration import expected_error
 from rimlens.rim.gradient import PRECONDITIONER
 from rimlens.rim.loss import WEIGHTS, losses
 from rimlens.rim.normalisation import normalised
@@ -293,14 +294,14 @@ def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
 
 
 def describe(solver, simulator, recipe, spent):
-    """Score a trained solver and give it the description that is stored with its weights.
+    """Calibrate and score a trained solver and describe it, as is stored with its weights.
 
     Parameters
     ----------
     solver : RIMSolver
         Trained; its `weights` are set.
     simulator : Simulator
-        Draws the held-back simulations.
+        Draws the simulations for it.
     recipe : Recipe
         What it was trained with.
     spent : dict
@@ -309,6 +310,14 @@ def describe(solver, simulator, recipe, spent):
     # The arrays are stored in half precision, so that is what is scored.
     rounded = {name: np.float32(np.float16(a)) for name, a in solver._arrays().items()}
     solver._set_arrays(rounded, "training")
+    closing = None
+    if recipe.calibration:
+        seed = recipe.seed + 4_000_000
+        error = expected_error(solver, simulator, recipe.calibration, seed)
+        # As in the file: what is scored is what a user loads.
+        error = [[float(f"{value:.6g}") for value in row] for row in error]
+        closing = {"expected_error": error, "simulations": recipe.calibration, "seed": seed}
+        solver.expected_error = np.array(error, dtype="float32")
     held_back_seed = recipe.seed + 1_000_000
     scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
     a, d = recipe.architecture, recipe.domain
@@ -341,6 +350,7 @@ def describe(solver, simulator, recipe, spent):
         },
         scores={"held_back_seed": held_back_seed, **summary(scores)},
         arrays={},
+        closing=closing,
         lens=solver.lens,
         source=solver.source,
     )

@@ -64,17 +64,26 @@ def directions(lens, source):
     return len(lens.expected_error) + len(source.expected_error)
 
 
-def moved(lens, source, state, step):
+def moved(lens, source, state, step, units=None):
+    """Return a state after a step in units of the error that is expected there, or given."""
     n = len(lens.expected_error)
-    step = np.float32(step) * np.concatenate([lens.expected_error, source.expected_error])
-    step = ops.convert_to_tensor(step[None])
+    units = closing.start(lens, source, state)["units"] if units is None else units
+    step = ops.matmul(units, ops.convert_to_tensor(np.float32(step))[None, :, None])[..., 0]
     return {**lens.along(state, step[:, :n]), **source.along(state, step[:, n:])}
+
+
+def correlated(lens, source):
+    """Return the factor of a covariance with correlations."""
+    stated = np.concatenate([lens.expected_error, source.expected_error])
+    rng = np.random.default_rng(6)
+    return stated[:, None] * np.tril(rng.normal(size=(len(stated),) * 2))
 
 
 def test_columns_are_the_slopes_of_the_model(problem):
     lens, source, state, exposure = problem
     _, sigma, weight, psf, _ = exposure
-    columns = closing._columns(lens, source, state, lens.ray_trace(state), exposure)
+    units = closing.start(lens, source, state)["units"]
+    columns = closing._columns(lens, source, state, lens.ray_trace(state), exposure, units)
     columns = ops.convert_to_numpy(columns)[0]
     per_noise = ops.convert_to_numpy(ops.sqrt(weight) / sigma)[0]
     for k in range(directions(lens, source)):
@@ -108,12 +117,12 @@ def test_steps_bring_back_lens_and_source_together(problem):
 def test_distances_gone_are_those_between_the_states(problem):
     lens, source, truth, exposure = problem
     begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
-    state, away = begin, closing.start(lens, source, begin)
+    state, away = begin, closing.start(lens, source, begin, correlated(lens, source))
     for _ in range(2):
         state, away, _ = closing.closing_step(lens, source, state, away, exposure)
     gone = ops.convert_to_numpy(away["directions"])[0]
     assert np.max(np.abs(gone)) > 0.1
-    again = moved(lens, source, begin, gone)
+    again = moved(lens, source, begin, gone, away["units"])
     for name in lens.names:
         np.testing.assert_allclose(
             ops.convert_to_numpy(again[name]), ops.convert_to_numpy(state[name]), atol=2e-5
@@ -130,6 +139,27 @@ def test_data_that_say_nothing_move_nothing(problem):
     for name, value in begin.items():
         change = ops.convert_to_numpy(state[name]) - ops.convert_to_numpy(value)
         assert np.max(np.abs(change)) < 1e-4
+
+
+@pytest.mark.parametrize("problem", ["maps"], indirect=True)
+def test_only_the_first_coordinate_changes_the_mass_inside_the_ring(problem):
+    lens, _, state, _ = problem
+    coordinates = ops.convert_to_numpy(lens.coordinates(state))[0]
+    (radius,) = lens.einstein_radii(lens.physical(state))
+
+    def mass(step, inside):
+        step = ops.convert_to_tensor(np.float32(step)[None])
+        convergence = lens.physical(lens.along(state, step))["convergence"]
+        return np.log10(ops.convert_to_numpy(convergence)[0][inside].sum())
+
+    def slopes(edge):
+        inside = lens.grid.radius <= edge
+        return [(mass(0.01 * c, inside) - mass(-0.01 * c, inside)) / 0.02 for c in coordinates.T]
+
+    # The ring is a disc of whole pixels there.
+    edges = lens.grid.pixel_scale * (np.floor(radius / lens.grid.pixel_scale) + np.arange(-1, 2))
+    wanted = np.eye(len(coordinates))[0]
+    assert min(np.abs(np.array(slopes(edge)) - wanted).max() for edge in edges) < 2e-3
 
 
 @pytest.mark.parametrize("orientation", [1, 2, 4, 7])

@@ -68,6 +68,7 @@ def test_a_recipe_may_be_continued(tmp_path):
         ('name = "a"\n[[continued]]\nseed = 1', r"a seed of its own is wanted .* found \[1, 1\]"),
         ('name = "a"\n[[continued]]\nseed = 2\nstages = [[1, 7]]', r"stages: .* found \[1, 7\]"),
         ('name = "a"\nfine_tuning = 60', "fine_tuning: a multiple of updates_per_epoch"),
+        ('name = "a"\ncalibration = 3', "calibration: 0 or at least 10 simulations are wanted"),
         ('name = "a"\n[architecture]\nimage_size = 70', "image_size: a multiple of latent_size"),
     ],
 )
