@@ -21,6 +21,7 @@ RECIPE = Recipe(
     warmup=10,
     precision="float32",
     psf_size=9,
+    calibration=12,
     held_back=10,
     theta_E_domain=(9.0, 24.0),
     architecture=ARCHITECTURE,

@@ -8,8 +8,9 @@ import pytest
 from keras import ops
 
 from map_model import MapModel
-from rimlens.errors import InputError, OutputExistsError
+from rimlens.errors import FileFormatError, InputError, OutputExistsError
 from rimlens.imaging import psf_transform
+from rimlens.io.weights import write_weights
 from rimlens.rim import RecurrentInferenceMachine, RIMSolver, closing
 from rimlens.rim.loss import WEIGHTS, losses
 from rimlens.rim.training import (
@@ -78,6 +79,24 @@ def test_weights_say_how_they_came_about(trained, recipe):
     assert weights.domain["theta_E"] == [9.0, 24.0]
     assert "keras" in weights.versions
     assert solver.domain == weights.domain
+
+
+def test_weights_hold_the_error_that_the_closing_steps_expect(trained, untrained):
+    solver, path = trained
+    again = RIMSolver.from_pretrained(path)
+    assert again.weights.closing["simulations"] == 12
+    np.testing.assert_array_equal(again.expected_error, solver.expected_error)
+    assert np.all(np.diag(again.expected_error) > 0)
+    assert untrained.expected_error is None
+
+
+@pytest.mark.parametrize("values", [None, [[1.0]], [[float("nan")] * 16] * 16, "much"])
+def test_weights_with_no_such_error_are_refused(trained, tmp_path, values):
+    solver, _ = trained
+    weights = replace(solver.weights, arrays=solver._arrays(), closing={"expected_error": values})
+    write_weights(tmp_path / "w.asdf", weights)
+    with pytest.raises(FileFormatError, match="closing: expected_error: 16 x 16 numbers"):
+        RIMSolver.from_pretrained(tmp_path / "w.asdf")
 
 
 def test_a_finished_training_leaves_its_weights_alone(trained):
