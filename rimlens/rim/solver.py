@@ -421,7 +421,7 @@ class RIMSolver:
             found = np.array(np.nan)
         if found.shape != (m, m) or not np.all(np.isfinite(found)):
             raise FileFormatError(
-                f"{path}: closing: expected_error: {m} x {m} numbers are wanted, found "
+                f"{path}: closing: expected_error: {m} x {m} finite numbers are wanted, found "
                 f"{found.shape if found.ndim else values!r}"
             )
         self.expected_error = found

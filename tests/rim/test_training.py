@@ -95,7 +95,7 @@ def test_weights_with_no_such_error_are_refused(trained, tmp_path, values):
     solver, _ = trained
     weights = replace(solver.weights, arrays=solver._arrays(), closing={"expected_error": values})
     write_weights(tmp_path / "w.asdf", weights)
-    with pytest.raises(FileFormatError, match="closing: expected_error: 16 x 16 numbers"):
+    with pytest.raises(FileFormatError, match="closing: expected_error: 16 x 16 finite numbers"):
         RIMSolver.from_pretrained(tmp_path / "w.asdf")
 
 
