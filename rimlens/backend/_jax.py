@@ -222,11 +222,13 @@ def batchwise(function):
 
     def called(*arguments):
         leaves = jax.tree.leaves(arguments)
-        sizes = {a.shape[0] for a in leaves}
-        traced = any(isinstance(a, jax.core.Tracer) for a in leaves)
-        if traced or len(sizes) != 1 or sizes == {1} or jax.default_backend() != "cpu":
+        n = leaves[0].shape[0] if leaves else 1
+        if (
+            n == 1
+            or any(a.shape[0] != n or isinstance(a, jax.core.Tracer) for a in leaves)
+            or jax.default_backend() != "cpu"
+        ):
             return whole(*arguments)
-        (n,) = sizes
         threads, cores = _cores()
         # All but the last share have the same length, so that at most two programs are compiled.
         members = -(-n // cores)

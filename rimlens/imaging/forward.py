@@ -129,12 +129,12 @@ class ForwardModel:
         self._deflection = lens.on_grid(fine)
         psf = psf if psf is None or isinstance(psf, PSF) else PSF(psf)
         self._blur = Blur(psf, grid.shape, int(oversampling), dtype)
-        self._batches = {"the point-spread function": len(self._blur)}
+        sizes = {name: len(value) for name, value in self._own.items()}
+        sizes["the point-spread function"] = len(self._blur)
         if self.noise is not None:
-            self._batches["the noise"] = self.noise.batch
-        for name, value in self._own.items():
-            self._batches[name] = len(value)
-        self._batch(())
+            sizes["the noise"] = self.noise.batch
+        self._several = {name: n for name, n in sizes.items() if n != 1}
+        self._batch({})
         self._unit = source.brightness_unit
         self._compiled = {}
 
@@ -343,11 +343,10 @@ class ForwardModel:
 
     def _batch(self, values, data=None):
         """Return the size of the batch: every batch has it, or is one."""
-        sizes = {name: n for name, n in self._batches.items() if name not in values}
-        sizes |= {name: values[name].shape[0] for name in values}
-        if data is not None:
-            sizes["data"] = data.shape[0]
-        several = {name: n for name, n in sizes.items() if n != 1}
+        several = {name: n for name, n in self._several.items() if name not in values}
+        several |= {name: v.shape[0] for name, v in values.items() if v.shape[0] != 1}
+        if data is not None and data.shape[0] != 1:
+            several["data"] = data.shape[0]
         if len(set(several.values())) > 1:
             found = ", ".join(f"{n} of {name}" for name, n in several.items())
             raise InputError(f"batches of one size, or of one, are wanted, found {found}")
@@ -359,9 +358,10 @@ class ForwardModel:
         if what not in self._compiled:
             # A batch of point-spread functions, noise maps or models is a constant of the program,
             # which is then for all members at once.
-            alone = all(n == 1 for n in self._batches.values())
             self._compiled[what] = (
-                backend.batchwise(function) if alone else backend.compiled(function, fused=True)
+                backend.compiled(function, fused=True)
+                if self._several
+                else backend.batchwise(function)
             )
         return self._compiled[what](values, *data)
 
