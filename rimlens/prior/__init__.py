@@ -6,6 +6,7 @@ here.
 
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
 from rimlens.prior.analytic import AnalyticPrior
+from rimlens.prior.collection import CollectionPrior
 from rimlens.prior.distributions import (
     Ellipticity,
     Fixed,
@@ -22,6 +23,7 @@ from rimlens.prior.table import prior_from_table
 
 __all__ = [
     "AnalyticPrior",
+    "CollectionPrior",
     "Ellipticity",
     "Fixed",
     "Linked",
