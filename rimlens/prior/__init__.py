@@ -7,6 +7,7 @@ here.
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
 from rimlens.prior.analytic import AnalyticPrior
 from rimlens.prior.collection import CollectionPrior
+from rimlens.prior.cosmos import CosmosPrior
 from rimlens.prior.distributions import (
     Ellipticity,
     Fixed,
@@ -24,6 +25,7 @@ from rimlens.prior.table import prior_from_table
 __all__ = [
     "AnalyticPrior",
     "CollectionPrior",
+    "CosmosPrior",
     "Ellipticity",
     "Fixed",
     "Linked",

@@ -65,7 +65,8 @@ def build_cosmos(
     MapCollection
         In electron / (s arcsec2).  Its table has the columns ``group`` (the galaxy's IDENT),
         ``magnitude``, ``flux``, ``map_flux``, ``half_light_radius``, ``neighbours``, ``noise``
-        (deviation of an image's pixel), ``psf_fwhm``, ``effective_psf_fwhm`` and ``psf`` (`Stamp`).
+        (deviation of an image's pixel), ``psf_fwhm``, ``effective_psf_fwhm`` and ``psf``
+        (`Stamp`).
 
     Raises
     ------

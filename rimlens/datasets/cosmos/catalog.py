@@ -93,8 +93,8 @@ class CosmosCatalog:
                 table = _read_table(companion, ("IDENT",))
                 if not np.array_equal(table["IDENT"], self.table["IDENT"]):
                     raise FileFormatError(
-                        f"{companion}: the galaxies of {self.path.name}, in its order, are wanted, "
-                        "found others"
+                        f"{companion}: the galaxies of {self.path.name}, in its order, are "
+                        "wanted, found others"
                     )
                 self.companions[name] = table
         self._files = OrderedDict()

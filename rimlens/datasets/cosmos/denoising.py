@@ -84,15 +84,15 @@ def inverse_starlet(planes):
 def denoised(image, variance, correlation):
     r"""Return an image without the noise that is known to be in it.
 
-    The coefficients of the `starlet` transform :math:`W` above :math:`k_j \sigma_j` are the support
-    :math:`M` of the image, and with them all of :math:`c_J`.  The image is the limit of
+    The coefficients of the `starlet` transform :math:`W` above :math:`k_j \sigma_j` are the
+    support :math:`M` of the image, and with them all of :math:`c_J`.  The image is the limit of
 
     .. math::
         x^{n+1} = x^n + W^{-1} \left[ M \, W (y - x^n) \right], \qquad x^0 = 0
 
     whose coefficients on the support are those of the data :math:`y` (Starck, Murtagh & Bijaoui
-    1995, Graph. Models Image Process. 57, 420).  :math:`\sigma_j` is the deviation of the correlated
-    noise in a plane, :math:`k_1 = 5` and otherwise 4.  Light is positive, and so are all filters
+    1995, Graph. Models Image Process. 57, 420).  :math:`\sigma_j` is the deviation of the
+    correlated noise in a plane, :math:`k_1 = 5` and otherwise 4.  Light is positive, and so are all filters
     of the inverse: positive coefficients are enough, and without the others there are no pits
     around bright parts.  As the coarsest plane is kept, so is the flux, to some 1e-3 after the
     twenty steps that are taken.

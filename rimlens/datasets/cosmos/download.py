@@ -200,9 +200,7 @@ def _unpack(archive, target):
             # Refuses members that would lie outside, links that lead there, and devices.
             tar.extractall(temporary, filter="data")
         if not (temporary / target.name).is_dir():
-            raise FileFormatError(
-                f"{archive}: a folder {target.name} is wanted in it, found none"
-            )
+            raise FileFormatError(f"{archive}: a folder {target.name} is wanted in it, found none")
         (temporary / target.name).replace(target)
     except tarfile.TarError as error:
         raise FileFormatError(f"{archive}: cannot be unpacked: {error}") from error

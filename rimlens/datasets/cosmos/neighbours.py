@@ -14,7 +14,7 @@ _SMOOTHING = 1.5
 # Deviations above the sky, and pixels, that an object has at least.
 _SIGNIFICANCE = 3.0
 _LEAST_PIXELS = 5
-# Deviations that a neighbour's peak has at least: what is fainter may be noise on the galaxy's rim.
+# Deviations that a neighbour's peak has at least: what is fainter may be noise on the galaxy.
 _PEAK = 6.0
 # The galaxy is looked for within this part of the stamp's side from its middle.
 _SEARCH = 0.15

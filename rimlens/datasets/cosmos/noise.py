@@ -80,7 +80,8 @@ def filtered_deviation(kernels, correlation):
     r"""Return the standard deviation of filtered noise, in units of that of a pixel.
 
     .. math::
-        \sigma_w^2 / \sigma^2 = \sum_\Delta \rho(\Delta) \sum_\theta w(\theta) \, w(\theta + \Delta)
+        \sigma_w^2 / \sigma^2 =
+            \sum_\Delta \rho(\Delta) \sum_\theta w(\theta) \, w(\theta + \Delta)
 
     Parameters
     ----------

@@ -114,7 +114,8 @@ def _clean(catalog):
     columns = {name: np.asarray(table[name], dtype=float) for name in wanted}
     bright = "23.5" if "23.5" in catalog.path.name else "25.2"
     signal_to_noise, ratio = _CLEAN[bright]
-    peak = np.where(columns["peak_image_pixel_count"] == 0, 1e-5, columns["peak_image_pixel_count"])
+    peak = columns["peak_image_pixel_count"]
+    peak = np.where(peak == 0, 1e-5, peak)
     masked = columns["average_mask_adjacent_pixel_count"] / peak
     return (
         (columns["sn_ellip_gauss"] >= signal_to_noise)
