@@ -107,8 +107,7 @@ def build(catalog, output, magnitude, flux, half_light_radius, clean, overwrite,
     help="The limiting magnitude.",
 )
 @click.option("--keep-archive", is_flag=True, help="Keep the archive when it is unpacked.")
-@click.option("--record", hidden=True, default=None, help="Another record in Zenodo's form.")
-def download(folder, sample, keep_archive, record):
+def download(folder, sample, keep_archive):
     """Fetch a public sample of galaxies into DIR.
 
     It comes from Zenodo, record 3242143, and takes some 4 GB, and as much again while it is
@@ -116,12 +115,11 @@ def download(folder, sample, keep_archive, record):
     """
     from rimlens.datasets.cosmos import download_cosmos
 
-    options = {} if record is None else {"record": record}
     with tqdm(unit="B", unit_scale=True, disable=None, leave=False) as bar:
 
         def show(there, total):
             bar.total = total
             bar.update(there - bar.n)
 
-        path = download_cosmos(folder, sample, keep_archive=keep_archive, progress=show, **options)
+        path = download_cosmos(folder, sample, keep_archive=keep_archive, progress=show)
     click.echo(f"Unpacked  {path}")

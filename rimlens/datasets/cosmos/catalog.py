@@ -5,6 +5,7 @@ A FITS table names, for every galaxy, the file and the extension of its image an
 an image is elsewhere.
 """
 
+import re
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _COLUMNS = (
 _COMPANIONS = ("fits", "selection")
 # Of the files of stamps that are kept open: galaxies of one file follow each other.
 _OPEN_FILES = 4
+_DAMAGE = re.compile("truncated|Error validating header")
 
 
 class AbsentStampError(FileFormatError):
@@ -155,21 +157,12 @@ class CosmosCatalog:
     def _image(self, name, hdu):
         """Return the image in an extension, 0 for the first, of a file beside the catalogue."""
         path = self.path.parent / name
-        with warnings.catch_warnings():
-            # Of astropy, where a file ends before it should.
-            warnings.filterwarnings("error", message=".*truncated.*")
-            warnings.filterwarnings("error", message=".*Error validating header.*")
-            try:
-                data = self._file(path)[hdu].data
-            except FileNotFoundError:
-                raise AbsentStampError(f"{path}: there is no such file") from None
-            except IndexError:
-                raise AbsentStampError(f"{path}: there is no extension {hdu}") from None
-            except (OSError, TypeError, ValueError, Warning) as error:
-                raise FileFormatError(
-                    f"{path}: cannot be read: {error or type(error).__name__}; the file is "
-                    "truncated or damaged: fetch it again"
-                ) from error
+        try:
+            data = _undamaged(path, lambda: self._file(path)[hdu].data)
+        except FileNotFoundError:
+            raise AbsentStampError(f"{path}: there is no such file") from None
+        except IndexError:
+            raise AbsentStampError(f"{path}: there is no extension {hdu}") from None
         if data is None or data.ndim != 2:
             raise FileFormatError(f"{path}: extension {hdu}: an image is wanted, found none")
         return np.array(data, dtype=float)
@@ -183,6 +176,35 @@ class CosmosCatalog:
             self._files[path] = fits.open(path, memmap=False)
         self._files.move_to_end(path)
         return self._files[path]
+
+
+def _undamaged(path, read):
+    """Return what is read, or raise an error that names the file if it is damaged.
+
+    Where a file ends before it should, astropy warns and goes on without the rest.
+    """
+    error = None
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        try:
+            data = read()
+        except (FileNotFoundError, IndexError) as absent:
+            error = absent
+        except (OSError, TypeError, ValueError) as damage:
+            error = _damaged(path, damage)
+    damage = [str(w.message) for w in found if _DAMAGE.search(str(w.message))]
+    if damage:
+        error = _damaged(path, damage[0])
+    if error is not None:
+        raise error
+    return data
+
+
+def _damaged(path, reason):
+    return FileFormatError(
+        f"{path}: cannot be read: {' '.join(str(reason).split())}; the file is truncated or "
+        "damaged: fetch it again"
+    )
 
 
 def _catalog_file(path):
@@ -205,19 +227,17 @@ def _catalog_file(path):
 
 
 def _read_table(path, columns):
+    from astropy.io import fits
     from astropy.table import Table
-    from astropy.utils.exceptions import AstropyUserWarning
+
+    def read():
+        with fits.open(path, memmap=False) as hdus:
+            return Table.read(hdus, hdu=1, format="fits", mask_invalid=False)
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyUserWarning)
-            # Units of old tables are of no use here, and their spelling is warned of.
-            warnings.filterwarnings("ignore", message=".*unit.*")
-            table = Table.read(path, format="fits", hdu=1)
-    except (OSError, TypeError, ValueError, IndexError, AstropyUserWarning) as error:
-        raise FileFormatError(
-            f"{path}: cannot be read as a FITS table: {error}; fetch it again"
-        ) from error
+        table = _undamaged(path, read)
+    except IndexError:
+        raise FileFormatError(f"{path}: a FITS table is wanted, found none") from None
     missing = [name for name in columns if name not in table.colnames]
     if missing:
         raise FileFormatError(

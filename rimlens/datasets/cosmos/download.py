@@ -21,7 +21,7 @@ _BLOCK = 2**20
 _TIMEOUT = 60  # seconds without a byte
 
 
-def download_cosmos(folder, sample="23.5", record=RECORD, keep_archive=False, progress=None):
+def download_cosmos(folder, sample="23.5", record=None, keep_archive=False, progress=None):
     """Fetch and unpack a public sample.
 
     What was fetched before an interruption is kept: the same call goes on from there.
@@ -33,7 +33,7 @@ def download_cosmos(folder, sample="23.5", record=RECORD, keep_archive=False, pr
     sample : {"23.5", "25.2"}, optional
         The limiting magnitude.
     record : str, optional
-        Address of the record, in the form of Zenodo's interface.
+        Address of another record than Zenodo's, in its form.
     keep_archive : bool, optional
         Whether the archive stays when it has been unpacked.
     progress : callable, optional
@@ -68,7 +68,7 @@ def download_cosmos(folder, sample="23.5", record=RECORD, keep_archive=False, pr
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
     archive = folder / f"{name}.tar.gz"
-    entry = _entry(record, archive.name)
+    entry = _entry(record or RECORD, archive.name)
     if not archive.exists():
         fetch(entry["url"], archive, entry["size"], entry["md5"], progress)
     _unpack(archive, folder / name)
