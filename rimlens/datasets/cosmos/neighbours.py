@@ -80,10 +80,10 @@ def isolated(galaxy, correlation, fill="noise"):
     >>> import numpy as np
     >>> from rimlens.datasets.cosmos import RealGalaxy, isolated
     >>> y, x = np.mgrid[-24:24, -24:24]
-    >>> two = np.exp(-(x**2 + y**2) / 18) + np.exp(-((x - 16) ** 2 + y**2) / 18)
-    >>> stamp = RealGalaxy(7, two, np.ones((3, 3)) / 9, 0.03, 0.0, 1e-4)
+    >>> two = np.exp(-(x**2 + y**2) / 8) + np.exp(-((x - 16) ** 2 + y**2) / 8)
+    >>> stamp = RealGalaxy(7, two, np.ones((3, 3)) / 9, 0.03, 0.0, 4e-4)
     >>> alone = isolated(stamp, np.array([[1.0]]), fill="zero")
-    >>> alone.neighbours, round(alone.image.sum() / two.sum(), 2)
+    >>> alone.neighbours, round(float(alone.image.sum() / two.sum()), 2)
     (1, 0.5)
     """
     if fill not in FILLS:
