@@ -57,8 +57,10 @@ def test_a_shift_turns_phases(distance):
     true = np.fft.ifft2(phase / np.abs(phase)).real
     found = coherence_spectrum(np.roll(true, distance, axis=-1), true)
     wanted = special.j0(2 * np.pi * found.wave_number * distance)
-    # The innermost rings have few points.
-    assert found.cross_correlation[3:] == pytest.approx(wanted[3:], abs=0.03)
+    # Rings have a finite number of points, the innermost few.
+    error = np.abs(found.cross_correlation - wanted)[3:]
+    assert error.max() < 0.1
+    assert error.mean() < 0.02
     assert found.transfer == pytest.approx(np.ones_like(found.transfer), abs=1e-9)
 
 
