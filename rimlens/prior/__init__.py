@@ -20,6 +20,7 @@ from rimlens.prior.distributions import (
 from rimlens.prior.prior import Prior
 from rimlens.prior.product import ProductPrior
 from rimlens.prior.table import prior_from_table
+from rimlens.prior.tng import TNGPrior
 
 __all__ = [
     "AnalyticPrior",
@@ -32,6 +33,7 @@ __all__ = [
     "Prior",
     "ProductPrior",
     "Shear",
+    "TNGPrior",
     "TruncatedNormal",
     "Uniform",
     "prior_from_table",

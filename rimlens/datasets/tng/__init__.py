@@ -5,6 +5,7 @@ particles, and fetching the files.  Drawing from the maps is the task of `rimlen
 """
 
 from rimlens.datasets.tng.catalogue import GroupCatalogue
+from rimlens.datasets.tng.download import download
 from rimlens.datasets.tng.haloes import GroupHaloes, Halo, SingleHaloes
 from rimlens.datasets.tng.maps import MapSettings, convergence_maps
 from rimlens.datasets.tng.rasterize import rasterize
@@ -21,5 +22,6 @@ __all__ = [
     "SingleHaloes",
     "Snapshot",
     "convergence_maps",
+    "download",
     "rasterize",
 ]

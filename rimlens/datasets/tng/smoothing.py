@@ -13,7 +13,7 @@ _SIGMA_PER_DISTANCE = np.sqrt(103 / 1120)
 NEIGHBOURS = 64
 
 
-def kernel_widths(positions, neighbours=NEIGHBOURS, chosen=None):
+def kernel_widths(positions, neighbours=NEIGHBOURS):
     """Return the standard deviation of every particle's Gaussian.
 
     Parameters
@@ -22,13 +22,11 @@ def kernel_widths(positions, neighbours=NEIGHBOURS, chosen=None):
         Shape ``(n, 3)``.
     neighbours : int, optional
         The number of the neighbour whose distance counts.
-    chosen : ndarray, optional
-        Mask of the particles whose widths are wanted, shape ``(n,)``; by default all.
 
     Returns
     -------
     ndarray
-        In the unit of `positions`, of as many as are chosen.
+        In the unit of `positions`, shape ``(n,)``.
 
     Raises
     ------
@@ -52,7 +50,10 @@ def kernel_widths(positions, neighbours=NEIGHBOURS, chosen=None):
             f"wanted, found {neighbours}"
         )
     tree = cKDTree(positions, leafsize=32)
-    queries = positions if chosen is None else positions[chosen]
+    # In the order of the tree, near particles ask one after the other for what is in the cache.
+    order = tree.indices
+    widths = np.empty(len(positions))
     # A particle is its own first neighbour.
-    distance, _ = tree.query(queries, k=[neighbours + 1], workers=-1)
-    return _SIGMA_PER_DISTANCE * distance[:, 0]
+    distance, _ = tree.query(positions[order], k=[neighbours + 1], workers=-1)
+    widths[order] = _SIGMA_PER_DISTANCE * distance[:, 0]
+    return widths

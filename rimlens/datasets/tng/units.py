@@ -2,7 +2,8 @@ r"""Physical units of what a simulation wrote: comoving lengths, factors of h, u
 
 A number :math:`q` of a file stands for :math:`q \, a^{\alpha} h^{\beta} U` with the scale factor
 :math:`a`, the Hubble constant :math:`100 h` km/s/Mpc and the unit :math:`U` of the code: for
-lengths of Arepo and Gadget :math:`\alpha = 1, \beta = -1`, for masses :math:`\alpha = 0, \beta = -1`.
+lengths of Arepo and Gadget :math:`\alpha = 1, \beta = -1`, for masses :math:`\alpha = 0,
+\beta = -1`.
 """
 
 import re
