@@ -21,6 +21,7 @@ from rimlens.prior.distributions import (
 from rimlens.prior.prior import Prior
 from rimlens.prior.product import ProductPrior
 from rimlens.prior.table import prior_from_table
+from rimlens.prior.tng import TNGPrior
 
 __all__ = [
     "AnalyticPrior",
@@ -34,6 +35,7 @@ __all__ = [
     "Prior",
     "ProductPrior",
     "Shear",
+    "TNGPrior",
     "TruncatedNormal",
     "Uniform",
     "prior_from_table",
