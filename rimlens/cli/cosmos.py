@@ -1,6 +1,6 @@
 """``rimlens cosmos``: real galaxies from the COSMOS field, fetched and made into maps."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import click
 from tqdm import tqdm
@@ -82,7 +82,7 @@ def build(catalog, output, magnitude, flux, half_light_radius, clean, overwrite,
     from rimlens.datasets.cosmos import Selection, StampSettings, build_cosmos
 
     selection = Selection(magnitude, flux, half_light_radius, clean)
-    with plain_warnings(), ExitStack() as stack:
+    with plain_warnings(), _resumable(), ExitStack() as stack:
         collection = build_cosmos(
             catalog,
             output,
@@ -115,7 +115,7 @@ def download(folder, sample, keep_archive):
     """
     from rimlens.datasets.cosmos import download_cosmos
 
-    with tqdm(unit="B", unit_scale=True, disable=None, leave=False) as bar:
+    with _resumable(), tqdm(unit="B", unit_scale=True, disable=None, leave=False) as bar:
 
         def show(there, total):
             bar.total = total
@@ -123,3 +123,13 @@ def download(folder, sample, keep_archive):
 
         path = download_cosmos(folder, sample, keep_archive=keep_archive, progress=show)
     click.echo(f"Unpacked  {path}")
+
+
+@contextmanager
+def _resumable():
+    """Tell how to go on after an interruption."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; the same command goes on from here.", err=True)
+        raise SystemExit(130) from None

@@ -7,7 +7,7 @@ import pytest
 
 from cosmos_files import galaxy_image, write_catalog
 from rimlens.datasets import MapCollection
-from rimlens.datasets.cosmos import download
+from rimlens.datasets.cosmos import build, download
 from web_server import web_server
 
 
@@ -49,6 +49,16 @@ def test_what_cannot_be_built_is_told_in_a_line(tmp_path, call, wrong):
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
     assert not (tmp_path / "g.asdf").exists()
+
+
+def test_interrupted_build_tells_how_to_go_on(sample, tmp_path, call, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(build, "make_stamp", interrupted)
+    result = call("cosmos", "build", sample, "-o", tmp_path / "g.asdf", "--size", 32)
+    assert result.exit_code == 130
+    assert "the same command goes on from here" in result.stderr
 
 
 def test_existing_maps_are_left_alone(sample, tmp_path, call):
