@@ -53,9 +53,8 @@ def main(n):
         low, high = edges[i : i + 2] / THETA_E
         three = " ".join(f"{100 * e:+5.2f}" for e in errors[:, i])
         mean = 100 * errors[:, i].mean()
-        print(
-            f"profile      {low:.2f} to {high:.2f} Einstein radii {three}, mean {mean:+.2f} % (3 %)"
-        )
+        print(f"profile      {low:.2f} to {high:.2f} Einstein radii {three}", end="")
+        print(f", mean {mean:+.2f} % (3 %)")
 
 
 if __name__ == "__main__":
