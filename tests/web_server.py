@@ -62,7 +62,14 @@ def web_server():
             first = 0
             if wanted and site.ranges:
                 first = int(wanted.removeprefix("bytes=").rstrip("-"))
+                whole = len(content)
+                if first >= whole:
+                    self.send_response(416)
+                    self.send_header("Content-Range", f"bytes */{whole}")
+                    self.end_headers()
+                    return
                 self.send_response(206)
+                self.send_header("Content-Range", f"bytes {first}-{whole - 1}/{whole}")
             else:
                 self.send_response(200)
             self.send_header("Content-Length", str(len(content) - first))

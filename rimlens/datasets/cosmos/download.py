@@ -9,16 +9,13 @@ import hashlib
 import json
 import shutil
 import tarfile
-import urllib.request
-from http.client import HTTPException
 from pathlib import Path
 
+from rimlens.datasets.http import fetch, opened_url
 from rimlens.errors import FileFormatError, InputError
 
 RECORD = "https://zenodo.org/api/records/3242143"
 SAMPLES = ("23.5", "25.2")
-_BLOCK = 2**20
-_TIMEOUT = 60  # seconds without a byte
 
 
 def download_cosmos(folder, sample="23.5", record=None, keep_archive=False, progress=None):
@@ -37,7 +34,7 @@ def download_cosmos(folder, sample="23.5", record=None, keep_archive=False, prog
     keep_archive : bool, optional
         Whether the archive stays when it has been unpacked.
     progress : callable, optional
-        Called with the number of bytes that are there and of all.
+        Called with the bytes that are there and those of the archive.
 
     Returns
     -------
@@ -47,10 +44,10 @@ def download_cosmos(folder, sample="23.5", record=None, keep_archive=False, prog
     Raises
     ------
     InputError
-        If there is no such sample, or the folder cannot be written.
+        If there is no such sample, the server cannot be reached, or the folder cannot be written.
     FileFormatError
-        If the server does not answer or breaks off, the archive has another checksum, or it would
-        unpack outside of its folder.
+        If the server breaks off, the archive has another checksum, or it would unpack outside of
+        its folder.
 
     Examples
     --------
@@ -68,127 +65,45 @@ def download_cosmos(folder, sample="23.5", record=None, keep_archive=False, prog
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
     archive = folder / f"{name}.tar.gz"
-    entry = _entry(record or RECORD, archive.name)
+    address, md5 = _entry(record or RECORD, archive.name)
     if not archive.exists():
-        fetch(entry["url"], archive, entry["size"], entry["md5"], progress)
+        fetch(address, archive, progress=progress)
+    _checked(archive, md5)
     _unpack(archive, folder / name)
     if not keep_archive:
         archive.unlink()
     return folder / name
 
 
-def fetch(url, path, size, md5, progress=None):
-    """Fetch a file of known size and checksum.
-
-    Parameters
-    ----------
-    url : str
-        Its address.
-    path : pathlib.Path
-        Where it shall be; until it is whole and right, it is beside it with the suffix ``.part``.
-    size : int
-        Its bytes.
-    md5 : str
-        Its checksum, as hexadecimal digits.
-    progress : callable, optional
-        Called with the number of bytes that are there and of all.
-
-    Raises
-    ------
-    FileFormatError
-        If the server does not answer or breaks off, or the checksum is another.
-    InputError
-        If the file cannot be written.
-    """
-    part = path.with_name(path.name + ".part")
-    there = part.stat().st_size if part.exists() else 0
-    if there > size:
-        part.unlink()
-        there = 0
-    if there < size:
-        _append(url, part, there, size, progress)
-    digest = hashlib.md5(usedforsecurity=False)
-    with open(part, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    if digest.hexdigest() != md5:
-        part.unlink()
+def _checked(path, wanted):
+    """Refuse and remove a file that has not the checksum that is wanted."""
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found != wanted:
+        path.unlink()
         raise FileFormatError(
-            f"{url}: the checksum {md5} is wanted, found {digest.hexdigest()}; what was fetched "
-            "has been removed: fetch it again"
+            f"{path}: the checksum {wanted} is wanted, found {found}; the file has been removed: "
+            "fetch it again"
         )
-    part.replace(path)
-
-
-def _append(url, part, there, size, progress):
-    """Fetch what is missing of a file, or all of it if the server gives no parts."""
-    headers = {"Range": f"bytes={there}-"} if there else {}
-    with _opened(url, headers) as answer:
-        if there and answer.status != 206:
-            there = 0
-        try:
-            with open(part, "ab" if there else "wb") as file:
-                while block := _block(answer, url):
-                    file.write(block)
-                    there += len(block)
-                    if progress is not None:
-                        progress(there, size)
-        except OSError as error:
-            if isinstance(error, FileFormatError):
-                raise
-            raise InputError(f"{part}: cannot be written: {error.strerror or error}") from error
-    if there != size:
-        raise FileFormatError(
-            f"{url}: {size} bytes are wanted, found {there}; the same call goes on from there"
-        )
-
-
-def _block(answer, url):
-    try:
-        return answer.read(_BLOCK)
-    except (OSError, HTTPException) as error:
-        raise FileFormatError(
-            f"{url}: broke off: {error}; the same call goes on from there"
-        ) from error
 
 
 def _entry(record, name):
-    """Return address, size and checksum of a file in a record."""
-    with _opened(record) as answer:
-        content = _block_of_all(answer, record)
+    """Return address and checksum of a file in a record."""
+    with opened_url(record) as answer:
+        content = answer.read()
     try:
         (entry,) = (e for e in json.loads(content)["files"] if e["key"] == name)
         kind, _, md5 = entry["checksum"].partition(":")
-        found = {"url": entry["links"]["self"], "size": int(entry["size"]), "md5": md5}
+        address = entry["links"]["self"]
     except (ValueError, KeyError, TypeError) as error:
         raise FileFormatError(
-            f"{record}: a record with a file {name}, its size and its checksum is wanted, found "
-            "another"
+            f"{record}: a record with a file {name} and its checksum is wanted, found another"
         ) from error
     if kind != "md5" or len(md5) != 32:
         raise FileFormatError(
             f"{record}: an md5 checksum of {name} is wanted, found {entry['checksum']}"
         )
-    return found
-
-
-def _block_of_all(answer, url):
-    content = b""
-    while block := _block(answer, url):
-        content += block
-    return content
-
-
-def _opened(url, headers=None):
-    if not url.startswith(("https://", "http://")):
-        raise InputError(f"url: an address of the web is wanted, found {url}")
-    try:
-        return urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers or {}), timeout=_TIMEOUT
-        )
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise FileFormatError(f"{url}: cannot be fetched: {reason}; try again later") from error
+    return address, md5
 
 
 def _unpack(archive, target):

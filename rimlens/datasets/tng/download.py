@@ -8,7 +8,7 @@ import json
 import urllib.error
 from pathlib import Path
 
-from rimlens.datasets.tng.http import fetch, opened_url
+from rimlens.datasets.http import fetch, opened_url
 from rimlens.errors import FileFormatError, InputError
 
 URL = "https://www.tng-project.org/api"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cosmos_files import galaxy_image, write_catalog
+from rimlens.datasets import http
 from rimlens.datasets.cosmos import CosmosCatalog, download_cosmos
 from rimlens.errors import FileFormatError, InputError
 from web_server import web_server
@@ -16,7 +17,8 @@ RECORD = "/api/records/1"
 
 
 @pytest.fixture
-def site():
+def site(monkeypatch):
+    monkeypatch.setattr(http, "_WAIT", 0.0)
     with web_server() as running:
         yield running
 
@@ -66,13 +68,14 @@ def test_sample_is_fetched_checked_and_unpacked(site, archive, tmp_path):
 @pytest.mark.parametrize("ranges", [True, False])
 def test_download_goes_on_where_it_broke_off(site, archive, tmp_path, ranges):
     record = site.add_record(RECORD, f"{NAME}.tar.gz", archive)
-    site.breaks_after, site.ranges = 50_000, ranges
-    with pytest.raises(FileFormatError, match="the same call goes on from there"):
+    site.breaks_after, site.ranges = 30_000, ranges
+    with pytest.raises(FileFormatError, match="5 tries; the same call goes on from there"):
         download_cosmos(tmp_path, "23.5", record=record)
-    assert (tmp_path / f"{NAME}.tar.gz.part").stat().st_size == 50_000
+    kept = (tmp_path / f"{NAME}.tar.gz.part").stat().st_size
+    assert kept == (150_000 if ranges else 30_000)
     site.breaks_after = None
     path = download_cosmos(tmp_path, "23.5", record=record, keep_archive=True)
-    assert site.asked[-1] == (f"/files/{NAME}.tar.gz", "bytes=50000-")
+    assert site.asked[-1] == (f"/files/{NAME}.tar.gz", f"bytes={kept}-")
     assert (tmp_path / f"{NAME}.tar.gz").read_bytes() == archive
     assert (path / "noise.dat").stat().st_size == 200_000
 
@@ -80,13 +83,22 @@ def test_download_goes_on_where_it_broke_off(site, archive, tmp_path, ranges):
 def test_download_that_was_whole_is_not_fetched_again(site, archive, tmp_path):
     record = site.add_record(RECORD, f"{NAME}.tar.gz", archive)
     (tmp_path / f"{NAME}.tar.gz.part").write_bytes(archive)
-    download_cosmos(tmp_path, "23.5", record=record)
-    assert [path for path, _ in site.asked] == [RECORD]
+    assert download_cosmos(tmp_path, "23.5", record=record).is_dir()
+    assert site.asked[-1] == (f"/files/{NAME}.tar.gz", f"bytes={len(archive)}-")
+    assert len(site.asked) == 2
 
 
 def test_what_is_longer_than_the_file_is_thrown_away(site, archive, tmp_path):
     record = site.add_record(RECORD, f"{NAME}.tar.gz", archive)
     (tmp_path / f"{NAME}.tar.gz.part").write_bytes(archive + b"more")
+    assert download_cosmos(tmp_path, "23.5", record=record).is_dir()
+
+
+def test_archive_that_was_kept_is_checked_too(site, archive, tmp_path):
+    record = site.add_record(RECORD, f"{NAME}.tar.gz", archive)
+    (tmp_path / f"{NAME}.tar.gz").write_bytes(archive[:1000])
+    with pytest.raises(FileFormatError, match="the file has been removed"):
+        download_cosmos(tmp_path, "23.5", record=record)
     assert download_cosmos(tmp_path, "23.5", record=record).is_dir()
 
 
@@ -146,9 +158,9 @@ def test_record_without_a_checksum_is_refused(site, archive, tmp_path):
 
 
 def test_server_that_is_not_there_is_told(site, tmp_path):
-    with pytest.raises(FileFormatError, match="cannot be fetched.*try again later"):
+    with pytest.raises(InputError, match="there is nothing at this address"):
         download_cosmos(tmp_path, "23.5", record=site.address + "/nothing")
-    with pytest.raises(InputError, match="an address of the web is wanted"):
+    with pytest.raises(InputError, match="an address with https is wanted"):
         download_cosmos(tmp_path, "23.5", record="file:///etc/passwd")
     with pytest.raises(InputError, match=r"one of 23.5, 25.2 is wanted, found '24'"):
         download_cosmos(tmp_path, "24")

@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rimlens.datasets.tng import download, http
+from rimlens.datasets import http
+from rimlens.datasets.tng import download
 from rimlens.errors import FileFormatError, InputError
 
 KEY = "0123abc"

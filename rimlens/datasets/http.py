@@ -31,14 +31,14 @@ class _SameSite(urllib.request.HTTPRedirectHandler):
         return new
 
 
-def opened_url(address, headers):
+def opened_url(address, headers=None):
     """Open an address.
 
     Parameters
     ----------
     address : str
         With http or https.
-    headers : dict
+    headers : dict, optional
         Of the request.
 
     Returns
@@ -54,7 +54,9 @@ def opened_url(address, headers):
         raise InputError(f"{address}: an address with https is wanted")
     opener = urllib.request.build_opener(_SameSite)
     try:
-        return opener.open(urllib.request.Request(address, headers=headers), timeout=_TIMEOUT)
+        return opener.open(
+            urllib.request.Request(address, headers=headers or {}), timeout=_TIMEOUT
+        )
     except urllib.error.HTTPError as error:
         words = {
             401: "the key is refused; see the profile at the simulation's site",
@@ -67,7 +69,7 @@ def opened_url(address, headers):
         raise InputError(f"{address}: cannot be reached: {reason}") from error
 
 
-def fetch(address, path, headers):
+def fetch(address, path, headers=None, progress=None):
     """Fetch a file; what an earlier call has of it in ``PATH.part`` is not fetched again.
 
     Parameters
@@ -76,8 +78,10 @@ def fetch(address, path, headers):
         With http or https.
     path : pathlib.Path
         The file to write, in a folder that exists; it appears whole or not at all.
-    headers : dict
+    headers : dict, optional
         Of the request.
+    progress : callable, optional
+        Called with the bytes that are there and those of the whole, None if that is not known.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def fetch(address, path, headers):
         if attempt:
             time.sleep(_WAIT * 2 ** (attempt - 1))
         try:
-            have, total = _append(address, part, headers)
+            have, total = _append(address, part, headers or {}, progress)
         except InputError as error:
             code = getattr(error.__cause__, "code", None)
             if attempt == _TRIES - 1 or not (code is None or code in _PASSING):
@@ -107,7 +111,7 @@ def fetch(address, path, headers):
     )
 
 
-def _append(address, part, headers):
+def _append(address, part, headers, progress):
     """Append to a file what is missing of it.
 
     Returns
@@ -143,6 +147,8 @@ def _append(address, part, headers):
             try:
                 while block := response.read(_BLOCK):
                     file.write(block)
+                    if progress is not None:
+                        progress(file.tell(), total)
             except (http.client.HTTPException, OSError):
                 return file.tell(), total  # what came is kept
             return file.tell(), file.tell() if total is None else total
