@@ -7,7 +7,7 @@ from the maps is a prior's (`rimlens.prior`).
 """
 
 from rimlens.datasets.cosmos.build import build_cosmos, measured_correlation
-from rimlens.datasets.cosmos.catalog import AbsentStampError, CosmosCatalog, RealGalaxy
+from rimlens.datasets.cosmos.catalog import CosmosCatalog, RealGalaxy, StampError
 from rimlens.datasets.cosmos.denoising import denoised, inverse_starlet, starlet
 from rimlens.datasets.cosmos.download import download_cosmos
 from rimlens.datasets.cosmos.neighbours import Isolated, NoCentralObjectError, isolated
@@ -18,13 +18,13 @@ from rimlens.datasets.cosmos.selection import Selection
 from rimlens.datasets.cosmos.stamp import Stamp, StampSettings, half_light_radius, make_stamp
 
 __all__ = [
-    "AbsentStampError",
     "CosmosCatalog",
     "Isolated",
     "NoCentralObjectError",
     "RealGalaxy",
     "Selection",
     "Stamp",
+    "StampError",
     "StampSettings",
     "build_cosmos",
     "centred_psf",

@@ -10,7 +10,7 @@ from astropy import units as u
 
 from rimlens.datasets.building import build_collection
 from rimlens.datasets.collection import MapCollection
-from rimlens.datasets.cosmos.catalog import AbsentStampError, CosmosCatalog
+from rimlens.datasets.cosmos.catalog import CosmosCatalog, StampError
 from rimlens.datasets.cosmos.neighbours import NoCentralObjectError
 from rimlens.datasets.cosmos.noise import noise_correlation
 from rimlens.datasets.cosmos.selection import Selection
@@ -21,7 +21,7 @@ _PART = 64
 # Of galaxies that the correlation of noise is measured on.
 _MEASURED = 100
 _REFERENCES = ("Leauthaud et al. 2007, ApJS 172, 219", "Mandelbaum et al. 2012, MNRAS 420, 1518")
-_ABSENT, _EMPTY, _OUTSIDE = "stamp absent", "nothing in the middle", "outside the selection"
+_EMPTY, _OUTSIDE = "nothing in the middle", "outside the selection"
 _UNITS = {
     "magnitude": u.mag,
     "flux": u.electron / u.s,
@@ -139,7 +139,7 @@ def measured_correlation(catalog):
         for i in range(0, len(catalog), step):
             try:
                 yield catalog.galaxy(i)
-            except AbsentStampError:
+            except StampError:
                 continue
 
     return noise_correlation(galaxies())
@@ -153,8 +153,8 @@ def _maps(catalog, rows, correlation, selection, settings, left_out):
         try:
             galaxy = catalog.galaxy(row)
             stamp = make_stamp(galaxy, correlation, settings)
-        except AbsentStampError:
-            left_out[_ABSENT] += 1
+        except StampError as error:
+            left_out[error.reason] += 1
             continue
         except NoCentralObjectError:
             left_out[_EMPTY] += 1

@@ -19,14 +19,27 @@ _COLUMNS = (
     "IDENT", "MAG", "GAL_FILENAME", "GAL_HDU", "PSF_FILENAME", "PSF_HDU", "PIXEL_SCALE",
     "NOISE_MEAN", "NOISE_VARIANCE",
 )  # fmt: skip
+_ABSENT, _UNUSABLE = "stamp absent", "stamp unusable"
 _COMPANIONS = ("fits", "selection")
 # Of the files of stamps that are kept open: galaxies of one file follow each other.
 _OPEN_FILES = 4
 _DAMAGE = re.compile("truncated|Error validating header")
 
 
-class AbsentStampError(FileFormatError):
-    """A row of the catalogue whose image is not there."""
+class StampError(FileFormatError):
+    """A row of the catalogue whose image is not there or cannot be used.
+
+    Parameters
+    ----------
+    message : str
+        What was found.
+    reason : str
+        In two words, by which such rows are counted.
+    """
+
+    def __init__(self, message, reason):
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +145,10 @@ class CosmosCatalog:
 
         Raises
         ------
-        AbsentStampError
-            If its image or its PSF is not there.
+        StampError
+            If its image or its PSF is not there, is not finite, or has no scale or noise.
         FileFormatError
-            If a file is truncated or is no FITS file, or the image is no image.
+            If a file is truncated or is no FITS file.
         """
         row = self.table[i]
         image = self._image(str(row["GAL_FILENAME"]), int(row["GAL_HDU"]))
@@ -143,14 +156,16 @@ class CosmosCatalog:
         total = psf.sum()
         where = f"{self.path}: row {i} (IDENT {row['IDENT']})"
         if not (np.all(np.isfinite(image)) and np.all(np.isfinite(psf)) and total > 0):
-            raise FileFormatError(
-                f"{where}: a finite image and a PSF of positive sum are wanted, found others"
+            raise StampError(
+                f"{where}: a finite image and a PSF of positive sum are wanted, found others",
+                _UNUSABLE,
             )
         numbers = [float(row[k]) for k in ("PIXEL_SCALE", "NOISE_MEAN", "NOISE_VARIANCE")]
         if not (np.all(np.isfinite(numbers)) and numbers[0] > 0 and numbers[2] > 0):
-            raise FileFormatError(
+            raise StampError(
                 f"{where}: finite PIXEL_SCALE > 0, NOISE_MEAN and NOISE_VARIANCE > 0 are wanted, "
-                f"found {numbers}"
+                f"found {numbers}",
+                _UNUSABLE,
             )
         return RealGalaxy(int(row["IDENT"]), image, psf / total, *numbers)
 
@@ -160,11 +175,11 @@ class CosmosCatalog:
         try:
             data = _undamaged(path, lambda: self._file(path)[hdu].data)
         except FileNotFoundError:
-            raise AbsentStampError(f"{path}: there is no such file") from None
+            raise StampError(f"{path}: there is no such file", _ABSENT) from None
         except IndexError:
-            raise AbsentStampError(f"{path}: there is no extension {hdu}") from None
+            raise StampError(f"{path}: there is no extension {hdu}", _ABSENT) from None
         if data is None or data.ndim != 2:
-            raise FileFormatError(f"{path}: extension {hdu}: an image is wanted, found none")
+            raise StampError(f"{path}: extension {hdu}: an image is wanted, found none", _UNUSABLE)
         return np.array(data, dtype=float)
 
     def _file(self, path):

@@ -63,12 +63,15 @@ def test_collection_holds_the_galaxies_and_where_they_come_from(path):
 
 
 def test_galaxies_that_are_left_out_are_counted_by_reason(path):
-    change(path, GAL_HDU=(1, 70), PSF_FILENAME=(3, "none.fits"))
+    change(path, GAL_HDU=(1, 70), PSF_FILENAME=(3, "none.fits"), NOISE_VARIANCE=(2, np.nan))
     selection = Selection(magnitude=(None, 22.8), flux=(None, 22.0))
-    reasons = r"3 of 6 galaxies are left out \(stamp absent: 2, outside the selection: 1\)"
+    reasons = (
+        r"4 of 6 galaxies are left out \(stamp absent: 2, stamp unusable: 1, outside the "
+        r"selection: 1\)"
+    )
     with pytest.warns(RimlensWarning, match=reasons):
         collection = made(path, selection=selection)
-    assert collection.table["group"].tolist() == [100, 102, 104]
+    assert collection.table["group"].tolist() == [100, 104]
 
 
 def test_interrupted_build_goes_on_and_ends_alike(path, monkeypatch):
