@@ -7,6 +7,7 @@ the place of the hash).  What the objects are is not known here.
 import contextlib
 import hashlib
 import io
+import mmap
 import os
 import re
 import secrets
@@ -107,20 +108,24 @@ def write_asdf(path, key, obj, overwrite=False):
     from asdf.exceptions import ValidationError
 
     with new_file(path, overwrite) as temporary:
-        buffer = io.BytesIO()
         try:
             with asdf.config_context() as config:
                 config.array_inline_threshold = None
                 config.all_array_storage = "internal"
                 tree = {_HASH_KEY: _NO_HASH.decode(), key: obj}
-                asdf.AsdfFile(tree).write_to(buffer, include_block_index=False)
+                asdf.AsdfFile(tree).write_to(temporary, include_block_index=False)
         except ValidationError as error:
             raise InputError(f"{path}: cannot be written: {_first_line(error)}") from error
-        content = buffer.getvalue()
-        digest = hashlib.sha256(content).hexdigest().encode()
-        start, stop = _HASH_LINE.search(content).span(1)
-        with open(temporary, "xb") as file:
-            file.write(content[:start] + digest + content[stop:])
+        _write_hash(temporary)
+
+
+def _write_hash(path):
+    """Put the hash of a file into its place, without reading the file into memory."""
+    with open(path, "r+b") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest().encode()
+        with mmap.mmap(file.fileno(), 0) as content:
+            start, stop = _HASH_LINE.search(content).span(1)
+            content[start:stop] = digest
 
 
 def read_asdf(path, key, tag, what):

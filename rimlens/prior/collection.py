@@ -29,8 +29,8 @@ class CollectionPrior(Prior):
     the larger ones.  Where the grid reaches beyond a map, a source is dark, and a convergence goes
     on as one over the distance from the map's centre.  The density is not known.
 
-    A subclass may say which maps it can use (`usable`), how it scales each (`lengths`), and what
-    it does to the resampled ones (`adjusted`).
+    A subclass may say which maps it can use (`usable`), where their centres are (`centers`), how
+    it scales each (`lengths`), and what it does to the resampled ones (`adjusted`).
 
     Parameters
     ----------
@@ -134,6 +134,21 @@ class CollectionPrior(Prior):
         """
         return np.ones(len(collection), bool)
 
+    def centers(self, rows):
+        """Return the places about which maps are turned and mirrored: their middles.
+
+        Parameters
+        ----------
+        rows : ndarray
+            Which maps of `collection` are drawn, shape ``(n,)``.
+
+        Returns
+        -------
+        ndarray
+            ``(x, y)`` in pixels from the middle of the map, shape ``(n, 2)``.
+        """
+        return np.zeros((len(rows), 2))
+
     def lengths(self, rows, rng):
         """Return what lengths of maps are multiplied by: draws of `scale`.
 
@@ -176,6 +191,7 @@ class CollectionPrior(Prior):
         flips = rng.random(n) < 0.5 if self.flip else np.zeros(n, bool)
         shifts = self._shifts(n, rng) + self.grid.center
         steps = lengths * self.collection.pixel_scale.to_value("arcsec")
+        centers = self.centers(rows)
         maps = np.empty((n, *self.grid.shape))
         for i, row in enumerate(rows):
             maps[i] = resampled(
@@ -185,6 +201,7 @@ class CollectionPrior(Prior):
                 angles[i],
                 flips[i],
                 shifts[i],
+                centers[i],
                 beyond="isothermal" if self._converges else "zero",
             )
         maps = self.adjusted(maps * self._factor(self.collection), rows, rng)

@@ -6,14 +6,14 @@ from astropy import units as u
 from rimlens.errors import InputError
 from rimlens.prior.collection import CollectionPrior
 from rimlens.prior.scalars import checked_scalar, draw_scalars
-from rimlens.reconstruction.einstein import einstein_radius
+from rimlens.reconstruction.einstein import convergence_center, einstein_radius
 
 
 class TNGPrior(CollectionPrior):
     r"""Convergence maps of simulated haloes, with Einstein radii of a given distribution.
 
-    A draw is a map of the collection, turned by any angle, mirrored, shifted, and stretched so
-    that its Einstein radius is the one that was drawn:
+    A draw is a map of the collection, turned about its lens by any angle, mirrored, shifted, and
+    stretched so that its Einstein radius is the one that was drawn:
 
     .. math::
         \kappa'(\theta) = \kappa(\theta \, \theta_E / \theta_E'), \qquad
@@ -40,7 +40,8 @@ class TNGPrior(CollectionPrior):
     theta_E : float, Quantity or Distribution
         The Einstein radius of the draws, in the unit of the grid.
     shift, rotate, flip, part
-        As for `CollectionPrior`.
+        As for `CollectionPrior`; the centre of a map is that of the lens in it, as
+        `rimlens.reconstruction.convergence_center` finds it.
 
     Raises
     ------
@@ -67,7 +68,7 @@ class TNGPrior(CollectionPrior):
     def __init__(
         self, model, collection, theta_E, shift=0.0, rotate=True, flip=True, part=(0.0, 1.0)
     ):
-        self._radii = None
+        self._radii, self._centers = None, {}
         self.theta_E = checked_scalar("TNGPrior: theta_E", theta_E, "arcsec")
         self._require_positive("theta_E", self.theta_E)
         super().__init__(model, collection, 1.0, shift, rotate, flip, part)
@@ -101,6 +102,25 @@ class TNGPrior(CollectionPrior):
         usable = radii > 0
         self._radii = radii[usable]
         return usable
+
+    def centers(self, rows):
+        """Return where in the maps the lenses are.
+
+        Parameters
+        ----------
+        rows : ndarray
+            Which maps of `collection` are drawn, shape ``(n,)``.
+
+        Returns
+        -------
+        ndarray
+            ``(x, y)`` in pixels from the middle of the map, shape ``(n, 2)``.
+        """
+        for row in set(rows.tolist()) - set(self._centers):
+            self._centers[row] = convergence_center(self.collection.maps[row])
+        ny, nx = self.collection.maps.shape[1:]
+        found = np.array([self._centers[row] for row in rows])
+        return found - [(nx - 1) / 2, (ny - 1) / 2]
 
     def lengths(self, rows, rng):
         """Return what lengths of maps are multiplied by, for the Einstein radii that are drawn.

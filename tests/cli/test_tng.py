@@ -89,3 +89,26 @@ def test_download_passes_on_what_is_asked_for(run, monkeypatch, tmp_path):
         "chunks": False,
         "key": "secret",
     }
+
+
+def test_interruption_is_told_and_the_same_command_goes_on(run, monkeypatch, tmp_path):
+    from rimlens.datasets.tng import GroupHaloes
+
+    files.two_groups(tmp_path)
+    words = ("rasterize", "snap_099.hdf5", "-o", "maps.asdf", *SMALL)
+    words = (*words, "--groups", "fof_subhalo_tab_099.hdf5")
+    read = GroupHaloes.halo
+
+    def interrupted(self, name):
+        if name == "group_1":
+            raise KeyboardInterrupt
+        return read(self, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GroupHaloes, "halo", interrupted)
+        done = run(*words)
+    assert done.exit_code == 130
+    assert "Interrupted; the same command goes on from here" in done.output
+    assert (tmp_path / "maps.asdf.parts" / "group_0.asdf").exists()
+    assert run(*words).exit_code == 0
+    assert not (tmp_path / "maps.asdf.parts").exists()

@@ -10,7 +10,7 @@ from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.lens import PixelatedConvergence
 from rimlens.prior import Fixed, LogNormal, Normal, TNGPrior, Uniform
-from rimlens.reconstruction import einstein_radius
+from rimlens.reconstruction import convergence_center, einstein_radius
 from rimlens.source import PixelatedSource
 
 GRID = Grid((40, 40), 0.1)
@@ -64,6 +64,21 @@ def test_stretched_lens_keeps_its_convergence_where_it_counts(haloes):
         (kappa,) = prior.sample(1, rng=1)["convergence_map"]
         found.append(kappa[np.abs(GRID.radius - theta_E) < 0.05].mean())
     assert found[0] == pytest.approx(found[1], rel=0.02)
+
+
+def test_lens_comes_to_lie_where_it_should_wherever_it_was(haloes):
+    aside = MapCollection([np.roll(halo(0.8), (5, -9), (0, 1))], FINE.pixel_scale)
+    for kappa in TNGPrior(lens(), aside, theta_E=1.2).sample(4, rng=1)["convergence_map"]:
+        # Pixels count from 0, and there are 40; the core is smaller than one.
+        np.testing.assert_allclose(convergence_center(kappa), 19.5, atol=0.2)
+
+
+def test_sharp_peaks_leave_no_holes_beside_them():
+    sharp = np.full(FINE.shape, 0.3)
+    sharp[48, 48] = 50.0
+    sharp[40:56, 40:56] += 3.0
+    prior = TNGPrior(lens(), MapCollection([sharp], FINE.pixel_scale), theta_E=3.0)
+    assert prior.sample(4, rng=1)["convergence_map"].min() > 0.15
 
 
 def test_lengths_may_be_pixels_of_an_image(haloes):

@@ -49,7 +49,7 @@ def surface_density(positions, masses, widths, grid):
     >>> from rimlens.imaging import Grid
     >>> grid = Grid((32, 32), 0.5)
     >>> density = surface_density(np.zeros((1, 2)), np.ones(1), np.array([1.5]), grid)
-    >>> round(0.5**2 * density.sum(), 6)
+    >>> round(float(0.5**2 * density.sum()), 6)
     1.0
     """
     # In pixels from the first pixel's outer corner.

@@ -39,7 +39,7 @@ def kernel_widths(positions, neighbours=NEIGHBOURS):
     >>> x = np.arange(100.0)
     >>> line = np.stack([x, 0 * x, 0 * x], axis=1)
     >>> width = kernel_widths(line, neighbours=10)[50]
-    >>> round(width / np.sqrt(103 / 1120), 6)
+    >>> round(float(width / np.sqrt(103 / 1120)), 6)
     5.0
     """
     from scipy.spatial import cKDTree

@@ -21,8 +21,6 @@ class MapCollectionConverter(Converter):
 
     def from_yaml_tree(self, node, tag, ctx):
         """Return the object."""
-        import numpy as np
-
         from rimlens.datasets import MapCollection
 
-        return MapCollection(**{**node, "maps": np.array(node["maps"])})
+        return MapCollection(**node)
