@@ -7,6 +7,7 @@ the place of the hash).  What the objects are is not known here.
 import contextlib
 import hashlib
 import io
+import mmap
 import os
 import re
 import secrets
@@ -58,11 +59,11 @@ def new_file(path, overwrite=False):
         raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
-    _refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         yield temporary
-        _refuse_existing(path, overwrite)
+        refuse_existing(path, overwrite)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -74,7 +75,8 @@ def new_file(path, overwrite=False):
         temporary.unlink(missing_ok=True)
 
 
-def _refuse_existing(path, overwrite):
+def refuse_existing(path, overwrite):
+    """Raise OutputExistsError if a file exists and may not be overwritten."""
     if path.exists() and not overwrite:
         raise OutputExistsError(
             f"{path}: exists already; ask to overwrite it or give another name"
@@ -106,20 +108,24 @@ def write_asdf(path, key, obj, overwrite=False):
     from asdf.exceptions import ValidationError
 
     with new_file(path, overwrite) as temporary:
-        buffer = io.BytesIO()
         try:
             with asdf.config_context() as config:
                 config.array_inline_threshold = None
                 config.all_array_storage = "internal"
                 tree = {_HASH_KEY: _NO_HASH.decode(), key: obj}
-                asdf.AsdfFile(tree).write_to(buffer, include_block_index=False)
+                asdf.AsdfFile(tree).write_to(temporary, include_block_index=False)
         except ValidationError as error:
             raise InputError(f"{path}: cannot be written: {_first_line(error)}") from error
-        content = buffer.getvalue()
-        digest = hashlib.sha256(content).hexdigest().encode()
-        start, stop = _HASH_LINE.search(content).span(1)
-        with open(temporary, "xb") as file:
-            file.write(content[:start] + digest + content[stop:])
+        _write_hash(temporary)
+
+
+def _write_hash(path):
+    """Put the hash of a file into its place, without reading the file into memory."""
+    with open(path, "r+b") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest().encode()
+        with mmap.mmap(file.fileno(), 0) as content:
+            start, stop = _HASH_LINE.search(content).span(1)
+            content[start:stop] = digest
 
 
 def read_asdf(path, key, tag, what):

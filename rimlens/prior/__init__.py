@@ -6,6 +6,8 @@ here.
 
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
 from rimlens.prior.analytic import AnalyticPrior
+from rimlens.prior.collection import CollectionPrior
+from rimlens.prior.cosmos import CosmosPrior
 from rimlens.prior.distributions import (
     Ellipticity,
     Fixed,
@@ -19,9 +21,12 @@ from rimlens.prior.distributions import (
 from rimlens.prior.prior import Prior
 from rimlens.prior.product import ProductPrior
 from rimlens.prior.table import prior_from_table
+from rimlens.prior.tng import TNGPrior
 
 __all__ = [
     "AnalyticPrior",
+    "CollectionPrior",
+    "CosmosPrior",
     "Ellipticity",
     "Fixed",
     "Linked",
@@ -30,6 +35,7 @@ __all__ = [
     "Prior",
     "ProductPrior",
     "Shear",
+    "TNGPrior",
     "TruncatedNormal",
     "Uniform",
     "prior_from_table",

@@ -1,0 +1,89 @@
+"""Building a collection of convergence maps: from haloes to one file."""
+
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Table
+
+from rimlens.datasets.building import build_collection
+from rimlens.datasets.collection import MapCollection
+from rimlens.datasets.tng.maps import MapSettings, convergence_maps
+from rimlens.io._files import refuse_existing
+
+_PACKAGES = ("rimlens", "numpy", "scipy", "astropy", "h5py")
+
+
+def rasterize(haloes, path, settings=None, overwrite=False, progress=None):
+    """Write the convergence maps of haloes to a file.
+
+    Every halo is kept as soon as its maps are made: the same call goes on where an earlier one was
+    interrupted.
+
+    Parameters
+    ----------
+    haloes : GroupHaloes or SingleHaloes
+        What to make maps of.
+    path : str or path-like
+        The ASDF file to write.
+    settings : MapSettings, optional
+        What the maps are to be.
+    overwrite : bool, optional
+        Whether an existing file may be replaced, and an interrupted build with other settings
+        thrown away.
+    progress : callable, optional
+        Called with the name of a halo before its maps are made.
+
+    Returns
+    -------
+    MapCollection
+        A row for each map, with the ``group``, the ``projection``, the Einstein radius ``theta_E``
+        in arcsec (nan where the mean convergence is nowhere above 1), the mass of the
+        ``particles`` and their number, and what the haloes bring.
+
+    Raises
+    ------
+    OutputExistsError
+        If the file exists and may not be overwritten.
+    FileFormatError, InputError
+        If particles cannot be read or are too few, or as by `build_collection`.
+    """
+    refuse_existing(Path(path), overwrite)
+    settings = settings or MapSettings()
+    facts = {"maps": settings.facts, "haloes": haloes.facts}
+    content = "convergence maps of simulated haloes"
+    return build_collection(
+        path,
+        {name: partial(_maps_of, haloes, name, settings) for name in haloes.names},
+        facts,
+        {"content": content, **facts, "versions": {p: metadata.version(p) for p in _PACKAGES}},
+        overwrite,
+        progress,
+    )
+
+
+def _maps_of(haloes, name, settings):
+    """Return the collection of the maps of one halo."""
+    # It needs the array library of its package, which takes seconds to import.
+    from rimlens.reconstruction.einstein import einstein_radius
+
+    halo = haloes.halo(name)
+    maps = convergence_maps(halo.particles, settings, halo.center, halo.box_size)
+    scale = settings.pixel_scale
+    n = len(maps)
+    columns = {
+        "group": np.full(n, halo.group),
+        "projection": list(settings.projections),
+        "theta_E": [einstein_radius(kappa, scale.value) for kappa in maps] * u.arcsec,
+        "particle_mass": np.full(n, halo.particles.masses.sum()) * u.Msun,
+        "particles": np.full(n, len(halo.particles)),
+        **{
+            key: np.full(n, getattr(value, "value", value)) * getattr(value, "unit", 1)
+            if not isinstance(value, str)
+            else [value] * n
+            for key, value in halo.properties.items()
+        },
+    }
+    return MapCollection(maps, scale, Table(columns))
