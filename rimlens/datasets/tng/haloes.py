@@ -172,7 +172,7 @@ class SingleHaloes:
         for stem in dict.fromkeys(stem_of(first_file(path, "snapshot")) for path in paths):
             path = next(p for p in paths if stem_of(first_file(p, "snapshot")) == stem)
             snapshot = Snapshot(path, **reading)
-            group = _group_of(snapshot, len(self._snapshots), len(paths) > 1)
+            group = _group_of(snapshot, len(self._snapshots))
             twice += group in self._snapshots
             self._snapshots.setdefault(group, snapshot)
         if not self._snapshots:
@@ -281,12 +281,12 @@ def _check_same(snapshot, catalogue):
         )
 
 
-def _group_of(snapshot, number, several):
-    """Return the number of a halo that has a file of its own."""
+def _group_of(snapshot, number):
+    """Return the number of a halo that has a file of its own; `number` if the file has none."""
     if "CutoutID" in snapshot.header:
         return int(snapshot.header["CutoutID"])
     digits = re.findall(r"\d+", stem_of(snapshot.path).name.removesuffix(".hdf5"))
-    return int(digits[-1]) if digits and several else number
+    return int(digits[-1]) if digits else number
 
 
 def _checked_center(center):

@@ -95,7 +95,9 @@ class Snapshot:
             self.kpc = units.kpc(_first(file, types, "Coordinates"))
             self.box_size = float(np.max(self.header.get("BoxSize", 0.0))) * self.kpc
         self.types = tuple(t for t in types if t < len(self.header["NumPart_ThisFile"]))
-        count = int(self.header.get("NumFilesPerSnapshot", 1))
+        # A cutout is whole, whatever its header has from the snapshot.
+        self._cutout = "CutoutID" in self.header
+        count = 1 if self._cutout else int(self.header.get("NumFilesPerSnapshot", 1))
         self.files, self.missing = chunks_of(self.path, count)
         if self.missing:
             self._tell_missing(count, allow_missing)
@@ -237,6 +239,8 @@ class Snapshot:
 
     def _totals(self):
         found = sum(self.counts.values())
+        if self._cutout:
+            return found
         totals = np.asarray(self.header.get("NumPart_Total", found), np.int64)
         high = np.asarray(self.header.get("NumPart_Total_HighWord", 0), np.int64)
         totals = totals + (high << 32)

@@ -208,7 +208,11 @@ def cutout(folder, halo, place=50.0, seed=1, **changes):
 
 
 def test_cutouts_are_haloes_numbered_by_header_or_name(tmp_path):
-    paths = [cutout(tmp_path, 7), cutout(tmp_path, 8, CutoutID=31), cutout(tmp_path, 31)]
+    paths = [
+        cutout(tmp_path, 7),
+        cutout(tmp_path, 8, CutoutID=31, NumFilesPerSnapshot=448),
+        cutout(tmp_path, 31),
+    ]
     with pytest.warns(RimlensWarning, match=r"1 file\(s\) are of haloes that other files have"):
         haloes = SingleHaloes(paths)
     found = rasterize(haloes, tmp_path / "maps.asdf", SMALL)
@@ -220,10 +224,10 @@ def test_sphere_about_a_centre_leaves_out_what_is_beyond(tmp_path):
     rng = np.random.default_rng(3)
     both = np.concatenate([files.blob(30.0, 80, rng, 5.0), files.blob(600.0, 50, rng, 5.0)])
     (path,) = files.write_snapshot(tmp_path, {1: (both, None)})
-    halo = SingleHaloes(path, center=(600, 600, 600), radius=60 * u.kpc).halo("halo_0")
+    halo = SingleHaloes(path, center=(600, 600, 600), radius=60 * u.kpc).halo("halo_99")
     assert len(halo.particles) == 50
     with pytest.raises(InputError, match="particles within 3 kpc of the centre are wanted"):
-        SingleHaloes(path, center=(5000, 5000, 5000), radius=3).halo("halo_0")
+        SingleHaloes(path, center=(5000, 5000, 5000), radius=3).halo("halo_99")
     with pytest.raises(InputError, match="center: three finite numbers"):
         SingleHaloes(path, center=(1, 2))
     with pytest.raises(InputError, match="radius: a positive length is wanted"):
@@ -236,7 +240,7 @@ def test_box_that_is_taken_as_one_halo_is_told_of(tmp_path):
     with pytest.warns(
         RimlensWarning, match="all 200 particles of a periodic box are taken as one"
     ):
-        SingleHaloes(path).halo("halo_0")
+        SingleHaloes(path).halo("halo_99")
 
 
 def test_halo_of_too_few_particles_is_refused(tmp_path):
