@@ -5,9 +5,10 @@ reconstruction, ASDF and FITS.  Reading observations is the task of `rimlens.obs
 """
 
 from rimlens.io.reconstruction import read_reconstruction, write_reconstruction
-from rimlens.io.weights import Weights, read_weights, write_weights
+from rimlens.io.weights import VAEWeights, Weights, read_weights, write_weights
 
 __all__ = [
+    "VAEWeights",
     "Weights",
     "read_reconstruction",
     "read_weights",

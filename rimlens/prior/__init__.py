@@ -1,11 +1,12 @@
 """Priors: the abstract class, distributions of parameters, and priors made of them.
 
-A prior is over the parameters of a lens or a source.  Simulated images and networks do not belong
-here.
+A prior is over the parameters of a lens or a source.  Simulated images and the networks of solvers
+do not belong here.
 """
 
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
 from rimlens.prior.analytic import AnalyticPrior
+from rimlens.prior.composite import CompositePrior
 from rimlens.prior.distributions import (
     Ellipticity,
     Fixed,
@@ -22,6 +23,7 @@ from rimlens.prior.table import prior_from_table
 
 __all__ = [
     "AnalyticPrior",
+    "CompositePrior",
     "Ellipticity",
     "Fixed",
     "Linked",

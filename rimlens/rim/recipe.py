@@ -1,11 +1,9 @@
 """Training recipes: TOML files that say all that a training depends on."""
 
-import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
-from importlib import resources
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 
-from rimlens.errors import FileFormatError, InputError
+from rimlens.errors import InputError
+from rimlens.recipes import check_entries, of_kind, read_table
 from rimlens.rim.architecture import Architecture
 from rimlens.simulation import SimulationDomain
 
@@ -171,12 +169,10 @@ class Recipe:
         InputError
             If an entry is unknown or missing.
         """
-        values = dict(values)
-        _check_names(cls, values, origin)
-        if "name" not in values:
-            raise InputError(f"{origin}: the entry 'name' is missing")
+        values = of_kind("solver", values, origin)
+        check_entries(cls, values, origin)
         if "domain" in values:
-            _check_names(SimulationDomain, values["domain"], f"{origin}, [domain]")
+            check_entries(SimulationDomain, values["domain"], f"{origin}, [domain]")
             values["domain"] = SimulationDomain(
                 **{k: tuple(v) if isinstance(v, list) else v for k, v in values["domain"].items()}
             )
@@ -214,7 +210,7 @@ def read_recipe(path_or_name):
     FileFormatError
         If there is no such recipe, or it is not TOML.
     InputError
-        If an entry is unknown or missing.
+        If an entry is unknown or missing, or the recipe is of another kind.
 
     Examples
     --------
@@ -222,17 +218,7 @@ def read_recipe(path_or_name):
     >>> read_recipe("default").architecture.steps
     8
     """
-    shipped = {p.name.removesuffix(".toml"): p for p in _shipped_recipes()}
-    source = shipped.get(str(path_or_name)) or Path(path_or_name)
-    if not source.is_file():
-        raise FileFormatError(
-            f"{path_or_name}: no such recipe; give a TOML file or one of {sorted(shipped)}"
-        )
-    try:
-        values = tomllib.loads(source.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{path_or_name}: not a TOML file: {error}") from error
-    return Recipe.from_dict(values, str(path_or_name))
+    return Recipe.from_dict(read_table(path_or_name), str(path_or_name))
 
 
 def _prior(kind, table):
@@ -242,15 +228,3 @@ def _prior(kind, table):
     from rimlens.prior import prior_from_table
 
     return prior_from_table(kind, table)
-
-
-def _shipped_recipes():
-    folder = resources.files("rimlens") / "data" / "recipes"
-    return [p for p in folder.iterdir() if p.name.endswith(".toml")]
-
-
-def _check_names(cls, values, origin):
-    known = {f.name for f in fields(cls)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise InputError(f"{origin}: unknown entries {unknown}; known are {sorted(known)}")

@@ -1,16 +1,15 @@
 """Training a recurrent inference machine on simulations drawn on the fly."""
 
-import json
 import shutil
 from pathlib import Path
-from time import perf_counter, process_time
 
 import keras
 import numpy as np
 from keras import ops
 
 from rimlens import __version__, backend
-from rimlens.errors import InputError, OutputExistsError
+from rimlens.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_output
+from rimlens.errors import InputError
 from rimlens.io.weights import Weights
 from rimlens.rim import normalisation, unknowns
 from rimlens.rim.gradient import PRECONDITIONER
@@ -92,49 +91,6 @@ def oriented(batch, orientation):
     return turned
 
 
-class EpochSeed(keras.callbacks.Callback):
-    """Tells a `TrainingSet` which epoch it is, also after training was resumed."""
-
-    def __init__(self, training_set):
-        super().__init__()
-        self.training_set = training_set
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Hand the epoch's number on."""
-        self.training_set.epoch = epoch
-
-
-class TrainingClock(keras.callbacks.Callback):
-    """Adds up the time of a training over its interruptions, on the clock and on all cores.
-
-    Parameters
-    ----------
-    checkpoint : path or None
-        Folder in which the sum is kept.
-    """
-
-    def __init__(self, checkpoint=None):
-        super().__init__()
-        self._file = None if checkpoint is None else Path(checkpoint) / "clock.json"
-        self.spent = {"seconds": 0.0, "cpu_seconds": 0.0}
-        if self._file is not None and self._file.is_file():
-            self.spent = json.loads(self._file.read_text())
-        self._last = None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Start to count."""
-        self._last = perf_counter(), process_time()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Add the epoch and keep the sum."""
-        wall, cpu = self._last
-        self.spent["seconds"] += perf_counter() - wall
-        self.spent["cpu_seconds"] += process_time() - cpu
-        if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps(self.spent))
-
-
 def inputs_and_targets(batch, machine):
     """Return what the machine reads and what it should answer.
 
@@ -212,7 +168,7 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
             # A stage that was resumed leaves its epoch behind, where the next would begin.
             machine._initial_epoch = None
             machine.make_train_function(force=True)
-            extra = [EpochSeed(training_set), *callbacks]
+            extra = [EpochNumber(training_set), *callbacks]
             if checkpoint is not None:
                 extra.append(
                     keras.callbacks.BackupAndRestore(
@@ -374,13 +330,10 @@ def train(recipe, output, overwrite=False, progress=True):
     InputError
         If the checkpoint beside the output belongs to another recipe.
     """
-    output = Path(output)
-    if output.exists() and not overwrite:
-        raise OutputExistsError(f"{output}: it exists; choose another file or allow overwriting")
+    output = new_output(output, overwrite)
     if isinstance(recipe, (str, Path)):
         recipe = read_recipe(recipe)
-    checkpoint = output.with_name(output.name + ".checkpoint")
-    _claim(checkpoint, recipe)
+    checkpoint = checkpoint_of(output, recipe)
     simulator = simulator_of(recipe)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     solver.fit(simulator, recipe, checkpoint, verbose="auto" if progress else 0)
@@ -402,16 +355,3 @@ def simulator_of(recipe):
         lens=recipe.lens_prior,
         source=recipe.source_prior,
     )
-
-
-def _claim(checkpoint, recipe):
-    """Note in the checkpoint folder which recipe it belongs to, or refuse another one's."""
-    note = checkpoint / "recipe.json"
-    text = json.dumps(recipe.to_dict(), indent=1)
-    if note.is_file() and note.read_text() != text:
-        raise InputError(
-            f"{checkpoint}: it holds the progress of another recipe; remove it to start anew, or "
-            "choose another output"
-        )
-    checkpoint.mkdir(parents=True, exist_ok=True)
-    note.write_text(text)
