@@ -17,6 +17,9 @@ from rimlens.prior.distributions import (
     TruncatedNormal,
     Uniform,
 )
+from rimlens.prior.generated import GeneratedConvergencePrior, GeneratedGalaxyPrior
+from rimlens.prior.maps import MapPrior
+from rimlens.prior.mixture import MixturePrior
 from rimlens.prior.prior import Prior
 from rimlens.prior.product import ProductPrior
 from rimlens.prior.table import prior_from_table
@@ -26,8 +29,12 @@ __all__ = [
     "CompositePrior",
     "Ellipticity",
     "Fixed",
+    "GeneratedConvergencePrior",
+    "GeneratedGalaxyPrior",
     "Linked",
     "LogNormal",
+    "MapPrior",
+    "MixturePrior",
     "Normal",
     "Prior",
     "ProductPrior",

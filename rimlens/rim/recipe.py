@@ -135,9 +135,7 @@ class Recipe:
         """Return plain values for a file."""
         values = asdict(self)
         values["architecture"] = self.architecture.to_dict()
-        values["domain"] = {
-            k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.domain).items()
-        }
+        values["domain"] = self.domain.to_dict()
         values["theta_E_domain"] = list(self.theta_E_domain)
         values["stages"] = [list(stage) for stage in self.stages]
         values["continued"] = [

@@ -6,6 +6,7 @@ by `Simulator`.  Networks and files do not belong here.
 
 # First of all: the backend chooses the array library, and imports it quietly.
 from rimlens import backend  # noqa: F401
-from rimlens.simulation.simulator import SimulationDomain, Simulator
+from rimlens.simulation.domain import SimulationDomain
+from rimlens.simulation.simulator import Simulator
 
 __all__ = ["SimulationDomain", "Simulator"]

@@ -7,16 +7,19 @@ r"""Convergence maps of elliptical power laws with multipoles and subhaloes.
 
 (Tessore & Metcalf 2015, A&A 580, A79, eq. 2, with the product-average radius and a small core),
 plus truncated isothermal subhaloes :math:`\kappa = (\theta_s / 2) [(r^2 + r_c^2)^{-1/2} - (r^2 +
-r_t^2)^{-1/2}]` (Kassiola & Kovner 1993).
+r_t^2)^{-1/2}]` (Kassiola & Kovner 1993): few massive ones, a population of light ones if the
+domain has one, and a Gaussian random field if it has that.
 """
 
 import numpy as np
 from keras import ops
 
 from rimlens.imaging import Grid
+from rimlens.simulation.random_field import draw_fields, with_field
+from rimlens.simulation.subhaloes import draw_population, truncated_isothermal
 
 
-def draw_convergence_parameters(n, domain, rng):
+def draw_convergence_parameters(n, domain, rng, grid=None):
     """Draw the parameters of `n` lenses.
 
     Parameters
@@ -27,6 +30,8 @@ def draw_convergence_parameters(n, domain, rng):
         The ranges to draw from; lengths are in pixels of the image.
     rng : numpy.random.Generator
         Source of randomness.
+    grid : Grid, optional
+        Of the maps; a domain with a random field needs it.
 
     Returns
     -------
@@ -41,20 +46,26 @@ def draw_convergence_parameters(n, domain, rng):
     distance = theta_E[:, None] * rng.uniform(0.2, 1.8, (n, subhaloes))
     angle = rng.uniform(0, 2 * np.pi, (n, subhaloes))
     mass = theta_E[:, None] * np.exp(rng.uniform(np.log(0.005), np.log(0.08), (n, subhaloes)))
-    return {
+    drawn = {
         "theta_E": theta_E,
         "gamma": np.clip(rng.normal(2.05, 0.25, n), 1.4, 2.75),
         "q": np.clip(1 - np.abs(rng.normal(0, 0.3, n)), domain.q_min, 1.0),
         "phi": rng.uniform(0, np.pi, n),
         "center_x": rng.normal(0, domain.center_scatter, n),
         "center_y": rng.normal(0, domain.center_scatter, n),
-        "core": rng.uniform(0.2, 1.0, n),
+        "core": rng.uniform(*domain.core, n),
         "a_m": rng.normal(0, domain.multipole_amplitude, (n, 2)),
         "phi_m": rng.uniform(0, 2 * np.pi, (n, 2)),
         "subhalo_theta_E": present * mass,
         "subhalo_x": distance * np.cos(angle),
         "subhalo_y": distance * np.sin(angle),
     }
+    # What a domain lacks takes no random numbers.
+    if domain.subhalo_number:
+        drawn |= draw_population(theta_E, domain, rng)
+    if domain.field_amplitude:
+        drawn |= draw_fields(n, domain, grid, rng)
+    return drawn
 
 
 def convergence_maps(parameters, grid, oversampling=2):
@@ -96,8 +107,10 @@ def convergence_maps(parameters, grid, oversampling=2):
     # exp(log) is several times faster than a power on a CPU.
     logarithm = ops.log(column("theta_E") ** 2 / radius2)
     kappa = 0.5 * (3 - gamma) * ops.exp(0.5 * (gamma - 1) * logarithm)
-    kappa = _block_mean(kappa, oversampling)
-    return kappa + _subhaloes(parameters, grid)
+    kappa = _block_mean(kappa, oversampling) + _subhaloes(parameters, grid)
+    if "population_theta_E" in parameters:
+        kappa = kappa + _population(parameters, grid)
+    return with_field(kappa, parameters)
 
 
 def _subhaloes(parameters, grid):
@@ -112,10 +125,22 @@ def _subhaloes(parameters, grid):
         r2 = ops.square(x - x0) + ops.square(y - y0)
         # Core of one pixel, truncation at ten times the subhalo's own Einstein radius.
         truncation = 10 * theta + 2 * grid.pixel_scale
-        total = total + 0.5 * theta * (
-            ops.rsqrt(r2 + grid.pixel_scale**2) - ops.rsqrt(r2 + truncation**2)
-        )
+        total = total + truncated_isothermal(r2, theta, grid.pixel_scale, truncation)
     return total
+
+
+def _population(parameters, grid):
+    # All at once: there may be a hundred.
+    theta, truncation, x0, y0 = (
+        parameters[f"population_{name}"][:, :, None, None]
+        for name in ("theta_E", "truncation", "x", "y")
+    )
+    x = ops.convert_to_tensor(grid.x.astype("float32"))
+    y = ops.convert_to_tensor(grid.y.astype("float32"))
+    r2 = ops.square(x - x0) + ops.square(y - y0)
+    # Pixels see no cusp smaller than half of one.
+    core = 0.5 * grid.pixel_scale
+    return ops.sum(truncated_isothermal(r2, theta, core, truncation + core), axis=1)
 
 
 def _block_mean(values, factor):

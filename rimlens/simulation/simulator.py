@@ -1,7 +1,5 @@
 """Batches of mock observations."""
 
-from dataclasses import dataclass
-
 import keras
 import numpy as np
 from keras import ops
@@ -9,6 +7,7 @@ from keras import ops
 from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.imaging import convolve, psf_transform
+from rimlens.simulation.domain import SimulationDomain
 from rimlens.simulation.exposure import draw_masks, draw_noise, noise_maps
 from rimlens.simulation.psf import psf_library
 from rimlens.simulation.unknowns import (
@@ -20,64 +19,6 @@ from rimlens.simulation.unknowns import (
 
 # After so many times as many draws as were asked for, a domain is given up.
 _ROUNDS = 100
-
-
-@dataclass(frozen=True)
-class SimulationDomain:
-    """The ranges that mock observations cover; lengths are in pixels of the image.
-
-    Parameters
-    ----------
-    theta_E : tuple of float
-        Range of the Einstein radius of the smooth lens, log-uniform.
-    q_min : float
-        Smallest axis ratio.
-    center_scatter : float
-        Standard deviation of the lens centre in each coordinate.
-    shear_scatter : float
-        Standard deviation of each shear component.
-    multipole_amplitude : float
-        Standard deviation of the relative amplitudes of m = 3 and m = 4.
-    subhalo_fraction : float
-        Probability that each of four slots holds a subhalo.
-    source_radius : tuple of float
-        Range of the disc's effective radius, log-uniform.
-    source_offset : float
-        Largest distance of the source from the axis, in Einstein radii.
-    one_sided : float
-        Largest length of the mean direction of the light from the lens: 0 for a full ring, 1 for
-        a single image.
-    fwhm : tuple of float
-        Range of the noise-equivalent full width of the point-spread function.
-    peak_signal_to_noise : tuple of float
-        Range of the signal-to-noise ratio of the brightest pixel, log-uniform.
-    core_mask : tuple of float
-        Range of the radius of the masked core.
-    satellite_fraction : float
-        Probability that each of three slots holds a masked satellite.
-    noise_mixing : float
-        Largest weight with which drizzling mixes neighbouring pixels' noise.
-    lens_light_residual, sky_residual : float
-        Standard deviations of what is left of the lens light and of the sky, in units of the
-        noise.
-    """
-
-    theta_E: tuple = (8.0, 48.0)
-    q_min: float = 0.35
-    center_scatter: float = 1.0
-    shear_scatter: float = 0.06
-    multipole_amplitude: float = 0.015
-    subhalo_fraction: float = 0.1
-    source_radius: tuple = (1.5, 11.0)
-    source_offset: float = 0.65
-    one_sided: float = 0.7
-    fwhm: tuple = (1.4, 4.0)
-    peak_signal_to_noise: tuple = (8.0, 50.0)
-    core_mask: tuple = (2.0, 11.0)
-    satellite_fraction: float = 0.12
-    noise_mixing: float = 0.22
-    lens_light_residual: float = 0.4
-    sky_residual: float = 0.06
 
 
 class Simulator:

@@ -28,7 +28,7 @@ class GeneratedLenses:
 
     def draw(self, n, rng):
         """Return the parameters of `n` lenses and their Einstein radii."""
-        lens = draw_convergence_parameters(n, self.domain, rng)
+        lens = draw_convergence_parameters(n, self.domain, rng, self.grid)
         return lens, lens["theta_E"]
 
     def draw_shear(self, n, rng):
