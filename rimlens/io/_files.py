@@ -58,11 +58,11 @@ def new_file(path, overwrite=False):
         raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
-    _refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         yield temporary
-        _refuse_existing(path, overwrite)
+        refuse_existing(path, overwrite)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -74,7 +74,8 @@ def new_file(path, overwrite=False):
         temporary.unlink(missing_ok=True)
 
 
-def _refuse_existing(path, overwrite):
+def refuse_existing(path, overwrite):
+    """Raise OutputExistsError if a file exists and may not be overwritten."""
     if path.exists() and not overwrite:
         raise OutputExistsError(
             f"{path}: exists already; ask to overwrite it or give another name"

@@ -19,6 +19,7 @@ def get_extensions():
     from rimlens.io.converters import (
         DistributionConverter,
         GridConverter,
+        MapCollectionConverter,
         ModelConverter,
         PriorConverter,
         ReconstructionConverter,
@@ -31,6 +32,7 @@ def get_extensions():
             converters=[
                 DistributionConverter(),
                 GridConverter(),
+                MapCollectionConverter(),
                 ModelConverter(),
                 PriorConverter(),
                 ReconstructionConverter(),

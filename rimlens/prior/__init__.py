@@ -6,7 +6,9 @@ do not belong here.
 
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
 from rimlens.prior.analytic import AnalyticPrior
+from rimlens.prior.collection import CollectionPrior
 from rimlens.prior.composite import CompositePrior
+from rimlens.prior.cosmos import CosmosPrior
 from rimlens.prior.distributions import (
     Ellipticity,
     Fixed,
@@ -26,7 +28,9 @@ from rimlens.prior.table import prior_from_table
 
 __all__ = [
     "AnalyticPrior",
+    "CollectionPrior",
     "CompositePrior",
+    "CosmosPrior",
     "Ellipticity",
     "Fixed",
     "GeneratedConvergencePrior",

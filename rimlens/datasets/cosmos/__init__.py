@@ -1,0 +1,46 @@
+"""Maps of real galaxies, from HST images of the COSMOS field in the layout of GalSim.
+
+The images are those of Leauthaud et al. (2007, ApJS 172, 219), prepared by Mandelbaum et al.
+(2012, MNRAS 420, 1518).  From the catalogue to a collection of maps: reading, selecting, removing
+neighbours and noise, bringing to any pixel scale, and fetching the public samples.  What is drawn
+from the maps is a prior's (`rimlens.prior`).
+"""
+
+from rimlens.datasets.cosmos.build import build_cosmos, measured_correlation
+from rimlens.datasets.cosmos.catalog import AbsentStampError, CosmosCatalog, RealGalaxy
+from rimlens.datasets.cosmos.denoising import denoised, inverse_starlet, starlet
+from rimlens.datasets.cosmos.download import download_cosmos
+from rimlens.datasets.cosmos.neighbours import Isolated, NoCentralObjectError, isolated
+from rimlens.datasets.cosmos.noise import correlated_noise, filtered_deviation, noise_correlation
+from rimlens.datasets.cosmos.psf import centred_psf, homogenised
+from rimlens.datasets.cosmos.resampling import cropped, resampled, tapered
+from rimlens.datasets.cosmos.selection import Selection
+from rimlens.datasets.cosmos.stamp import Stamp, StampSettings, half_light_radius, make_stamp
+
+__all__ = [
+    "AbsentStampError",
+    "CosmosCatalog",
+    "Isolated",
+    "NoCentralObjectError",
+    "RealGalaxy",
+    "Selection",
+    "Stamp",
+    "StampSettings",
+    "build_cosmos",
+    "centred_psf",
+    "correlated_noise",
+    "cropped",
+    "denoised",
+    "download_cosmos",
+    "filtered_deviation",
+    "half_light_radius",
+    "homogenised",
+    "inverse_starlet",
+    "isolated",
+    "make_stamp",
+    "measured_correlation",
+    "noise_correlation",
+    "resampled",
+    "starlet",
+    "tapered",
+]
