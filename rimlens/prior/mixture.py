@@ -52,6 +52,7 @@ class MixturePrior(Prior):
         super().__init__(self.priors[0].model)
         self.weights = self._checked_weights(weights)
         self.variables = self.priors[0].variables
+        self.projects = self.priors[0].projects
         if any(prior.density is None for prior in self.priors):
             self.density = None
 

@@ -12,6 +12,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
+from rimlens.lens.external import shear_components
 from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.rim.blocks import block_sum, columns_of
 from rimlens.rim.modes import REMAINING, SCATTER, convergence_modes
@@ -218,17 +219,7 @@ class ParametricLens:
 
     def external_shear(self, lenses):
         """Return the external shear along the pixel axes, shape ``(n, 2)``."""
-        total = 0.0
-        for name, gamma in lenses["lens"].items():
-            if name.endswith("gamma_ext"):
-                phi = lenses["lens"][name.replace("gamma_ext", "phi_ext")]
-                # The angle counts from +y; the components from +x, half a turn of 2 phi away.
-                angle = 2 * math.pi / 180 * phi
-                components = [gamma * ops.cos(angle), gamma * ops.sin(angle)]
-                total = total - ops.stack(components, axis=-1)
-        if isinstance(total, float):
-            total = ops.zeros((ops.shape(next(iter(lenses["lens"].values())))[0], 2))
-        return total
+        return shear_components(lenses["lens"])
 
     def _deflection(self, vector, grid):
         x, y = (ops.convert_to_tensor(np.float32(v)[None]) for v in (grid.x, grid.y))

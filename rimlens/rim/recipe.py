@@ -6,6 +6,7 @@ from rimlens.errors import InputError
 from rimlens.recipes import check_entries, of_kind, read_table
 from rimlens.rim.architecture import Architecture
 from rimlens.simulation import SimulationDomain
+from rimlens.simulation.table import check_table
 
 _OF_A_ROUND = {"seed", "learning_rate", "stages", "fine_tuning"}
 
@@ -57,6 +58,9 @@ class Recipe:
     lens, source : dict, optional
         Models with priors over their parameters, as `rimlens.prior.prior_from_table` reads them;
         without one the unknown is pixelated.  Lengths are in pixels of the image.
+    simulation : dict, optional
+        What is simulated where that is not what the domain or the unknowns say: see
+        `rimlens.simulation.table.pieces_from_table`.
     """
 
     name: str
@@ -78,6 +82,7 @@ class Recipe:
     domain: SimulationDomain = field(default_factory=SimulationDomain)
     lens: dict | None = None
     source: dict | None = None
+    simulation: dict | None = None
 
     def __post_init__(self):
         """Check that the numbers fit together."""
@@ -105,6 +110,14 @@ class Recipe:
                 f"continued: a seed of its own is wanted in every round, found {seeds}: the "
                 "simulations would be those of before"
             )
+        if self.simulation is not None:
+            check_table(self.simulation, f"{self.name}, [simulation]")
+            for name in ("lens", "source"):
+                if name in self.simulation and getattr(self, name) is not None:
+                    raise InputError(
+                        f"{self.name}: [{name}] or [simulation.{name}] is wanted, found both: the "
+                        "parameters of a model are drawn from the prior over them"
+                    )
         if not 1 <= self.reuse <= 8:
             raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
 
@@ -143,8 +156,10 @@ class Recipe:
             for entry in self.continued
         ]
         if not self.continued:
-            # Recipes in files from before there were further rounds have no such entry.
+            # Recipes in files from before there was such an entry have none.
             del values["continued"]
+        if self.simulation is None:
+            del values["simulation"]
         return values
 
     @classmethod

@@ -21,6 +21,7 @@ from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.scoring import score, summary
 from rimlens.rim.solver import RIMSolver
 from rimlens.simulation import Simulator
+from rimlens.simulation.table import pieces_from_table
 
 
 class TrainingSet(keras.utils.PyDataset):
@@ -69,9 +70,9 @@ class TrainingSet(keras.utils.PyDataset):
         # Every draw serves for several updates, each time in another of the eight orientations.
         epoch = self.epoch - self.first_epoch
         number, turn = divmod(epoch * self.updates_per_epoch + index, self.reuse)
-        rng = np.random.default_rng([self.seed, number])
         if number != self._number:
-            self._number, self._drawn = number, self.simulator.draw(self.batch_size, rng)
+            self._number = number
+            self._drawn = self.simulator.batch(number, self.batch_size, self.seed)
         drawn = self._drawn
         if self.machine.turns:
             orientations = np.random.default_rng([self.seed, number, 1]).permutation(8)
@@ -80,9 +81,14 @@ class TrainingSet(keras.utils.PyDataset):
 
 
 def oriented(batch, orientation):
-    """Return a batch of `Simulator.draw` in another of the eight orientations."""
+    """Return a batch of `Simulator.draw` in another of the eight orientations.
+
+    Parameters of models, which no turned map has, are left out.
+    """
     turned = {}
     for name, values in batch.items():
+        if isinstance(values, dict):
+            continue
         if name == "shear":
             values = oriented_shear(values, orientation)
         elif values.ndim == 3:
@@ -342,16 +348,36 @@ def train(recipe, output, overwrite=False, progress=True):
     return solver
 
 
-def simulator_of(recipe):
-    """Return the simulator that a `Recipe` describes."""
+def simulator_of(recipe, fused=False):
+    """Return the simulator that a `Recipe` describes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to draw.
+    fused : bool, optional
+        As for `rimlens.simulation.Simulator`.
+
+    Returns
+    -------
+    rimlens.simulation.Simulator
+
+    Raises
+    ------
+    InputError
+        If something in the recipe's section on simulations cannot be used.
+    """
     a = recipe.architecture
+    grids = a.image_grid, a.convergence_grid, a.source_grid
+    pieces = {"lens": recipe.lens_prior, "source": recipe.source_prior}
+    if recipe.simulation is not None:
+        pieces |= pieces_from_table(recipe.simulation, *grids[1:], recipe.psf_size, recipe.seed)
     return Simulator(
-        a.image_grid,
-        a.convergence_grid,
-        a.source_grid,
+        *grids,
         recipe.domain,
         psf_size=recipe.psf_size,
         seed=recipe.seed,
-        lens=recipe.lens_prior,
-        source=recipe.source_prior,
+        external_shear=recipe.lens is None,
+        fused=fused,
+        **pieces,
     )

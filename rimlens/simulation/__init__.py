@@ -6,7 +6,19 @@ by `Simulator`.  Networks and files do not belong here.
 
 # First of all: the backend chooses the array library, and imports it quietly.
 from rimlens import backend  # noqa: F401
+from rimlens.simulation.acceptance import LensedLight, PaperCuts
 from rimlens.simulation.domain import SimulationDomain
+from rimlens.simulation.pieces import HSTMasks, HSTNoise, NoMasks, PSFLibrary, WhiteNoise
 from rimlens.simulation.simulator import Simulator
 
-__all__ = ["SimulationDomain", "Simulator"]
+__all__ = [
+    "HSTMasks",
+    "HSTNoise",
+    "LensedLight",
+    "NoMasks",
+    "PSFLibrary",
+    "PaperCuts",
+    "SimulationDomain",
+    "Simulator",
+    "WhiteNoise",
+]

@@ -56,7 +56,7 @@ def transmission(parameters, x, y):
     parameters : dict of tensor
         From `rimlens.simulation.galaxy.draw_galaxy_parameters`; the disc is its second component.
     x, y : tensor
-        Positions, shape ``(ny, nx)``.
+        Positions, shapes that broadcast to ``(n, ny, nx)``.
 
     Returns
     -------
