@@ -9,7 +9,7 @@ import click
 
 from rimlens.errors import RimlensError
 
-_COMMANDS = ("reconstruct", "demo", "train", "cosmos", "plugins")
+_COMMANDS = ("reconstruct", "demo", "simulate", "train", "cosmos", "plugins")
 
 
 class _Failure(click.ClickException):

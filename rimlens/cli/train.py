@@ -25,8 +25,14 @@ _ROOMS = {"solver": "rimlens.rim.training", "vae": "rimlens.prior.vae.training"}
     required=True,
     help="The file of weights to write.",
 )
+@click.option(
+    "--simulations",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Train a solver on what `rimlens simulate` wrote, not on simulations drawn on the fly.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace weights that exist.")
-def command(recipe, output, overwrite):
+def command(recipe, output, simulations, overwrite):
     """Train a solver on simulated lenses, or a variational autoencoder on maps.
 
     RECIPE is a TOML file, or the name of a recipe in the package: it says what is trained and all
@@ -36,11 +42,14 @@ def command(recipe, output, overwrite):
     kind = read_table(recipe)["kind"]
     if kind not in _ROOMS:
         raise InputError(f"{recipe}: kind: one of {sorted(_ROOMS)} is wanted, found {kind!r}")
+    if simulations is not None and kind != "solver":
+        raise InputError(f"{recipe}: --simulations is for the recipe of a solver, found {kind!r}")
+    given = {} if simulations is None else {"simulations": simulations}
     # Keras shows the progress of a training on standard output.
     with plain_warnings(), redirect_stdout(sys.stderr):
         training = import_module(_ROOMS[kind])
         try:
-            trained = training.train(recipe, output, overwrite=overwrite, progress=True)
+            trained = training.train(recipe, output, overwrite=overwrite, progress=True, **given)
         except KeyboardInterrupt:
             click.echo("\nInterrupted; the same command goes on from the last epoch.", err=True)
             # Threads in which Keras waits for simulations would keep the process alive.

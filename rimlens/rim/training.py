@@ -20,7 +20,7 @@ from rimlens.rim.recipe import read_recipe
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.scoring import score, summary
 from rimlens.rim.solver import RIMSolver
-from rimlens.simulation import Simulator
+from rimlens.simulation import SimulationSet, Simulator
 from rimlens.simulation.table import pieces_from_table
 
 
@@ -29,8 +29,8 @@ class TrainingSet(keras.utils.PyDataset):
 
     Parameters
     ----------
-    simulator : Simulator
-        Draws mock observations.
+    simulator : Simulator or SimulationSet
+        Draws mock observations, or has them.
     machine : RecurrentInferenceMachine
         Says which unknowns are to be found.
     batch_size, updates_per_epoch : int
@@ -250,7 +250,7 @@ def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
     solver._set_arrays(
         {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}, "training"
     )
-    describe(solver, simulator, recipe, clock.spent)
+    describe(solver, simulator.on_the_fly(), recipe, clock.spent)
     return history
 
 
@@ -308,7 +308,7 @@ def describe(solver, simulator, recipe, spent):
     )
 
 
-def train(recipe, output, overwrite=False, progress=True):
+def train(recipe, output, overwrite=False, progress=True, simulations=None):
     """Train a solver as a recipe says and write its weights.
 
     Progress is kept in the folder ``OUTPUT.checkpoint`` until the weights are written; a training
@@ -324,6 +324,9 @@ def train(recipe, output, overwrite=False, progress=True):
         Whether an existing file may be replaced.
     progress : bool, optional
         Whether to show a progress bar.
+    simulations : str or path, optional
+        A folder that ``rimlens simulate`` wrote, to train on in place of simulations drawn on the
+        fly; the held-back ones are drawn.
 
     Returns
     -------
@@ -334,18 +337,58 @@ def train(recipe, output, overwrite=False, progress=True):
     OutputExistsError
         If the output exists and may not be overwritten.
     InputError
-        If the checkpoint beside the output belongs to another recipe.
+        If the checkpoint beside the output belongs to another recipe, or the simulations are
+        others than the recipe's.
     """
     output = new_output(output, overwrite)
     if isinstance(recipe, (str, Path)):
         recipe = read_recipe(recipe)
     checkpoint = checkpoint_of(output, recipe)
-    simulator = simulator_of(recipe)
+    simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     solver.fit(simulator, recipe, checkpoint, verbose="auto" if progress else 0)
     solver.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return solver
+
+
+def stored_for(recipe, folder):
+    """Return the simulations in a folder, if they are those that a recipe describes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of a training.
+    folder : str or path
+        That ``rimlens simulate`` wrote.
+
+    Returns
+    -------
+    rimlens.simulation.SimulationSet
+
+    Raises
+    ------
+    InputError
+        If they were made with another domain, other grids, priors or pieces.
+    """
+    stored = SimulationSet(folder)
+    wanted, found = recipe.to_dict(), stored.manifest.recipe
+    names = ("domain", "lens", "source", "simulation", "psf_size")
+    other = [name for name in names if wanted.get(name) != found.get(name)]
+    grids = (
+        "image_size",
+        "convergence_size",
+        "convergence_scale",
+        "source_size",
+        "source_scale",
+    )
+    other += [n for n in grids if wanted["architecture"][n] != found["architecture"][n]]
+    if other:
+        raise InputError(
+            f"{folder}: simulations of the recipe {recipe.name!r} are wanted, found ones with "
+            f"another {', '.join(other)}"
+        )
+    return stored
 
 
 def simulator_of(recipe, fused=False):
@@ -368,16 +411,25 @@ def simulator_of(recipe, fused=False):
         If something in the recipe's section on simulations cannot be used.
     """
     a = recipe.architecture
-    grids = a.image_grid, a.convergence_grid, a.source_grid
-    pieces = {"lens": recipe.lens_prior, "source": recipe.source_prior}
-    if recipe.simulation is not None:
-        pieces |= pieces_from_table(recipe.simulation, *grids[1:], recipe.psf_size, recipe.seed)
     return Simulator(
-        *grids,
+        a.image_grid,
+        a.convergence_grid,
+        a.source_grid,
         recipe.domain,
         psf_size=recipe.psf_size,
         seed=recipe.seed,
         external_shear=recipe.lens is None,
         fused=fused,
-        **pieces,
+        **simulation_pieces(recipe),
     )
+
+
+def simulation_pieces(recipe):
+    """Return what a `Recipe` says of priors and pieces, as arguments of a `Simulator`."""
+    a = recipe.architecture
+    pieces = {"lens": recipe.lens_prior, "source": recipe.source_prior}
+    if recipe.simulation is not None:
+        pieces |= pieces_from_table(
+            recipe.simulation, a.convergence_grid, a.source_grid, recipe.psf_size, recipe.seed
+        )
+    return pieces

@@ -10,6 +10,8 @@ from rimlens.simulation.acceptance import LensedLight, PaperCuts
 from rimlens.simulation.domain import SimulationDomain
 from rimlens.simulation.pieces import HSTMasks, HSTNoise, NoMasks, PSFLibrary, WhiteNoise
 from rimlens.simulation.simulator import Simulator
+from rimlens.simulation.stored import SimulationSet
+from rimlens.simulation.writing import simulate
 
 __all__ = [
     "HSTMasks",
@@ -19,6 +21,8 @@ __all__ = [
     "PSFLibrary",
     "PaperCuts",
     "SimulationDomain",
+    "SimulationSet",
     "Simulator",
     "WhiteNoise",
+    "simulate",
 ]

@@ -170,6 +170,10 @@ class Simulator:
         """
         return self.draw(n, np.random.default_rng([seed, number]))
 
+    def on_the_fly(self):
+        """Return itself: what a `SimulationSet` has besides its stored observations."""
+        return self
+
     def _lenses_of(self, prior, external_shear):
         grids = self.image_grid, self.convergence_grid
         if prior is None:
