@@ -3,6 +3,7 @@
 Every shard has random numbers of its own, so that a set is the same whoever makes which part.
 """
 
+import json
 import os
 import warnings
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -159,7 +160,7 @@ def make_shard(folder, number):
             messages.append(f"{error}; it is made again")
         else:
             return messages
-    simulator = _simulator(manifest.set, folder)
+    simulator = _simulator(json.dumps(manifest.recipe))
     rng = np.random.default_rng([manifest.seed, _STREAM, number])
     size = manifest.sizes[number]
     parts = [
@@ -171,13 +172,12 @@ def make_shard(folder, number):
 
 
 @lru_cache(maxsize=1)
-def _simulator(name, folder):
-    """Return the simulator of a set, once for a process; sets have names of their own."""
+def _simulator(recipe):
+    """Return the simulator of a recipe, which is given as text: once for all shards."""
     from rimlens.rim.recipe import Recipe
     from rimlens.rim.training import simulator_of
 
-    recipe = Recipe.from_dict(Manifest.read(folder).recipe, folder)
-    return simulator_of(recipe, fused=True)
+    return simulator_of(Recipe.from_dict(json.loads(recipe), MANIFEST), fused=True)
 
 
 def _stored(batch):
