@@ -58,6 +58,7 @@ class ModelLenses:
 
     def __init__(self, image_grid, convergence_grid, prior):
         self.image_grid, self.grid, self.prior = image_grid, convergence_grid, prior
+        self._deflection = prior.model.on_grid(image_grid)
 
     def draw(self, n, rng):
         """Return the parameters of `n` lenses and their Einstein radii."""
@@ -73,8 +74,7 @@ class ModelLenses:
         """Return the truths, and the deflection of the image's pixels."""
         model = self.prior.model
         convergence = model.tensor_convergence(*_coordinates(self.grid), parameters)
-        deflection = model.tensor_deflection(*_coordinates(self.image_grid), parameters)
-        return {"convergence": convergence, "lens": parameters}, deflection
+        return {"convergence": convergence, "lens": parameters}, self._deflection(parameters)
 
 
 class GeneratedSources:
