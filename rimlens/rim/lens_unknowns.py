@@ -154,7 +154,10 @@ class ParametricLens:
         a = architecture
         self.prior = prior
         self.image_grid, self.grid = a.image_grid, a.convergence_grid
-        self._blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
+        blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
+        self._on_image, self._on_blocks = (
+            prior.model.on_grid(grid) for grid in (self.image_grid, blocks)
+        )
         (self.numbers,) = prior.variables["vector"]
         self.scatter = self.expected_error = np.ones(self.numbers, dtype="float32")
         self.channels = self.outputs = 0
@@ -166,7 +169,7 @@ class ParametricLens:
 
     def ray_trace(self, state):
         """Return the source positions of the image's pixels."""
-        alpha_x, alpha_y = self._deflection(state["lens"], self.image_grid)
+        alpha_x, alpha_y = self._on_image(self.prior.constrain({"vector": state["lens"]}))
         x, y = _coordinates(self.image_grid, alpha_x)
         return x - alpha_x, y - alpha_y
 
@@ -176,10 +179,10 @@ class ParametricLens:
 
     def columns(self, state, coarse=True):
         """Return the change of the deflection along every variable, at blocks or pixels."""
-        grid = self._blocks if coarse else self.image_grid
+        on_grid = self._on_blocks if coarse else self._on_image
 
         def deflection(vector):
-            return ops.stack(self._deflection(vector, grid), axis=1)
+            return ops.stack(on_grid(self.prior.constrain({"vector": vector})), axis=1)
 
         columns = columns_of(deflection, state["lens"])
         return [columns[:, :, 0], columns[:, :, 1]]
@@ -220,11 +223,6 @@ class ParametricLens:
     def external_shear(self, lenses):
         """Return the external shear along the pixel axes, shape ``(n, 2)``."""
         return shear_components(lenses["lens"])
-
-    def _deflection(self, vector, grid):
-        x, y = (ops.convert_to_tensor(np.float32(v)[None]) for v in (grid.x, grid.y))
-        values = self.prior.constrain({"vector": vector})
-        return self.prior.model.tensor_deflection(x, y, values)
 
 
 def lens_descent(lens, state, g_x, g_y):

@@ -22,13 +22,13 @@ PRESETS = {
     "paper_convergence": {"size": 128, "latent": 16, "layers": 4, "filters": 16},
     "paper_source": _PAPER_SOURCE,
     "paper_refinement_source": {**_PAPER_SOURCE, "filters": 16},
-    "small_convergence": {"size": 64, "latent": 24, "layers": 4, "filters": 16},
+    "small_convergence": {"size": 64, "latent": 24, "layers": 4, "filters": 12},
     "small_source": {
         "maps": "source",
         "size": 64,
         "latent": 32,
         "layers": 4,
-        "filters": 16,
+        "filters": 12,
         "output": "sigmoid",
     },
 }

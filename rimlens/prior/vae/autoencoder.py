@@ -19,7 +19,7 @@ from rimlens.prior.vae.network import Autoencoder
 # Between these the decimal logarithm of a convergence is held.
 LOG_KAPPA = -4.0, 3.0
 # Of the brightest pixel of a source: a dark map is not divided by zero.
-DARK = 1e-30
+_DARK = 1e-30
 # Maps that are decoded together.
 _BATCH = 256
 
@@ -33,8 +33,8 @@ class VAE:
     vectors of all maps together, with their uncertainties, have no mean and no correlation and a
     variance of one.
 
-    Convergences are positive; galaxies have a brightest pixel of one, whatever the brightness of
-    the map that was encoded.  The networks know pixels alone: a map may have any pixel scale.
+    Convergences are positive.  Galaxies are encoded in units of their brightest pixel, and come
+    back in those units.  The networks know pixels alone: a map may have any pixel scale.
 
     Parameters
     ----------
@@ -52,13 +52,14 @@ class VAE:
     def __init__(self, architecture=None):
         self.architecture = architecture or VAEArchitecture()
         self.weights = None
-        self._networks = {}
+        # Those in double precision are made when they are asked for.
+        self._networks = {"float32": Autoencoder(self.architecture, dtype="float32")}
         latent = self.architecture.latent
         self._set_arrays(
             {
-                **arrays_of(Autoencoder(self.architecture)),
-                "latent_mean": np.zeros(latent, "float32"),
-                "latent_matrix": np.eye(latent, dtype="float32"),
+                **arrays_of(self._networks["float32"]),
+                "latent_mean": np.zeros(latent),
+                "latent_matrix": np.eye(latent),
             },
             "new",
         )
@@ -164,7 +165,7 @@ class VAE:
         return Grid((self.architecture.size,) * 2, scale)
 
     def seen(self, maps):
-        """Return maps as the network sees them: log10 of a convergence, or a peak of one.
+        """Return maps as the network sees them: log10 of a convergence, a galaxy over its peak.
 
         Parameters
         ----------
@@ -179,7 +180,7 @@ class VAE:
         if self.architecture.maps == "convergence":
             low, high = (10.0**bound for bound in LOG_KAPPA)
             return ops.log(ops.clip(maps, low, high)) / math.log(10.0)
-        return maps / ops.maximum(brightest_pixel(maps), DARK)
+        return maps / ops.maximum(ops.max(maps, axis=(1, 2), keepdims=True), _DARK)
 
     def encode(self, maps):
         """Return the latent vectors of maps: the means of what the encoder says.
@@ -229,16 +230,16 @@ class VAE:
         Returns
         -------
         tensor
-            Convergence, or brightness with a peak of one, shape ``(n, size, size)``, of the same
-            type of number, with derivatives.
+            Convergence, or brightness in units of the brightest pixel, shape ``(n, size, size)``,
+            of the same type of number, with derivatives.
         """
         vectors = ops.convert_to_tensor(vectors)
         center, matrix, _ = self._whitening(ops.dtype(vectors))
         latent = ops.matmul(vectors, ops.transpose(matrix)) + center
         maps, _ = self._network(ops.dtype(vectors)).decoder(latent)
         if self.architecture.maps == "convergence":
-            return ops.exp(ops.clip(maps, *LOG_KAPPA) * math.log(10.0))
-        return maps / ops.maximum(brightest_pixel(maps), DARK)
+            maps = ops.exp(ops.clip(maps, *LOG_KAPPA) * math.log(10.0))
+        return maps
 
     def sample(self, n, rng=None):
         """Draw maps.
@@ -253,7 +254,7 @@ class VAE:
         Returns
         -------
         ndarray
-            Convergence, or brightness with a peak of one, float32, shape ``(n, size, size)``.
+            As from `decode`, float32.
         """
         shape = (n, self.architecture.latent)
         vectors = np.random.default_rng(rng).standard_normal(shape).astype("float32")
@@ -272,29 +273,29 @@ class VAE:
     def _network(self, dtype):
         """Return the networks in a precision."""
         if dtype not in self._networks:
-            network = Autoencoder(self.architecture, dtype=dtype)
-            for variable in network.trainable_weights:
-                variable.assign(self._arrays[variable.path])
-            self._networks[dtype] = network
+            self._networks[dtype] = Autoencoder(self.architecture, dtype=dtype)
+            self._assign(self._networks[dtype])
         return self._networks[dtype]
 
     def _set_arrays(self, arrays, path):
         latent = self.architecture.latent
-        wanted = {
-            **{w.path: tuple(w.shape) for w in Autoencoder(self.architecture).trainable_weights},
-            "latent_mean": (latent,),
-            "latent_matrix": (latent, latent),
-        }
-        if wanted != {name: array.shape for name, array in arrays.items()}:
+        network = self._networks["float32"]
+        wanted = {w.path: tuple(w.shape) for w in network.trainable_weights}
+        wanted |= {"latent_mean": (latent,), "latent_matrix": (latent, latent)}
+        if wanted != {name: np.shape(array) for name, array in arrays.items()}:
             raise FileFormatError(
                 f"{path}: its arrays do not fit the architecture that it states; the file was "
                 "written by another version of rimlens"
             )
         self._arrays = {name: np.asarray(array, "float32") for name, array in arrays.items()}
-        self._networks = {}
-        # Made now: no variable can be made inside a compiled function.
-        self._network("float32")
+        for network in self._networks.values():
+            self._assign(network)
+        # JAX reads the weights when it traces a function, so new weights want a new function.
         self._decode = backend.compiled(self.decode)
+
+    def _assign(self, network):
+        for variable in network.trainable_weights:
+            variable.assign(self._arrays[variable.path])
 
 
 def arrays_of(network):
@@ -322,11 +323,6 @@ def in_batches(function, values):
         result = function(ops.convert_to_tensor(values[i : i + _BATCH]))
         found.append(keras.tree.map_structure(ops.convert_to_numpy, result))
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *found)
-
-
-def brightest_pixel(maps):
-    """Return the brightest pixel of each map, with axes of one."""
-    return ops.max(maps, axis=(1, 2), keepdims=True)
 
 
 def _shipped():

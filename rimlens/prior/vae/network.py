@@ -15,7 +15,10 @@ import functools
 import keras
 from keras import layers, ops
 
+# Of the leaky activation, as in the paper.
 _SLOPE = 0.3
+# Largest logarithm of the variance of a latent number.
+_MOST = 1.0
 
 
 class Encoder(layers.Layer):
@@ -88,7 +91,9 @@ class Encoder(layers.Layer):
             x = layer(x)
         features = ops.reshape(x, (-1, x.shape[1] * x.shape[2] * x.shape[3]))
         features = ops.cast(features, self.mean.compute_dtype)
-        return self.mean(features), self.log_variance(features), features
+        # No vector is less certain than the prior by more than this: noise cannot drown the rest.
+        log_variance = _MOST - ops.softplus(_MOST - self.log_variance(features))
+        return self.mean(features), log_variance, features
 
 
 class Decoder(layers.Layer):
@@ -115,7 +120,14 @@ class Decoder(layers.Layer):
             self.steps.append(upward(a.widths[i], f"{i}_up", strides=2))
             self.steps += [convolution(a.widths[i], f"{i}_{j}") for j in range(a.convolutions)]
         self.last = layers.Conv2D(
-            1, a.kernel_size, padding="same", activation=a.output, dtype=full, name="decoder_last"
+            1,
+            a.kernel_size,
+            padding="same",
+            activation=a.output,
+            # Most of a galaxy's field is dark.
+            bias_initializer=keras.initializers.Constant(-3.0 if a.output == "sigmoid" else 0.0),
+            dtype=full,
+            name="decoder_last",
         )
 
     def build(self, input_shape):

@@ -7,11 +7,14 @@ from keras import ops
 from rimlens.errors import InputError
 from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.prior.distribution import Distribution
-from rimlens.prior.distributions import Fixed, Linked
-from rimlens.prior.pairs import Pair
+from rimlens.prior.distributions import Fixed
 from rimlens.prior.prior import Prior
-from rimlens.prior.vae.autoencoder import DARK, VAE, brightest_pixel
+from rimlens.prior.scalars import checked_scalar, support
+from rimlens.prior.vae.autoencoder import VAE
 from rimlens.source.pixelated import PixelatedSource
+
+# Of the brightness of a map, in any unit.
+_DARK = 1e-12
 
 _MODELS = {"convergence": PixelatedConvergence, "source": PixelatedSource}
 
@@ -32,9 +35,9 @@ class VAEPrior(Prior):
         A single model; of its map only the shape counts.
     weights : str or path-like
         The name of weights in the package (`VAE.presets`), or a file that ``rimlens train`` wrote.
-    peak : Distribution, optional
-        Of the brightest pixel of a source; it adds a number to the vector.  By default the
-        brightest pixel is one, whatever the map.
+    brightness : float, Quantity or Distribution, optional
+        What the maps of a source, whose brightest pixel is near one, are multiplied by; one by
+        default.  A distribution adds a number to the vector.
 
     Attributes
     ----------
@@ -45,7 +48,7 @@ class VAEPrior(Prior):
     ------
     InputError
         If the model is not one of the maps that the autoencoder makes, its grid has another number
-        of pixels, or a peak is given for a convergence or is none.
+        of pixels, or a brightness is given for a convergence or is not positive.
     FileFormatError
         If the weights cannot be read.
 
@@ -63,7 +66,7 @@ class VAEPrior(Prior):
 
     projects = True
 
-    def __init__(self, model, weights, peak=None):
+    def __init__(self, model, weights, brightness=1.0):
         super().__init__(model)
         try:
             self.weights = os.fspath(weights)
@@ -75,41 +78,45 @@ class VAEPrior(Prior):
         kind = self.vae.architecture.maps
         self._check_model(kind)
         (self._map,) = model.parameters
-        self.peak = None if peak is None else self._checked_peak(peak, kind)
-        self.variables = {"vector": (self.vae.architecture.latent + (peak is not None),)}
+        self.brightness = self._checked_brightness(brightness, kind)
+        self._varies = isinstance(self.brightness, Distribution)
+        self.variables = {"vector": (self.vae.architecture.latent + self._varies,)}
 
     @property
     def configuration(self):
-        """The model, the weights' name or path, and the distribution of the peak if it has one."""
-        found = {"model": self.model, "weights": self.weights}
-        return found if self.peak is None else {**found, "peak": self.peak}
+        """The model, the weights' name or path, and the brightness."""
+        return {"model": self.model, "weights": self.weights, "brightness": self.brightness}
 
     def draws(self, n, rng):
         """Return the maps of `n` draws, decoded in single precision."""
         vectors = rng.standard_normal((n, *self.variables["vector"]))
         latent = vectors[:, : self.vae.architecture.latent]
         maps = self.vae.decoded(latent.astype("float32")).astype("float64")
-        if self.peak is not None:
-            maps *= ops.convert_to_numpy(self.peak.value(vectors[:, -1]))[:, None, None]
-        return {self._map: maps}
+        return {self._map: maps * ops.convert_to_numpy(self._brightness(vectors))}
 
     def transform(self, u):
         """Return the map of the vector."""
         vector = u["vector"]
         maps = self.vae.decode(vector[:, : self.vae.architecture.latent])
-        if self.peak is not None:
-            maps = maps * self.peak.value(vector[:, -1])[:, None, None]
-        return {self._map: maps}
+        return {self._map: maps * self._brightness(vector)}
 
     def inverse(self, values):
-        """Return the vector of the map."""
+        """Return the vector of the map, with the brightness that fits the map best."""
         maps = values[self._map]
         vector = self.vae.encode(maps)
-        if self.peak is not None:
-            # A dark map has a little light: a distribution may have no place for less.
-            brightest = ops.maximum(brightest_pixel(maps)[:, :, 0], DARK)
-            vector = ops.concatenate([vector, self.peak.variable(brightest)], axis=1)
+        if self._varies:
+            decoded = self.vae.decode(vector)
+            fit = ops.sum(maps * decoded, axis=(1, 2)) / ops.sum(ops.square(decoded), axis=(1, 2))
+            # A distribution of positive numbers has no place for a map that is dark.
+            number = self.brightness.variable(ops.maximum(fit, _DARK))
+            vector = ops.concatenate([vector, number[:, None]], axis=1)
         return {"vector": vector}
+
+    def _brightness(self, vector):
+        """Return what each map is multiplied by, with axes of one."""
+        if self._varies:
+            return self.brightness.value(vector[:, -1])[:, None, None]
+        return self.brightness
 
     def _check_model(self, kind):
         where, model = type(self).__name__, self.model
@@ -125,20 +132,15 @@ class VAEPrior(Prior):
                 f"maps of the weights {self.weights!r} have; found {model.grid.shape}"
             )
 
-    def _checked_peak(self, distribution, kind):
-        where = f"{type(self).__name__}: peak"
-        if kind != "source":
-            raise InputError(f"{where}: none is wanted for a convergence, found {distribution!r}")
-        if not isinstance(distribution, Distribution) or isinstance(
-            distribution, (Fixed, Linked, Pair)
-        ):
+    def _checked_brightness(self, brightness, kind):
+        where = f"{type(self).__name__}: brightness"
+        if kind != "source" and brightness != 1.0:
+            raise InputError(f"{where}: none is wanted for a convergence, found {brightness!r}")
+        found = checked_scalar(where, brightness, self.model.brightness_unit or "")
+        low, high = support(found)
+        if low < 0 or high <= 0:
             raise InputError(
-                f"{where}: a distribution of one number is wanted, found {distribution!r}"
+                f"{where}: a positive number or a distribution of such is wanted, found "
+                f"{brightness!r}"
             )
-        try:
-            found = distribution.in_unit(self.model.brightness_unit)
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from error
-        if found.support[0][0] < 0:
-            raise InputError(f"{where}: positive numbers are wanted, found {distribution!r}")
-        return found
+        return found.value if isinstance(found, Fixed) else found

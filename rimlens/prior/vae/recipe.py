@@ -1,9 +1,7 @@
 """Recipes for variational autoencoders: all that a training depends on."""
 
-import inspect
 from dataclasses import asdict, dataclass, field
 
-from rimlens import plugins
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.prior.vae.architecture import VAEArchitecture
@@ -180,19 +178,19 @@ class VAERecipe:
         InputError
             If a prior does not take its arguments.
         """
+        # Imported here: what is read from recipes may be an autoencoder's own prior.
+        from rimlens.prior.table import prior_over_maps
+
         low = 1.0 - self.held_back_part
         part = (low, 1.0) if held_back else (0.0, low)
+        kind = "lens" if self.architecture.maps == "convergence" else "source"
         total = sum(entry.get("share", 1.0) for entry in self.data)
         found = []
         for entry in self.data:
-            cls = plugins.load("prior", entry["prior"])
             arguments = {name: value for name, value in entry.items() if name not in _OWN}
-            if "part" in inspect.signature(cls).parameters:
+            if "collection" in arguments:
                 arguments.setdefault("part", part)
-            try:
-                prior = cls(pixelated_model(self.architecture.maps, self.grid), **arguments)
-            except TypeError as error:
-                raise InputError(f"data: {entry['prior']}: {error}") from error
+            prior = prior_over_maps(kind, self.grid, entry["prior"], arguments)
             found.append((prior, entry.get("share", 1.0) / total))
         return found
 
@@ -267,28 +265,3 @@ def read_vae_recipe(path_or_name):
     64
     """
     return VAERecipe.from_dict(read_table(path_or_name), str(path_or_name))
-
-
-def pixelated_model(maps, grid):
-    """Return a model with an empty map.
-
-    Parameters
-    ----------
-    maps : str
-        ``"convergence"`` or ``"source"``.
-    grid : Grid
-        Of the map.
-
-    Returns
-    -------
-    PixelatedConvergence or PixelatedSource
-    """
-    import numpy as np
-
-    from rimlens.lens import PixelatedConvergence
-    from rimlens.source import PixelatedSource
-
-    empty = np.zeros(grid.shape)
-    if maps == "convergence":
-        return PixelatedConvergence(grid, convergence_map=empty)
-    return PixelatedSource(grid, brightness_map=empty)

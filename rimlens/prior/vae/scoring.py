@@ -1,6 +1,7 @@
 """How well maps come back from their latent vectors, and how much samples are like maps.
 
-Maps are compared as the network sees them: log10 of a convergence, a galaxy with a peak of one.
+Maps are compared as the network sees them: log10 of a convergence, a galaxy over its brightest
+pixel.
 """
 
 import numpy as np
@@ -42,7 +43,7 @@ def score(vae, draws, n, seed):
     rng = np.random.default_rng([seed, 2])
     maps, others = (in_batches(vae.seen, draws.draw(n, rng)) for _ in range(2))
     found = reconstructions(vae, maps)
-    samples = in_batches(vae.seen, vae.sample(n, rng))
+    samples = as_compared(vae, vae.sample(n, rng))
     mean, covariance, information = aggregate(vae, maps)
     variance = np.diag(covariance)
     correlation = covariance / np.sqrt(np.outer(variance, variance)) - np.eye(len(variance))
@@ -69,12 +70,12 @@ def score(vae, draws, n, seed):
 
 def reconstructions(vae, seen):
     """Return what comes back of maps as the network sees them, float32, ``(n, size, size)``."""
+    return as_compared(vae, in_batches(lambda maps: vae.decode(vae.posterior(maps)[0]), seen))
 
-    def there_and_back(seen):
-        mean, _ = vae.posterior(seen)
-        return vae.seen(vae.decode(mean))
 
-    return in_batches(there_and_back, seen)
+def as_compared(vae, decoded):
+    """Return decoded maps as they are compared: log10 of a convergence, a galaxy as it is."""
+    return in_batches(vae.seen, decoded) if vae.architecture.maps == "convergence" else decoded
 
 
 def aggregate(vae, seen):
