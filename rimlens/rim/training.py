@@ -19,9 +19,8 @@ from rimlens.rim.orientation import oriented_map, oriented_shear
 from rimlens.rim.recipe import read_recipe
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.scoring import score, summary
+from rimlens.rim.simulations import simulator_of, stored_for
 from rimlens.rim.solver import RIMSolver
-from rimlens.simulation import SimulationSet, Simulator
-from rimlens.simulation.table import pieces_from_table
 
 
 class TrainingSet(keras.utils.PyDataset):
@@ -350,86 +349,3 @@ def train(recipe, output, overwrite=False, progress=True, simulations=None):
     solver.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return solver
-
-
-def stored_for(recipe, folder):
-    """Return the simulations in a folder, if they are those that a recipe describes.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Of a training.
-    folder : str or path
-        That ``rimlens simulate`` wrote.
-
-    Returns
-    -------
-    rimlens.simulation.SimulationSet
-
-    Raises
-    ------
-    InputError
-        If they were made with another domain, other grids, priors or pieces.
-    """
-    stored = SimulationSet(folder)
-    wanted, found = recipe.to_dict(), stored.manifest.recipe
-    names = ("domain", "lens", "source", "simulation", "psf_size")
-    other = [name for name in names if wanted.get(name) != found.get(name)]
-    grids = (
-        "image_size",
-        "convergence_size",
-        "convergence_scale",
-        "source_size",
-        "source_scale",
-    )
-    other += [n for n in grids if wanted["architecture"][n] != found["architecture"][n]]
-    if other:
-        raise InputError(
-            f"{folder}: simulations of the recipe {recipe.name!r} are wanted, found ones with "
-            f"another {', '.join(other)}"
-        )
-    return stored
-
-
-def simulator_of(recipe, fused=False):
-    """Return the simulator that a `Recipe` describes.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to draw.
-    fused : bool, optional
-        As for `rimlens.simulation.Simulator`.
-
-    Returns
-    -------
-    rimlens.simulation.Simulator
-
-    Raises
-    ------
-    InputError
-        If something in the recipe's section on simulations cannot be used.
-    """
-    a = recipe.architecture
-    return Simulator(
-        a.image_grid,
-        a.convergence_grid,
-        a.source_grid,
-        recipe.domain,
-        psf_size=recipe.psf_size,
-        seed=recipe.seed,
-        external_shear=recipe.lens is None,
-        fused=fused,
-        **simulation_pieces(recipe),
-    )
-
-
-def simulation_pieces(recipe):
-    """Return what a `Recipe` says of priors and pieces, as arguments of a `Simulator`."""
-    a = recipe.architecture
-    pieces = {"lens": recipe.lens_prior, "source": recipe.source_prior}
-    if recipe.simulation is not None:
-        pieces |= pieces_from_table(
-            recipe.simulation, a.convergence_grid, a.source_grid, recipe.psf_size, recipe.seed
-        )
-    return pieces

@@ -261,6 +261,6 @@ class SimulationSet:
         -------
         Simulator
         """
-        from rimlens.rim.training import simulator_of
+        from rimlens.rim.simulations import simulator_of
 
         return simulator_of(self.recipe)

@@ -104,7 +104,7 @@ def simulate(
            simulate("default", "simulations", lenses=10_000, workers=2)
     """
     from rimlens.rim.recipe import Recipe, read_recipe
-    from rimlens.rim.training import simulation_pieces
+    from rimlens.rim.simulations import simulation_pieces
 
     for name, value in (("lenses", lenses), ("workers", workers), ("shard_size", shard_size)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -175,7 +175,7 @@ def make_shard(folder, number):
 def _simulator(recipe):
     """Return the simulator of a recipe, which is given as text: once for all shards."""
     from rimlens.rim.recipe import Recipe
-    from rimlens.rim.training import simulator_of
+    from rimlens.rim.simulations import simulator_of
 
     return simulator_of(Recipe.from_dict(json.loads(recipe), MANIFEST), fused=True)
 

@@ -10,7 +10,8 @@ import pytest
 from rimlens.errors import InputError
 from rimlens.prior import GeneratedConvergencePrior, MixturePrior
 from rimlens.rim.recipe import Recipe, read_recipe
-from rimlens.rim.training import simulation_pieces, simulator_of, train
+from rimlens.rim.simulations import simulation_pieces, simulator_of
+from rimlens.rim.training import train
 from rimlens.simulation import NoMasks, PaperCuts, PSFLibrary, WhiteNoise, simulate
 
 TEXT = """

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rimlens.rim.recipe import read_recipe
-from rimlens.rim.training import simulator_of
+from rimlens.rim.simulations import simulator_of
 
 # Made by the code that the first weights were trained with.
 EXPECTED = json.loads((Path(__file__).parent / "held_back.json").read_text())

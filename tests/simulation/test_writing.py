@@ -9,7 +9,7 @@ import pytest
 
 from rimlens.errors import FileFormatError, InputError, OutputExistsError, RimlensWarning
 from rimlens.rim.recipe import Recipe
-from rimlens.rim.training import simulator_of
+from rimlens.rim.simulations import simulator_of
 from rimlens.simulation import SimulationDomain, SimulationSet, simulate
 from tiny_solver import tiny_architecture
 
