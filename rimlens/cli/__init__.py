@@ -9,7 +9,7 @@ import click
 
 from rimlens.errors import RimlensError
 
-_COMMANDS = ("reconstruct", "demo", "train", "cosmos", "tng", "plugins")
+_COMMANDS = ("reconstruct", "demo", "simulate", "train", "cosmos", "tng", "plugins")
 
 
 class _Failure(click.ClickException):

@@ -3,10 +3,16 @@
 import os
 import sys
 from contextlib import redirect_stdout
+from importlib import import_module
 
 import click
 
 from rimlens.cli.messages import plain_warnings
+from rimlens.errors import InputError
+from rimlens.recipes import read_table
+
+# The room that trains, by the kind of the recipe.
+_ROOMS = {"solver": "rimlens.rim.training", "vae": "rimlens.prior.vae.training"}
 
 
 @click.command(name="train")
@@ -19,30 +25,60 @@ from rimlens.cli.messages import plain_warnings
     required=True,
     help="The file of weights to write.",
 )
+@click.option(
+    "--simulations",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Train a solver on what `rimlens simulate` wrote, not on simulations drawn on the fly.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace weights that exist.")
-def command(recipe, output, overwrite):
-    """Train a solver on simulated lenses.
+def command(recipe, output, simulations, overwrite):
+    """Train a solver on simulated lenses, or a variational autoencoder on maps.
 
-    RECIPE is a TOML file, or the name of a recipe in the package: it says all that the training
-    depends on.  Progress is kept in WEIGHTS.asdf.checkpoint; the same command continues a
-    training that was interrupted.
+    RECIPE is a TOML file, or the name of a recipe in the package: it says what is trained and all
+    that the training depends on.  Progress is kept in WEIGHTS.asdf.checkpoint; the same command
+    continues a training that was interrupted.
     """
+    kind = read_table(recipe)["kind"]
+    if kind not in _ROOMS:
+        raise InputError(f"{recipe}: kind: one of {sorted(_ROOMS)} is wanted, found {kind!r}")
+    if simulations is not None and kind != "solver":
+        raise InputError(f"{recipe}: --simulations is for the recipe of a solver, found {kind!r}")
+    given = {} if simulations is None else {"simulations": simulations}
     # Keras shows the progress of a training on standard output.
     with plain_warnings(), redirect_stdout(sys.stderr):
-        from rimlens.rim.training import train
-
+        training = import_module(_ROOMS[kind])
         try:
-            solver = train(recipe, output, overwrite=overwrite, progress=True)
+            trained = training.train(recipe, output, overwrite=overwrite, progress=True, **given)
         except KeyboardInterrupt:
             click.echo("\nInterrupted; the same command goes on from the last epoch.", err=True)
             # Threads in which Keras waits for simulations would keep the process alive.
             os._exit(130)
-    scores = solver.weights.scores
-    hours = solver.weights.training["seconds"] / 3600
-    chi2 = scores["reduced_chi2_median_per_step"][-1]
-    error = scores["theta_E_median_absolute_error"]
-    click.echo(f"Written                     {output}")
-    click.echo(f"Training time               {hours:.2f} h")
-    click.echo(f"Held-back lenses            {scores['lenses']}")
-    click.echo(f"Median reduced chi-square   {chi2:.3f}")
-    click.echo(f"Median |error| of theta_E   {100 * error:.2f} %")
+    scores = trained.weights.scores
+    hours = trained.weights.training["seconds"] / 3600
+    lines = {"Written": output, "Training time": f"{hours:.2f} h"}
+    lines |= _of_solver(scores) if kind == "solver" else _of_vae(scores)
+    for name, value in lines.items():
+        click.echo(f"{name:<28}{value}")
+
+
+def _of_solver(scores):
+    return {
+        "Held-back lenses": scores["lenses"],
+        "Median reduced chi-square": f"{scores['reduced_chi2_median_per_step'][-1]:.3f}",
+        "Median |error| of theta_E": f"{100 * scores['theta_E_median_absolute_error']:.2f} %",
+    }
+
+
+def _of_vae(scores):
+    low, _, high = scores["latent_variance"]
+    lost = scores["mean_square_error"] / scores["variance"]
+    return {
+        "Held-back maps": scores["maps"],
+        "Mean square error": f"{scores['mean_square_error']:.3g}, {100 * lost:.2g} % of variance",
+        "Variance of the latents": f"{low:.3f} to {high:.3f}",
+        "Frechet distance of samples": (
+            f"{scores['frechet_distance']['samples']:.3g}, of other maps "
+            f"{scores['frechet_distance']['other_maps']:.3g}"
+        ),
+    }

@@ -5,12 +5,17 @@ reconstruction, ASDF and FITS.  Reading observations is the task of `rimlens.obs
 """
 
 from rimlens.io.reconstruction import read_reconstruction, write_reconstruction
-from rimlens.io.weights import Weights, read_weights, write_weights
+from rimlens.io.simulations import Simulations, read_simulations, write_simulations
+from rimlens.io.weights import VAEWeights, Weights, read_weights, write_weights
 
 __all__ = [
+    "Simulations",
+    "VAEWeights",
     "Weights",
     "read_reconstruction",
+    "read_simulations",
     "read_weights",
     "write_reconstruction",
+    "write_simulations",
     "write_weights",
 ]

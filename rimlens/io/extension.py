@@ -23,6 +23,7 @@ def get_extensions():
         ModelConverter,
         PriorConverter,
         ReconstructionConverter,
+        SimulationsConverter,
         WeightsConverter,
     )
 
@@ -36,6 +37,7 @@ def get_extensions():
                 ModelConverter(),
                 PriorConverter(),
                 ReconstructionConverter(),
+                SimulationsConverter(),
                 WeightsConverter(),
             ],
         )

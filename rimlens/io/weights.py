@@ -12,8 +12,6 @@ from rimlens.errors import FileFormatError, InputError
 from rimlens.io._files import read_asdf, write_asdf
 from rimlens.io._metadata import plain
 
-_TAG = "asdf://rimlens/tags/weights-1.0.0"
-
 
 @dataclass(frozen=True, eq=False)
 class Weights:
@@ -70,6 +68,52 @@ class Weights:
     source: object = None
 
 
+@dataclass(frozen=True, eq=False)
+class VAEWeights:
+    """A trained variational autoencoder of maps, as plain data.
+
+    The dictionaries hold text, numbers, booleans, None, lists and dictionaries with text keys.
+
+    Parameters
+    ----------
+    architecture : dict
+        Maps and networks.
+    domain : dict
+        The maps for which the weights are valid.
+    recipe : dict
+        The training recipe.
+    seed : int
+        The seed of the training.
+    versions : dict
+        Package names and versions.
+    training : dict
+        Seconds on the clock and on all cores, maps, updates, backend.
+    scores : dict
+        What was reached on held-back maps.
+    arrays : dict of ndarray
+        The networks' arrays by name.
+    name : str
+        The word by which the weights are asked for.
+    """
+
+    architecture: dict
+    domain: dict
+    recipe: dict
+    seed: int
+    versions: dict
+    training: dict
+    scores: dict
+    arrays: dict
+    name: str
+
+
+# Key, tag and words of each kind.
+_FORMATS = {
+    Weights: ("weights", "asdf://rimlens/tags/weights-1.0.0", "rimlens weights"),
+    VAEWeights: ("vae_weights", "asdf://rimlens/tags/vae_weights-1.0.0", "rimlens VAE weights"),
+}
+
+
 def write_weights(path, weights, overwrite=False, dtype="float16"):
     """Write weights to an ASDF file.
 
@@ -77,7 +121,7 @@ def write_weights(path, weights, overwrite=False, dtype="float16"):
     ----------
     path : str or path-like
         The file to write; it appears whole or not at all.
-    weights : Weights
+    weights : Weights or VAEWeights
         What to write.
     overwrite : bool, optional
         Whether an existing file may be replaced.
@@ -114,20 +158,23 @@ def write_weights(path, weights, overwrite=False, dtype="float16"):
         if field.name not in ("arrays", "lens", "source")
     }
     arrays = {str(name): _stored(a, name, dtype) for name, a in weights.arrays.items()}
-    write_asdf(path, "weights", replace(weights, arrays=arrays, **metadata), overwrite)
+    key, *_ = _FORMATS[type(weights)]
+    write_asdf(path, key, replace(weights, arrays=arrays, **metadata), overwrite)
 
 
-def read_weights(path):
+def read_weights(path, kind=Weights):
     """Return the weights in an ASDF file.
 
     Parameters
     ----------
     path : str or path-like
         The file to read.
+    kind : type, optional
+        `Weights` or `VAEWeights`: what the file should hold.
 
     Returns
     -------
-    Weights
+    Weights or VAEWeights
         The arrays in float32.
 
     Raises
@@ -136,7 +183,7 @@ def read_weights(path):
         If the file is missing, is not ASDF, holds no weights, comes from a newer version, was
         truncated or altered, or lacks a part.
     """
-    weights = read_asdf(path, "weights", _TAG, "rimlens weights")
+    weights = read_asdf(path, *_FORMATS[kind])
     arrays = {name: np.array(a, dtype=np.float32) for name, a in weights.arrays.items()}
     for name, array in arrays.items():
         if not np.all(np.isfinite(array)):

@@ -1,12 +1,13 @@
 """Priors: the abstract class, distributions of parameters, and priors made of them.
 
-A prior is over the parameters of a lens or a source.  Simulated images and networks do not belong
-here.
+A prior is over the parameters of a lens or a source.  Simulated images and the networks of solvers
+do not belong here.
 """
 
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
 from rimlens.prior.analytic import AnalyticPrior
 from rimlens.prior.collection import CollectionPrior
+from rimlens.prior.composite import CompositePrior
 from rimlens.prior.cosmos import CosmosPrior
 from rimlens.prior.distributions import (
     Ellipticity,
@@ -18,6 +19,9 @@ from rimlens.prior.distributions import (
     TruncatedNormal,
     Uniform,
 )
+from rimlens.prior.generated import GeneratedConvergencePrior, GeneratedGalaxyPrior
+from rimlens.prior.maps import MapPrior
+from rimlens.prior.mixture import MixturePrior
 from rimlens.prior.prior import Prior
 from rimlens.prior.product import ProductPrior
 from rimlens.prior.table import prior_from_table
@@ -26,11 +30,16 @@ from rimlens.prior.tng import TNGPrior
 __all__ = [
     "AnalyticPrior",
     "CollectionPrior",
+    "CompositePrior",
     "CosmosPrior",
     "Ellipticity",
     "Fixed",
+    "GeneratedConvergencePrior",
+    "GeneratedGalaxyPrior",
     "Linked",
     "LogNormal",
+    "MapPrior",
+    "MixturePrior",
     "Normal",
     "Prior",
     "ProductPrior",

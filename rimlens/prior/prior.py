@@ -36,6 +36,9 @@ class Prior:
     variables : dict of str to tuple
         Shape of each unconstrained variable, without the axis of the batch: ``{"vector": (k,)}``
         of k numbers, ``{"map": (ny, nx)}`` of a map.
+    projects : bool
+        Whether variables reach only some of all parameters: then `unconstrain` gives those whose
+        parameters are near to what was asked for, in place of an inverse.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Prior:
 
     kind = "prior"
     variables = {}
+    projects = False
     transform = None
     inverse = None
     density = None
@@ -207,7 +211,8 @@ class Prior:
     def unconstrain(self, values):
         """Return the unconstrained variables of parameters, the inverse of `constrain`.
 
-        Values at or beyond the bounds of a prior are moved inside by a rounding error.
+        Values at or beyond the bounds of a prior are moved inside by a rounding error.  A prior
+        that `projects` gives the variables of parameters nearby.
 
         Parameters
         ----------

@@ -52,6 +52,7 @@ class ProductPrior(Prior):
             )
         self.priors = priors
         self.model = {name: prior.model for name, prior in priors.items()}
+        self.projects = any(prior.projects for prior in priors.values())
         self.variables = {
             f"{name}.{variable}": shape
             for name, prior in priors.items()

@@ -2,9 +2,14 @@
 
 import re
 
+import numpy as np
+
 from rimlens import plugins
 from rimlens.errors import InputError
+from rimlens.imaging import Grid
+from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.prior.analytic import AnalyticPrior
+from rimlens.prior.composite import CompositePrior
 from rimlens.prior.distributions import (
     Ellipticity,
     Fixed,
@@ -15,6 +20,8 @@ from rimlens.prior.distributions import (
     TruncatedNormal,
     Uniform,
 )
+from rimlens.prior.mixture import MixturePrior
+from rimlens.source.pixelated import PixelatedSource
 
 DISTRIBUTIONS = (
     Ellipticity,
@@ -28,7 +35,7 @@ DISTRIBUTIONS = (
 )
 
 
-def prior_from_table(kind, table):
+def prior_from_table(kind, table, grid=None):
     """Return the prior that a table describes.
 
     Parameters
@@ -36,13 +43,18 @@ def prior_from_table(kind, table):
     kind : str
         ``"lens"`` or ``"source"``.
     table : dict
-        ``models``, a list of plugin names whose models are added, and ``prior``, a dict from
-        the names of parameters to a distribution: its name in lower case and its numbers, as in
-        ``{"uniform": [0.5, 2.0]}``.
+        One of four: ``models``, a list of plugin names whose models are added, and ``prior``, a
+        dict from the names of parameters to a distribution: its name in lower case and its
+        numbers, as in ``{"uniform": [0.5, 2.0]}``; or ``prior``, the plugin name of a prior over
+        a pixelated convergence or source, ``grid``, the arguments of a `rimlens.imaging.Grid`, and
+        those of the prior; or ``components``, a list of such tables for a sum; or ``prior``,
+        ``"mixture"``, with ``priors``, a list of such tables, and ``weights``.
+    grid : Grid, optional
+        Of the maps of pixelated models where the table has none.
 
     Returns
     -------
-    AnalyticPrior
+    Prior
 
     Raises
     ------
@@ -56,11 +68,17 @@ def prior_from_table(kind, table):
     >>> prior_from_table("lens", table).variables
     {'vector': (1,)}
     """
-    unknown = sorted(set(table) - {"models", "prior"})
-    if unknown or "models" not in table:
-        raise InputError(
-            f"{kind}: the entries 'models' and 'prior' are wanted, found {sorted(table)}"
-        )
+    if "components" in table:
+        _check_entries(kind, table, {"components"})
+        parts = table["components"]
+        return CompositePrior([prior_from_table(kind, entry, grid) for entry in parts])
+    if table.get("prior") == "mixture":
+        _check_entries(kind, table, {"prior", "priors", "weights"}, {"priors"})
+        parts = [prior_from_table(kind, entry, grid) for entry in table["priors"]]
+        return MixturePrior(parts, table.get("weights"))
+    if isinstance(table.get("prior"), str):
+        return _prior_over_maps(kind, table, grid)
+    _check_entries(kind, table, {"models", "prior"}, {"models"})
     models = [plugins.load(kind, name)() for name in table["models"]]
     model = models[0]
     for other in models[1:]:
@@ -70,6 +88,66 @@ def prior_from_table(kind, table):
         for name, entry in table.get("prior", {}).items()
     }
     return AnalyticPrior(model, **distributions)
+
+
+def prior_over_maps(kind, grid, name, arguments):
+    """Return a prior over a pixelated model by its plugin name.
+
+    Parameters
+    ----------
+    kind : str
+        ``"lens"`` or ``"source"``: of a convergence or of a source.
+    grid : Grid
+        Of the maps.
+    name : str
+        Of the prior.
+    arguments : dict
+        Plain values; a dict is a distribution, as in `prior_from_table`.
+
+    Returns
+    -------
+    Prior
+
+    Raises
+    ------
+    InputError
+        If the prior does not take the arguments.
+    """
+    cls = plugins.load("prior", name)
+    given = {
+        key: _distribution(f"{name}: {key}", value) if isinstance(value, dict) else value
+        for key, value in arguments.items()
+    }
+    empty = np.zeros(grid.shape)
+    model = (
+        PixelatedConvergence(grid, convergence_map=empty)
+        if kind == "lens"
+        else PixelatedSource(grid, brightness_map=empty)
+    )
+    try:
+        return cls(model, **given)
+    except TypeError as error:
+        raise InputError(f"{kind}: prior {name!r}: {error}") from error
+
+
+def _prior_over_maps(kind, table, grid):
+    arguments = dict(table)
+    name = arguments.pop("prior")
+    try:
+        if "grid" in table or grid is None:
+            grid = Grid(**arguments.pop("grid"))
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{kind}: prior {name!r}: a grid is wanted, such as grid = {{ shape = [64, 64], "
+            f"pixel_scale = 2.0 }}, found {table.get('grid')}"
+        ) from error
+    return prior_over_maps(kind, grid, name, arguments)
+
+
+def _check_entries(kind, table, known, wanted=frozenset()):
+    if set(table) - known or wanted - set(table):
+        words = " and ".join(repr(name) for name in sorted(known))
+        raise InputError(f"{kind}: the entries {words} are wanted, found {sorted(table)}")
 
 
 def _distribution(where, entry):

@@ -12,6 +12,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
+from rimlens.lens.external import shear_components
 from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.rim.blocks import block_sum, columns_of
 from rimlens.rim.modes import REMAINING, SCATTER, convergence_modes
@@ -205,7 +206,10 @@ class ParametricLens:
         a = architecture
         self.prior = prior
         self.image_grid, self.grid = a.image_grid, a.convergence_grid
-        self._blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
+        blocks = Grid((a.latent_size,) * 2, a.image_size / a.latent_size)
+        self._on_image, self._on_blocks = (
+            prior.model.on_grid(grid) for grid in (self.image_grid, blocks)
+        )
         (self.numbers,) = prior.variables["vector"]
         self.scatter = self.expected_error = np.ones(self.numbers, dtype="float32")
         self.channels = self.outputs = 0
@@ -217,7 +221,7 @@ class ParametricLens:
 
     def ray_trace(self, state):
         """Return the source positions of the image's pixels."""
-        alpha_x, alpha_y = self._deflection(state["lens"], self.image_grid)
+        alpha_x, alpha_y = self._on_image(self.prior.constrain({"vector": state["lens"]}))
         x, y = _coordinates(self.image_grid, alpha_x)
         return x - alpha_x, y - alpha_y
 
@@ -227,10 +231,10 @@ class ParametricLens:
 
     def columns(self, state, coarse=True):
         """Return the change of the deflection along every variable, at blocks or pixels."""
-        grid = self._blocks if coarse else self.image_grid
+        on_grid = self._on_blocks if coarse else self._on_image
 
         def deflection(vector):
-            return ops.stack(self._deflection(vector, grid), axis=1)
+            return ops.stack(on_grid(self.prior.constrain({"vector": vector})), axis=1)
 
         columns = columns_of(deflection, state["lens"])
         return [columns[:, :, 0], columns[:, :, 1]]
@@ -279,22 +283,7 @@ class ParametricLens:
 
     def external_shear(self, lenses):
         """Return the external shear along the pixel axes, shape ``(n, 2)``."""
-        total = 0.0
-        for name, gamma in lenses["lens"].items():
-            if name.endswith("gamma_ext"):
-                phi = lenses["lens"][name.replace("gamma_ext", "phi_ext")]
-                # The angle counts from +y; the components from +x, half a turn of 2 phi away.
-                angle = 2 * math.pi / 180 * phi
-                components = [gamma * ops.cos(angle), gamma * ops.sin(angle)]
-                total = total - ops.stack(components, axis=-1)
-        if isinstance(total, float):
-            total = ops.zeros((ops.shape(next(iter(lenses["lens"].values())))[0], 2))
-        return total
-
-    def _deflection(self, vector, grid):
-        x, y = (ops.convert_to_tensor(np.float32(v)[None]) for v in (grid.x, grid.y))
-        values = self.prior.constrain({"vector": vector})
-        return self.prior.model.tensor_deflection(x, y, values)
+        return shear_components(lenses["lens"])
 
 
 def lens_descent(lens, state, g_x, g_y):

@@ -1,13 +1,12 @@
 """Training recipes: TOML files that say all that a training depends on."""
 
-import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
-from importlib import resources
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 
-from rimlens.errors import FileFormatError, InputError
+from rimlens.errors import InputError
+from rimlens.recipes import check_entries, of_kind, read_table
 from rimlens.rim.architecture import Architecture
 from rimlens.simulation import SimulationDomain
+from rimlens.simulation.table import check_table
 
 _OF_A_ROUND = {"seed", "learning_rate", "stages", "fine_tuning"}
 
@@ -62,6 +61,9 @@ class Recipe:
     lens, source : dict, optional
         Models with priors over their parameters, as `rimlens.prior.prior_from_table` reads them;
         without one the unknown is pixelated.  Lengths are in pixels of the image.
+    simulation : dict, optional
+        What is simulated where that is not what the domain or the unknowns say: see
+        `rimlens.simulation.table.pieces_from_table`.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Recipe:
     domain: SimulationDomain = field(default_factory=SimulationDomain)
     lens: dict | None = None
     source: dict | None = None
+    simulation: dict | None = None
 
     def __post_init__(self):
         """Check that the numbers fit together."""
@@ -115,6 +118,14 @@ class Recipe:
             raise InputError(
                 f"calibration: 0 or at least 10 simulations are wanted, found {self.calibration}"
             )
+        if self.simulation is not None:
+            check_table(self.simulation, f"{self.name}, [simulation]")
+            for name in ("lens", "source"):
+                if name in self.simulation and getattr(self, name) is not None:
+                    raise InputError(
+                        f"{self.name}: [{name}] or [simulation.{name}] is wanted, found both: the "
+                        "parameters of a model are drawn from the prior over them"
+                    )
         if not 1 <= self.reuse <= 8:
             raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
 
@@ -145,20 +156,20 @@ class Recipe:
         """Return plain values for a file."""
         values = asdict(self)
         values["architecture"] = self.architecture.to_dict()
-        values["domain"] = {
-            k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.domain).items()
-        }
+        values["domain"] = self.domain.to_dict()
         values["theta_E_domain"] = list(self.theta_E_domain)
         values["stages"] = [list(stage) for stage in self.stages]
         values["continued"] = [
             {k: [list(stage) for stage in v] if k == "stages" else v for k, v in entry.items()}
             for entry in self.continued
         ]
+        # Recipes in files from before there were these entries have none.
         if not self.continued:
-            # Recipes in files from before there were these entries have none.
             del values["continued"]
         if not self.calibration:
             del values["calibration"]
+        if self.simulation is None:
+            del values["simulation"]
         return values
 
     @classmethod
@@ -181,12 +192,10 @@ class Recipe:
         InputError
             If an entry is unknown or missing.
         """
-        values = dict(values)
-        _check_names(cls, values, origin)
-        if "name" not in values:
-            raise InputError(f"{origin}: the entry 'name' is missing")
+        values = of_kind("solver", values, origin)
+        check_entries(cls, values, origin)
         if "domain" in values:
-            _check_names(SimulationDomain, values["domain"], f"{origin}, [domain]")
+            check_entries(SimulationDomain, values["domain"], f"{origin}, [domain]")
             values["domain"] = SimulationDomain(
                 **{k: tuple(v) if isinstance(v, list) else v for k, v in values["domain"].items()}
             )
@@ -224,7 +233,7 @@ def read_recipe(path_or_name):
     FileFormatError
         If there is no such recipe, or it is not TOML.
     InputError
-        If an entry is unknown or missing.
+        If an entry is unknown or missing, or the recipe is of another kind.
 
     Examples
     --------
@@ -232,17 +241,7 @@ def read_recipe(path_or_name):
     >>> read_recipe("default").architecture.steps
     8
     """
-    shipped = {p.name.removesuffix(".toml"): p for p in _shipped_recipes()}
-    source = shipped.get(str(path_or_name)) or Path(path_or_name)
-    if not source.is_file():
-        raise FileFormatError(
-            f"{path_or_name}: no such recipe; give a TOML file or one of {sorted(shipped)}"
-        )
-    try:
-        values = tomllib.loads(source.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{path_or_name}: not a TOML file: {error}") from error
-    return Recipe.from_dict(values, str(path_or_name))
+    return Recipe.from_dict(read_table(path_or_name), str(path_or_name))
 
 
 def _prior(kind, table):
@@ -252,15 +251,3 @@ def _prior(kind, table):
     from rimlens.prior import prior_from_table
 
     return prior_from_table(kind, table)
-
-
-def _shipped_recipes():
-    folder = resources.files("rimlens") / "data" / "recipes"
-    return [p for p in folder.iterdir() if p.name.endswith(".toml")]
-
-
-def _check_names(cls, values, origin):
-    known = {f.name for f in fields(cls)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise InputError(f"{origin}: unknown entries {unknown}; known are {sorted(known)}")

@@ -30,6 +30,7 @@ from rimlens.rim.orientation import (
     restored_map,
 )
 from rimlens.rim.recurrence import RecurrentInferenceMachine
+from rimlens.rim.sky import on_the_sky
 
 
 class RIMSolver:
@@ -375,7 +376,7 @@ class RIMSolver:
             ("source_model", self.source, "source_parameters"),
         ):
             if prior is not None:
-                models[name] = prior.model.copy(
+                models[name] = on_the_sky(prior.model, scale).copy(
                     **{
                         parameter: result[key][parameter][0].astype(float)
                         * units.get(declared.unit, 1.0)

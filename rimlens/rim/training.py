@@ -1,16 +1,15 @@
 """Training a recurrent inference machine on simulations drawn on the fly."""
 
-import json
 import shutil
 from pathlib import Path
-from time import perf_counter, process_time
 
 import keras
 import numpy as np
 from keras import ops
 
 from rimlens import __version__, backend
-from rimlens.errors import InputError, OutputExistsError
+from rimlens.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_output
+from rimlens.errors import InputError
 from rimlens.io.weights import Weights
 from rimlens.rim import normalisation, unknowns
 from rimlens.rim.calibration import expected_error
@@ -21,8 +20,8 @@ from rimlens.rim.orientation import oriented_map, oriented_shear
 from rimlens.rim.recipe import read_recipe
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.scoring import score, summary
+from rimlens.rim.simulations import simulator_of, stored_for
 from rimlens.rim.solver import RIMSolver
-from rimlens.simulation import Simulator
 
 
 class TrainingSet(keras.utils.PyDataset):
@@ -30,8 +29,8 @@ class TrainingSet(keras.utils.PyDataset):
 
     Parameters
     ----------
-    simulator : Simulator
-        Draws mock observations.
+    simulator : Simulator or SimulationSet
+        Draws mock observations, or has them.
     machine : RecurrentInferenceMachine
         Says which unknowns are to be found.
     batch_size, updates_per_epoch : int
@@ -71,9 +70,9 @@ class TrainingSet(keras.utils.PyDataset):
         # Every draw serves for several updates, each time in another of the eight orientations.
         epoch = self.epoch - self.first_epoch
         number, turn = divmod(epoch * self.updates_per_epoch + index, self.reuse)
-        rng = np.random.default_rng([self.seed, number])
         if number != self._number:
-            self._number, self._drawn = number, self.simulator.draw(self.batch_size, rng)
+            self._number = number
+            self._drawn = self.simulator.batch(number, self.batch_size, self.seed)
         drawn = self._drawn
         if self.machine.turns:
             orientations = np.random.default_rng([self.seed, number, 1]).permutation(8)
@@ -82,58 +81,20 @@ class TrainingSet(keras.utils.PyDataset):
 
 
 def oriented(batch, orientation):
-    """Return a batch of `Simulator.draw` in another of the eight orientations."""
+    """Return a batch of `Simulator.draw` in another of the eight orientations.
+
+    Parameters of models, which no turned map has, are left out.
+    """
     turned = {}
     for name, values in batch.items():
+        if isinstance(values, dict):
+            continue
         if name == "shear":
             values = oriented_shear(values, orientation)
         elif values.ndim == 3:
             values = oriented_map(values, orientation)
         turned[name] = values
     return turned
-
-
-class EpochSeed(keras.callbacks.Callback):
-    """Tells a `TrainingSet` which epoch it is, also after training was resumed."""
-
-    def __init__(self, training_set):
-        super().__init__()
-        self.training_set = training_set
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Hand the epoch's number on."""
-        self.training_set.epoch = epoch
-
-
-class TrainingClock(keras.callbacks.Callback):
-    """Adds up the time of a training over its interruptions, on the clock and on all cores.
-
-    Parameters
-    ----------
-    checkpoint : path or None
-        Folder in which the sum is kept.
-    """
-
-    def __init__(self, checkpoint=None):
-        super().__init__()
-        self._file = None if checkpoint is None else Path(checkpoint) / "clock.json"
-        self.spent = {"seconds": 0.0, "cpu_seconds": 0.0}
-        if self._file is not None and self._file.is_file():
-            self.spent = json.loads(self._file.read_text())
-        self._last = None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Start to count."""
-        self._last = perf_counter(), process_time()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Add the epoch and keep the sum."""
-        wall, cpu = self._last
-        self.spent["seconds"] += perf_counter() - wall
-        self.spent["cpu_seconds"] += process_time() - cpu
-        if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps(self.spent))
 
 
 def inputs_and_targets(batch, machine):
@@ -213,7 +174,7 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
             # A stage that was resumed leaves its epoch behind, where the next would begin.
             machine._initial_epoch = None
             machine.make_train_function(force=True)
-            extra = [EpochSeed(training_set), *callbacks]
+            extra = [EpochNumber(training_set), *callbacks]
             if checkpoint is not None:
                 extra.append(
                     keras.callbacks.BackupAndRestore(
@@ -289,7 +250,7 @@ def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
     solver._set_arrays(
         {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}, "training"
     )
-    describe(solver, simulator, recipe, clock.spent)
+    describe(solver, simulator.on_the_fly(), recipe, clock.spent)
     return history
 
 
@@ -356,7 +317,7 @@ def describe(solver, simulator, recipe, spent):
     )
 
 
-def train(recipe, output, overwrite=False, progress=True):
+def train(recipe, output, overwrite=False, progress=True, simulations=None):
     """Train a solver as a recipe says and write its weights.
 
     Progress is kept in the folder ``OUTPUT.checkpoint`` until the weights are written; a training
@@ -372,6 +333,9 @@ def train(recipe, output, overwrite=False, progress=True):
         Whether an existing file may be replaced.
     progress : bool, optional
         Whether to show a progress bar.
+    simulations : str or path, optional
+        A folder that ``rimlens simulate`` wrote, to train on in place of simulations drawn on the
+        fly; the held-back ones are drawn.
 
     Returns
     -------
@@ -382,46 +346,16 @@ def train(recipe, output, overwrite=False, progress=True):
     OutputExistsError
         If the output exists and may not be overwritten.
     InputError
-        If the checkpoint beside the output belongs to another recipe.
+        If the checkpoint beside the output belongs to another recipe, or the simulations are
+        others than the recipe's.
     """
-    output = Path(output)
-    if output.exists() and not overwrite:
-        raise OutputExistsError(f"{output}: it exists; choose another file or allow overwriting")
+    output = new_output(output, overwrite)
     if isinstance(recipe, (str, Path)):
         recipe = read_recipe(recipe)
-    checkpoint = output.with_name(output.name + ".checkpoint")
-    _claim(checkpoint, recipe)
-    simulator = simulator_of(recipe)
+    checkpoint = checkpoint_of(output, recipe)
+    simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     solver.fit(simulator, recipe, checkpoint, verbose="auto" if progress else 0)
     solver.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return solver
-
-
-def simulator_of(recipe):
-    """Return the simulator that a `Recipe` describes."""
-    a = recipe.architecture
-    return Simulator(
-        a.image_grid,
-        a.convergence_grid,
-        a.source_grid,
-        recipe.domain,
-        psf_size=recipe.psf_size,
-        seed=recipe.seed,
-        lens=recipe.lens_prior,
-        source=recipe.source_prior,
-    )
-
-
-def _claim(checkpoint, recipe):
-    """Note in the checkpoint folder which recipe it belongs to, or refuse another one's."""
-    note = checkpoint / "recipe.json"
-    text = json.dumps(recipe.to_dict(), indent=1)
-    if note.is_file() and note.read_text() != text:
-        raise InputError(
-            f"{checkpoint}: it holds the progress of another recipe; remove it to start anew, or "
-            "choose another output"
-        )
-    checkpoint.mkdir(parents=True, exist_ok=True)
-    note.write_text(text)

@@ -5,6 +5,8 @@ an outer mask, satellites cut out, noise that rises towards the lens, noise corr
 drizzling. Lengths are in pixels of the image.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 
@@ -31,30 +33,39 @@ def draw_masks(n, grid, theta_E, domain, rng):
         One where a pixel counts, zero where not; shape ``(n, ny, nx)``, float32.
     """
     half = grid.shape[0] / 2
-    x, y = grid.x.astype("float32")[None], grid.y.astype("float32")[None]
+    x, y = grid.x_axis.astype("float32"), grid.y_axis.astype("float32")
 
-    def column(values):
-        return np.asarray(values, dtype="float32")[:, None, None]
+    def squares(axis, center):
+        return np.square(axis - np.asarray(center, "float32")[:, None])
+
+    def radii2(center_x, center_y):
+        return squares(y, center_y)[:, :, None] + squares(x, center_x)[:, None]
+
+    def squared(values):
+        return np.square(np.asarray(values, "float32"))[:, None, None]
 
     offset = rng.normal(0, 1.0, (2, n))
-    radius2 = (x - column(offset[0])) ** 2 + (y - column(offset[1])) ** 2
     core = np.where(rng.random(n) < 0.93, rng.uniform(*domain.core_mask, n), 0.0)
     core = np.minimum(core, 0.6 * theta_E)
     smallest = np.minimum(1.35 * theta_E + 4, half)
     outer = np.where(rng.random(n) < 0.8, rng.uniform(smallest, 1.05 * half), 2 * half)
-    counts = (radius2 > column(core) ** 2) & (radius2 < column(outer) ** 2)
+    radius2 = radii2(*offset)
+    counts = (radius2 > squared(core)) & (radius2 < squared(outer))
 
     boxed = rng.random(n) < 0.35
     box = np.where(boxed, rng.uniform(np.minimum(1.5 * theta_E + 4, half), half), half)
-    counts &= (np.abs(x) < column(box)) & (np.abs(y) < column(box))
+    box = box.astype("float32")[:, None]
+    counts &= (np.abs(y) < box)[:, :, None] & (np.abs(x) < box)[:, None]
 
     for _ in range(3):
         present = rng.random(n) < domain.satellite_fraction
-        radius = np.where(present, rng.uniform(3, 13, n), 0.0)
+        radius = rng.uniform(3, 13, n)
         distance = rng.uniform(0.7, 2.5, n) * theta_E
         angle = rng.uniform(0, 2 * np.pi, n)
-        dx, dy = x - column(distance * np.cos(angle)), y - column(distance * np.sin(angle))
-        counts &= dx**2 + dy**2 > column(radius) ** 2
+        # Few are there.
+        center_x, center_y = distance * np.cos(angle), distance * np.sin(angle)
+        away = radii2(center_x[present], center_y[present]) > squared(radius[present])
+        counts[present] &= away
     return counts.astype("float32")
 
 
@@ -89,13 +100,18 @@ def noise_maps(images, weight, grid, domain, rng):
     source_term = rng.uniform(0.0, 1.5, n)
     lens_term = rng.uniform(1.05, 3.5, n) ** 2 - 1
     scale = rng.uniform(8.0, 20.0, n)
-    radius = grid.radius.astype("float32")
-    lens_light = np.exp(-(radius[None] - 8) / scale[:, None, None])
     background = (peak / signal_to_noise) ** 2 / (1 + source_term)
-    relative = np.clip(images, 0, None) / peak[:, None, None]
-    variance = 1 + lens_term[:, None, None] * np.minimum(lens_light, 1.5)
-    variance = variance + source_term[:, None, None] * relative
-    return np.sqrt(background[:, None, None] * variance).astype("float32")
+
+    def column(values):
+        return values.astype("float32")[:, None, None]
+
+    variance = np.exp((8 - grid.radius.astype("float32")) / column(scale))
+    np.minimum(variance, 1.5, out=variance)
+    variance *= column(lens_term)
+    variance += 1
+    variance += column(source_term / peak) * np.clip(images, 0, None)
+    variance *= column(background)
+    return np.sqrt(variance, out=variance)
 
 
 def draw_noise(sigma, grid, domain, rng):
@@ -117,21 +133,38 @@ def draw_noise(sigma, grid, domain, rng):
     ndarray
         To be added to the noiseless images, shape ``(n, ny, nx)``, float32.
     """
-    n = len(sigma)
-    white = rng.standard_normal(sigma.shape, dtype="float32")
+    n, shape = len(sigma), sigma.shape[1:]
+    noise = rng.standard_normal(sigma.shape, dtype="float32")
     # Drizzling mixes neighbours; the normalisation keeps the variance of each pixel.
     mixing = rng.uniform(0, domain.noise_mixing, n).astype("float32")[:, None, None]
-    for axis in (1, 2):
-        white = white + mixing * (np.roll(white, 1, axis) + np.roll(white, -1, axis))
-        white /= np.sqrt(1 + 2 * mixing**2)
+    if domain.noise_mixing:
+        for axis in (1, 2):
+            neighbours = np.roll(noise, 1, axis)
+            neighbours += np.roll(noise, -1, axis)
+            neighbours *= mixing
+            noise += neighbours
+        noise /= 1 + 2 * mixing**2
 
     amplitude = domain.lens_light_residual * rng.standard_normal((n, 3)).astype("float32")
     phase = rng.uniform(0, 2 * np.pi, (n, 3)).astype("float32")
     length = rng.uniform(5, 15, n).astype("float32")[:, None, None]
-    azimuth = np.arctan2(grid.y, grid.x).astype("float32")
-    pattern = np.zeros_like(white)
-    for i, m in enumerate((0, 1, 2)):
-        pattern += amplitude[:, i, None, None] * np.cos(m * azimuth - phase[:, i, None, None])
-    pattern *= np.exp(-np.maximum(grid.radius.astype("float32") - 6, 0)[None] / length)
-    sky = domain.sky_residual * rng.standard_normal(n).astype("float32")[:, None, None]
-    return sigma * (white + pattern + sky)
+    # Patterns of one, two and no lobes: cos(m azimuth - phase) as a sum of fixed maps.
+    weights = np.concatenate([amplitude * np.cos(phase), amplitude * np.sin(phase)], axis=1)
+    pattern = (weights @ _lobes(grid)).reshape(n, *shape)
+    pattern *= np.exp(-_beyond_the_core(grid) / length)
+    noise += pattern
+    noise += domain.sky_residual * rng.standard_normal(n).astype("float32")[:, None, None]
+    noise *= sigma
+    return noise
+
+
+@lru_cache(maxsize=4)
+def _lobes(grid):
+    """Return the cosines and sines of 0, 1 and 2 times the azimuth, shape ``(6, ny nx)``."""
+    multiples = np.arange(3)[:, None] * np.arctan2(grid.y, grid.x).ravel()
+    return np.concatenate([np.cos(multiples), np.sin(multiples)]).astype("float32")
+
+
+@lru_cache(maxsize=4)
+def _beyond_the_core(grid):
+    return np.maximum(grid.radius.astype("float32") - 6, 0)

@@ -1,12 +1,14 @@
 """Clumpy star-forming galaxies: the sources.
 
 A galaxy is a Sersic bulge, an exponential disc with spiral arms, star-forming clumps and,
-sometimes, a companion.  Sersic (1968); the constant b(n) is that of Ciotti & Bertin
+sometimes, a companion and dust lanes.  Sersic (1968); the constant b(n) is that of Ciotti & Bertin
 1999, A&A 352, 447.
 """
 
 import numpy as np
 from keras import ops
+
+from rimlens.simulation.dust import draw_dust, transmission
 
 CLUMPS = 6
 
@@ -29,7 +31,7 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
     Returns
     -------
     dict of ndarray
-        Parameters of every component, shape ``(n, components)``, and of the spiral arms.
+        Parameters of every component, shape ``(n, components)``, of the spiral arms and of dust.
     """
     low, high = domain.source_radius
     size = np.exp(rng.uniform(np.log(low), np.log(high), n))
@@ -45,7 +47,9 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
 
     clumped = rng.random(n) < 0.6
     clump_flux = rng.exponential(0.12, (n, CLUMPS)) * clumped[:, None]
-    clump_size = np.maximum(size[:, None] * rng.uniform(0.08, 0.35, (n, CLUMPS)), 0.6)
+    clump_size = np.maximum(
+        size[:, None] * rng.uniform(0.08, 0.35, (n, CLUMPS)), domain.smallest_radius
+    )
     clump_r = size[:, None] * rng.gamma(2.0, 0.6, (n, CLUMPS))
     clump_phi = rng.uniform(0, 2 * np.pi, (n, CLUMPS))
     major, minor = clump_r * np.cos(clump_phi), clump_r * np.sin(clump_phi) * q_disc[:, None]
@@ -61,9 +65,9 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
         return np.concatenate([bulge[:, None], disc[:, None], clumps], axis=1)
 
     ones = np.ones((n, CLUMPS))
-    return {
+    drawn = {
         "flux": components(bulge_flux, disc_flux, clump_flux),
-        "theta_eff": components(np.maximum(bulge_size, 0.6), size, clump_size),
+        "theta_eff": components(np.maximum(bulge_size, domain.smallest_radius), size, clump_size),
         "n": components(rng.uniform(1.0, 4.0, n), rng.uniform(0.6, 1.4, n), 0.7 * ones),
         "q": components(rng.uniform(0.5, 1.0, n), q_disc, rng.uniform(0.6, 1.0, (n, CLUMPS))),
         "phi": components(phi_disc, phi_disc, rng.uniform(0, np.pi, (n, CLUMPS))),
@@ -74,6 +78,8 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
         "arm_pitch": rng.uniform(1.5, 5.0, n) * rng.choice([-1, 1], n),
         "arm_phase": rng.uniform(0, 2 * np.pi, n),
     }
+    # A domain without dust takes no random numbers for it.
+    return drawn | (draw_dust(n, domain, rng) if domain.dust_fraction else {})
 
 
 def galaxy_images(parameters, grid):
@@ -91,8 +97,8 @@ def galaxy_images(parameters, grid):
     tensor
         Shape ``(n, ny, nx)``, float32.
     """
-    x = ops.convert_to_tensor(grid.x.astype("float32"))
-    y = ops.convert_to_tensor(grid.y.astype("float32"))
+    x = ops.convert_to_tensor(grid.x_axis.astype("float32")[None, None])
+    y = ops.convert_to_tensor(grid.y_axis.astype("float32")[None, :, None])
     total = 0.0
     for i in range(parameters["flux"].shape[1]):
         value = {
@@ -101,22 +107,30 @@ def galaxy_images(parameters, grid):
         }
         dx, dy = x - value["center_x"], y - value["center_y"]
         cos, sin = ops.cos(value["phi"]), ops.sin(value["phi"])
-        major, minor = cos * dx + sin * dy, cos * dy - sin * dx
         q, n = value["q"], value["n"]
-        radius2 = (q * ops.square(major) + ops.square(minor) / q) / value["theta_eff"] ** 2
+        # A quadratic form, whose squares are of rows and columns alone.
+        size2 = ops.square(value["theta_eff"])
+        along_x = (q * ops.square(cos) + ops.square(sin) / q) / size2 * ops.square(dx)
+        along_y = (q * ops.square(sin) + ops.square(cos) / q) / size2 * ops.square(dy)
+        radius2 = (2 * (q - 1 / q) * cos * sin / size2 * dy) * dx + (along_x + along_y)
         b = 2 * n - 1 / 3 + 4 / (405 * n)
-        # exp(log) is several times faster than a power on a CPU.
+        # exp(log) is several times faster than a power on a CPU; rounding must not make a
+        # radius negative.
+        radius2 = ops.maximum(radius2, 0.0)
         profile = ops.exp(-b * ops.exp(0.5 / n * ops.log(radius2 + 1e-4)))
         if i == 1:
             arm = {
                 name: parameters[f"arm_{name}"][:, None, None]
                 for name in ("amplitude", "number", "pitch", "phase")
             }
+            major, minor = cos * dx + sin * dy, cos * dy - sin * dx
             azimuth = ops.arctan2(minor / q, major)
             winding = 0.5 * arm["pitch"] * ops.log(radius2 + 0.01)
             phase = arm["number"] * azimuth - winding - arm["phase"]
             profile = profile * (1 + arm["amplitude"] * ops.cos(phase))
         peak = value["flux"] / value["theta_eff"] ** 2 * b
         total = total + peak * profile
+    if "dust_depth" in parameters:
+        total = total * transmission(parameters, x, y)
     # One part in ten thousand keeps an empty map from dividing by zero.
     return total / (ops.max(total, axis=(1, 2), keepdims=True) + 1e-4)

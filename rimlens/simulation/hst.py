@@ -7,7 +7,8 @@ from astropy.wcs import WCS
 from rimlens.imaging import Grid
 from rimlens.observation import Observation
 from rimlens.reconstruction import einstein_radius
-from rimlens.simulation.simulator import SimulationDomain, Simulator
+from rimlens.simulation.domain import SimulationDomain
+from rimlens.simulation.simulator import Simulator
 
 PIXEL_SCALE = 0.05  # arcsec, drizzled ACS
 PEAK = 0.25  # electron/s, a bright arc

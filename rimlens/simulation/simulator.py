@@ -1,87 +1,32 @@
 """Batches of mock observations."""
 
-from dataclasses import dataclass
-
-import keras
 import numpy as np
 from keras import ops
 
 from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.imaging import convolve, psf_transform
-from rimlens.simulation.exposure import draw_masks, draw_noise, noise_maps
-from rimlens.simulation.psf import psf_library
+from rimlens.lens.pixelated import PixelatedConvergence
+from rimlens.simulation.acceptance import LensedLight
+from rimlens.simulation.candidates import arrays, joined, padded, part, single
+from rimlens.simulation.domain import SimulationDomain
+from rimlens.simulation.pieces import HSTMasks, HSTNoise, PSFLibrary
 from rimlens.simulation.unknowns import (
     GeneratedLenses,
     GeneratedSources,
+    MapLenses,
     ModelLenses,
     ModelSources,
 )
 
 # After so many times as many draws as were asked for, a domain is given up.
 _ROUNDS = 100
-
-
-@dataclass(frozen=True)
-class SimulationDomain:
-    """The ranges that mock observations cover; lengths are in pixels of the image.
-
-    Parameters
-    ----------
-    theta_E : tuple of float
-        Range of the Einstein radius of the smooth lens, log-uniform.
-    q_min : float
-        Smallest axis ratio.
-    center_scatter : float
-        Standard deviation of the lens centre in each coordinate.
-    shear_scatter : float
-        Standard deviation of each shear component.
-    multipole_amplitude : float
-        Standard deviation of the relative amplitudes of m = 3 and m = 4.
-    subhalo_fraction : float
-        Probability that each of four slots holds a subhalo.
-    source_radius : tuple of float
-        Range of the disc's effective radius, log-uniform.
-    source_offset : float
-        Largest distance of the source from the axis, in Einstein radii.
-    one_sided : float
-        Largest length of the mean direction of the light from the lens: 0 for a full ring, 1 for
-        a single image.
-    fwhm : tuple of float
-        Range of the noise-equivalent full width of the point-spread function.
-    peak_signal_to_noise : tuple of float
-        Range of the signal-to-noise ratio of the brightest pixel, log-uniform.
-    core_mask : tuple of float
-        Range of the radius of the masked core.
-    satellite_fraction : float
-        Probability that each of three slots holds a masked satellite.
-    noise_mixing : float
-        Largest weight with which drizzling mixes neighbouring pixels' noise.
-    lens_light_residual, sky_residual : float
-        Standard deviations of what is left of the lens light and of the sky, in units of the
-        noise.
-    """
-
-    theta_E: tuple = (8.0, 48.0)
-    q_min: float = 0.35
-    center_scatter: float = 1.0
-    shear_scatter: float = 0.06
-    multipole_amplitude: float = 0.015
-    subhalo_fraction: float = 0.1
-    source_radius: tuple = (1.5, 11.0)
-    source_offset: float = 0.65
-    one_sided: float = 0.7
-    fwhm: tuple = (1.4, 4.0)
-    peak_signal_to_noise: tuple = (8.0, 50.0)
-    core_mask: tuple = (2.0, 11.0)
-    satellite_fraction: float = 0.12
-    noise_mixing: float = 0.22
-    lens_light_residual: float = 0.4
-    sky_residual: float = 0.06
+# Draws that are rendered together: of those that are not needed any more, few.
+_AT_ONCE = 8
 
 
 class Simulator:
-    """Draws mock observations of a pixelated source behind a pixelated lens.
+    """Draws mock observations of sources behind lenses.
 
     Parameters
     ----------
@@ -90,14 +35,25 @@ class Simulator:
     domain : SimulationDomain, optional
         The ranges to draw from.
     psf_size : int, optional
-        Side of the point-spread functions' stamps, odd.
+        Side of the stamps of the default point-spread functions, odd.
     psf_count : int, optional
         Size of the library that they are drawn from.
     seed : int, optional
         Seed of that library.
     lens, source : rimlens.prior.Prior, optional
         Priors over the parameters of a lens and of a source model, lengths in pixels of the image;
-        without one the generators of galaxies draw.
+        without one the generators of galaxies draw.  Any prior stands behind any other.
+    psfs, noise, masks : optional
+        Other point-spread functions, noise and masks than HST's: see `PSFLibrary`, `HSTNoise` and
+        `HSTMasks`, which say what a piece of one's own must have.
+    cuts : sequence of callable, optional
+        What is accepted: see `rimlens.simulation.acceptance`.
+    external_shear : bool, optional
+        Whether lenses that are convergence maps get an external shear; without, they are lenses
+        of a model as any other, and the truths have its parameters.
+    fused : bool, optional
+        Whether drawing is compiled by XLA: it starts some seconds later and is then faster.  The
+        numbers are the same to rounding.
 
     Examples
     --------
@@ -121,25 +77,31 @@ class Simulator:
         seed=0,
         lens=None,
         source=None,
+        psfs=None,
+        noise=None,
+        masks=None,
+        cuts=None,
+        external_shear=True,
+        fused=False,
     ):
         self.image_grid = image_grid
         self.convergence_grid = convergence_grid
         self.source_grid = source_grid
         self.domain = domain or SimulationDomain()
-        self.psf_size = psf_size
-        rng = np.random.default_rng([seed, 1])
-        self.psfs = psf_library(psf_count, psf_size, self.domain.fwhm, rng)
-        self._lenses = (
-            GeneratedLenses(image_grid, convergence_grid, self.domain)
-            if lens is None
-            else ModelLenses(image_grid, convergence_grid, lens)
-        )
+        if psfs is None:
+            rng = np.random.default_rng([seed, 1])
+            psfs = PSFLibrary.telescope(psf_count, psf_size, self.domain.fwhm, rng)
+        self.psfs = psfs
+        self.noise = noise or HSTNoise(self.domain)
+        self.masks = masks or HSTMasks(self.domain)
+        self.cuts = tuple(cuts) if cuts is not None else (LensedLight(),)
+        self._lenses = self._lenses_of(lens, external_shear)
         self._sources = (
             GeneratedSources(source_grid, self.domain)
             if source is None
             else ModelSources(source_grid, source)
         )
-        self._render = backend.compiled(self._render_eagerly)
+        self._render = backend.compiled(self._render_eagerly, fused)
 
     def draw(self, n, rng):
         """Draw `n` mock observations and their truths.
@@ -155,23 +117,27 @@ class Simulator:
         -------
         dict of ndarray
             ``image``, ``sigma``, ``weight`` (1 where a pixel counts) of shape ``(n, ny, nx)``,
-            ``psf`` of shape ``(n, size, size)``, the truths ``convergence`` and ``source`` (maps)
-            and ``theta_E``, and ``noiseless`` (the image without noise); float32.  Besides, where
-            the generator draws lenses, ``shear`` ``(n, 2)``; where priors do, the parameters as
-            the dicts ``lens`` and ``source_parameters``.
+            ``psf`` of shape ``(n, size, size)``, the truths ``convergence`` and ``source`` (maps),
+            ``shear`` ``(n, 2)`` and ``theta_E``, and ``noiseless`` (the image without noise);
+            float32.  Besides, where priors over models draw, their parameters as the dicts
+            ``lens`` and ``source_parameters``.
 
         Raises
         ------
         InputError
-            If hardly a draw of the domain looks like a lens.
+            If hardly a draw looks like a lens.
         """
         rng = np.random.default_rng(rng)
         accepted, count = [], 0
         for _ in range(_ROUNDS):
             # Half as many more are drawn than asked for, to choose among.
-            batch, good = self._draw_some(n + (n + 1) // 2, rng)
-            accepted.append(_chosen(batch, good))
-            count += good.sum()
+            candidates = self._candidates(n + (n + 1) // 2, rng)
+            for batch in self._rendered(candidates):
+                good = np.logical_and.reduce([cut(batch, self) for cut in self.cuts])
+                accepted.append(part(batch, good))
+                count += good.sum()
+                if count >= n:
+                    break
             if count >= n:
                 break
         else:
@@ -180,23 +146,74 @@ class Simulator:
                 f"like lenses, found {count}; sources that large or that far off the axis are not "
                 "lensed"
             )
-        truth = keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:n], *accepted)
-        noiseless, weight = truth.pop("image"), truth["weight"]
-        sigma = noise_maps(noiseless, weight, self.image_grid, self.domain, rng)
-        noise = draw_noise(sigma, self.image_grid, self.domain, rng)
+        truth = part(joined(accepted), slice(n))
+        noiseless = truth.pop("image")
+        sigma, noise = self.noise.draw(noiseless, truth["weight"], self.image_grid, rng)
         return {"image": noiseless + noise, "sigma": sigma, "noiseless": noiseless, **truth}
 
-    def _draw_some(self, n, rng):
-        """Return `n` draws without noise, and which of them look like lenses."""
+    def batch(self, number, n, seed):
+        """Return one of a series of batches: each has random numbers of its own.
+
+        Parameters
+        ----------
+        number : int
+            Place in the series.
+        n : int
+            Observations in a batch.
+        seed : int
+            Of the series.
+
+        Returns
+        -------
+        dict of ndarray
+            As `draw`.
+        """
+        return self.draw(n, np.random.default_rng([seed, number]))
+
+    def on_the_fly(self):
+        """Return itself: what a `SimulationSet` has besides its stored observations."""
+        return self
+
+    def _lenses_of(self, prior, external_shear):
+        grids = self.image_grid, self.convergence_grid
+        if prior is None:
+            return GeneratedLenses(*grids, self.domain)
+        if external_shear and isinstance(prior.model, PixelatedConvergence):
+            return MapLenses(*grids, prior, self.domain)
+        return ModelLenses(*grids, prior)
+
+    def _candidates(self, n, rng):
+        """Return what `n` observations are made of."""
         lens, theta_E = self._lenses.draw(n, rng)
         source = self._sources.draw(n, theta_E, rng)
         shear = self._lenses.draw_shear(n, rng)
-        psf = self.psfs[rng.integers(len(self.psfs), size=n)]
-        rendered = self._render(_single(lens), _single(source), shear, psf)
-        rendered = keras.tree.map_structure(ops.convert_to_numpy, rendered)
-        weight = draw_masks(n, self.image_grid, theta_E, self.domain, rng)
-        batch = {**rendered, "weight": weight, "psf": psf, "theta_E": theta_E.astype("float32")}
-        return batch, self._accepted(rendered, weight)
+        psf = self.psfs.draw(n, rng)
+        weight = self.masks.draw(n, theta_E, self.image_grid, rng)
+        return single(
+            {
+                "lens": lens,
+                "source": source,
+                "shear": shear,
+                "psf": psf,
+                "weight": weight,
+                "theta_E": theta_E,
+            }
+        )
+
+    def _rendered(self, candidates):
+        """Yield the candidates as observations without noise, some at a time."""
+        n = len(candidates["psf"])
+        size = min(n, _AT_ONCE)
+        for first in range(0, n, size):
+            some = part(candidates, slice(first, first + size))
+            count = len(some["psf"])
+            parts = [some[name] for name in ("lens", "source", "shear", "psf")]
+            # Always as many, so that one compilation serves.
+            found = self._render(*(padded(values, count, size) for values in parts))
+            yield {
+                **part(arrays(found), slice(count)),
+                **{name: some[name] for name in ("weight", "psf", "theta_E")},
+            }
 
     def _render_eagerly(self, lens, source, shear, psf):
         lens_truth, (alpha_x, alpha_y) = self._lenses.render(lens, shear)
@@ -206,29 +223,5 @@ class Simulator:
         )
         source_truth, lensed = self._sources.render(source, x - alpha_x, y - alpha_y)
         transform = psf_transform(psf, self.image_grid.shape)
-        image = convolve(lensed, transform, (self.psf_size, self.psf_size))
+        image = convolve(lensed, transform, tuple(psf.shape[1:]))
         return {**lens_truth, **source_truth, "image": image}
-
-    def _accepted(self, rendered, weight):
-        """Return which draws look like lenses.
-
-        A lens is magnified at least three times, shows most of its light where pixels count, and
-        shows it on more than one side of its centre.
-        """
-        image = rendered["image"]
-        area = (self.image_grid.pixel_scale / self.source_grid.pixel_scale) ** 2
-        total = image.sum(axis=(1, 2))
-        magnification = total * area / (rendered["source"].sum(axis=(1, 2)) + 1e-6)
-        seen = image * weight
-        flux = seen.sum(axis=(1, 2)) + 1e-6
-        direction = (self.image_grid.x + 1j * self.image_grid.y) / (self.image_grid.radius + 1e-6)
-        one_sided = np.abs((seen * direction).sum(axis=(1, 2))) / flux
-        return (magnification > 3) & (flux > 0.6 * total) & (one_sided < self.domain.one_sided)
-
-
-def _chosen(batch, good):
-    return keras.tree.map_structure(lambda values: values[good], batch)
-
-
-def _single(parameters):
-    return {name: np.asarray(value, dtype="float32") for name, value in parameters.items()}

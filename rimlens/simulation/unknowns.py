@@ -3,10 +3,14 @@
 Lengths are in pixels of the image.
 """
 
+import math
+
 import numpy as np
 from keras import ops
 
+from rimlens.errors import InputError
 from rimlens.imaging import ConvergenceDeflection, bilinear, shear_deflection
+from rimlens.lens.external import shear_components
 from rimlens.simulation.convergence import convergence_maps, draw_convergence_parameters
 from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 
@@ -28,7 +32,7 @@ class GeneratedLenses:
 
     def draw(self, n, rng):
         """Return the parameters of `n` lenses and their Einstein radii."""
-        lens = draw_convergence_parameters(n, self.domain, rng)
+        lens = draw_convergence_parameters(n, self.domain, rng, self.grid)
         return lens, lens["theta_E"]
 
     def draw_shear(self, n, rng):
@@ -46,7 +50,7 @@ class GeneratedLenses:
 
 
 class ModelLenses:
-    """Lenses of one model.
+    """Lenses of one model; an external shear is one of its components.
 
     Parameters
     ----------
@@ -58,6 +62,7 @@ class ModelLenses:
 
     def __init__(self, image_grid, convergence_grid, prior):
         self.image_grid, self.grid, self.prior = image_grid, convergence_grid, prior
+        self._deflection = prior.model.on_grid(image_grid)
 
     def draw(self, n, rng):
         """Return the parameters of `n` lenses and their Einstein radii."""
@@ -73,8 +78,61 @@ class ModelLenses:
         """Return the truths, and the deflection of the image's pixels."""
         model = self.prior.model
         convergence = model.tensor_convergence(*_coordinates(self.grid), parameters)
-        deflection = model.tensor_deflection(*_coordinates(self.image_grid), parameters)
-        return {"convergence": convergence, "lens": parameters}, deflection
+        truth = {
+            "convergence": convergence,
+            "shear": shear_components(parameters),
+            "lens": parameters,
+        }
+        return truth, self._deflection(parameters)
+
+
+class MapLenses:
+    """Lenses that are convergence maps, and an external shear.
+
+    The image is that of the map on its own grid; the truth is the map on the grid wanted.
+
+    Parameters
+    ----------
+    image_grid, convergence_grid : Grid
+        Of the image and of the truth.
+    prior : rimlens.prior.Prior
+        Over a `rimlens.lens.PixelatedConvergence`.
+    domain : SimulationDomain
+        The scatter of the shear.
+
+    Raises
+    ------
+    InputError
+        If the maps do not cover the grid of the truth.
+    """
+
+    def __init__(self, image_grid, convergence_grid, prior, domain):
+        self.image_grid, self.grid, self.prior = image_grid, convergence_grid, prior
+        self.domain, self.own_grid = domain, prior.model.grid
+        if not _covers(self.own_grid, convergence_grid):
+            raise InputError(
+                f"lens: maps that cover {convergence_grid} are wanted, found a prior over "
+                f"{self.own_grid}"
+            )
+        self._deflection = ConvergenceDeflection(self.own_grid, image_grid)
+
+    def draw(self, n, rng):
+        """Return the maps of `n` lenses and their Einstein radii."""
+        lens = self.prior.sample(n, rng)
+        return lens, _einstein_radii(lens["convergence_map"], self.own_grid)
+
+    def draw_shear(self, n, rng):
+        """Return the shear of `n` lenses, shape ``(n, 2)``."""
+        return rng.normal(0, self.domain.shear_scatter, (n, 2)).astype("float32")
+
+    def render(self, parameters, shear):
+        """Return the truths, and the deflection of the image's pixels."""
+        convergence = parameters["convergence_map"]
+        alpha_x, alpha_y = self._deflection(convergence)
+        x, y = _coordinates(self.image_grid)
+        shear_x, shear_y = shear_deflection(shear, x[0], y[0])
+        truth = {"convergence": _on_grid(convergence, self.own_grid, self.grid), "shear": shear}
+        return truth, (alpha_x + shear_x, alpha_y + shear_y)
 
 
 class GeneratedSources:
@@ -122,7 +180,11 @@ class ModelSources:
     def render(self, parameters, x, y):
         """Return the truths, and the brightness at source positions."""
         model = self.prior.model
-        source = model.tensor_surface_brightness(*_coordinates(self.grid), parameters)
+        own_grid = getattr(model, "grid", None)
+        if own_grid is None:
+            source = model.tensor_surface_brightness(*_coordinates(self.grid), parameters)
+        else:
+            source = _on_grid(parameters["brightness_map"], own_grid, self.grid)
         truth = {"source": source, "source_parameters": parameters}
         return truth, model.tensor_surface_brightness(x, y, parameters)
 
@@ -140,3 +202,40 @@ def _with_units(model, values):
         name: value * unit if unit and model.parameters[name].unit == BRIGHTNESS else value
         for name, value in values.items()
     }
+
+
+def _on_grid(maps, own, wanted):
+    """Return maps on another grid: means over pixels of what is bilinear in between."""
+    if own == wanted:
+        return maps
+    factor = max(1, math.ceil(wanted.pixel_scale / own.pixel_scale - 1e-6))
+    fine = wanted.refined(factor)
+    n = ops.shape(maps)[0]
+    x, y = (ops.broadcast_to(v, (n, *fine.shape)) for v in _coordinates(fine))
+    values = bilinear(maps, own, x, y)
+    ny, nx = wanted.shape
+    return ops.mean(ops.reshape(values, (-1, ny, factor, nx, factor)), axis=(2, 4))
+
+
+def _covers(own, wanted):
+    """Whether a grid reaches as far as another, to a hundredth of a pixel."""
+    reach = (n * own.pixel_scale / 2 + 0.01 * own.pixel_scale for n in own.shape)
+    needed = (
+        n * wanted.pixel_scale / 2 + abs(c - d)
+        for n, c, d in zip(wanted.shape, wanted.center[::-1], own.center[::-1])
+    )
+    return all(r >= m for r, m in zip(reach, needed))
+
+
+def _einstein_radii(maps, grid):
+    """Return radii about the origin inside which maps have a mean of one, to about a pixel.
+
+    Good enough for masks: `rimlens.reconstruction.einstein_radius` is exact, and slow.
+    """
+    radius = np.hypot(grid.x, grid.y).ravel()
+    # Circles that leave the map are no circles.
+    order = np.argsort(radius)[: np.count_nonzero(radius < min(grid.shape) * grid.pixel_scale / 2)]
+    count = np.arange(1, len(order) + 1)
+    mean = np.cumsum(maps.reshape(len(maps), -1)[:, order], axis=1) / count
+    last = np.max(np.where(mean >= 1, count, 0), axis=1)
+    return np.sqrt(last / np.pi) * grid.pixel_scale

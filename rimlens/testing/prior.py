@@ -27,6 +27,8 @@ from rimlens.testing.sampling import with_units
 _DRAWS = 16
 # Of standard normal variables: farther out than a network has reason to go.
 _FAR = 10.0
+# Part of the variance between draws that a projection may lose.
+_LOST = 0.2
 
 
 def check_prior(prior, both_backends=None):
@@ -121,7 +123,9 @@ def draws_repeat_with_the_seed(prior):
 
 @law
 def constrain_is_the_inverse_of_unconstrain(prior):
-    """Check that variables of draws give the draws back."""
+    """Check that variables of draws give the draws back, unless the prior projects."""
+    if prior.projects:
+        return
     draws = prior.sample(_DRAWS, rng=1)
     variables = prior.unconstrain(draws)
     _expect_shapes("variables", variables, prior.variables, _DRAWS)
@@ -134,6 +138,30 @@ def constrain_is_the_inverse_of_unconstrain(prior):
             wanted,
             size(wanted),
             tolerance(value.dtype),
+        )
+
+
+@law
+def a_projection_comes_near_to_what_is_projected(prior):
+    """Check draws that are projected, of a prior that does so.
+
+    What is lost must be a small part of what tells one draw from another.
+    """
+    if not prior.projects:
+        return
+    draws = prior.sample(_DRAWS, rng=1)
+    variables = prior.unconstrain(draws)
+    _expect_shapes("variables", variables, prior.variables, _DRAWS)
+    found = _flat(prior.constrain(variables))
+    for name, wanted in _flat(draws).items():
+        (value,) = to_numpy([found[name]])
+        lost = np.sum((value.astype(float) - wanted) ** 2)
+        spread = np.sum((wanted - wanted.mean(axis=0)) ** 2)
+        rounded = wanted.size * (tolerance(value.dtype) * size(wanted)) ** 2
+        expect(
+            lost <= _LOST * spread + rounded,
+            f"{name}: found {lost / max(spread, rounded):.3g} of the variance between draws lost "
+            f"from a draw to its projection, wanted at most {_LOST:g}",
         )
 
 
@@ -239,6 +267,7 @@ _PRIOR_LAWS = (
     draws_are_allowed_by_the_model,
     draws_repeat_with_the_seed,
     constrain_is_the_inverse_of_unconstrain,
+    a_projection_comes_near_to_what_is_projected,
     every_variable_gives_an_allowed_model,
     the_start_is_an_allowed_model,
     a_batch_gives_what_its_members_give,

@@ -31,10 +31,10 @@ def test_one_seed_gives_one_batch(simulator, batch):
 
 def test_one_seed_gives_one_library_of_point_spread_functions(simulator, grids, batch):
     again = Simulator(*grids, simulator.domain, psf_size=15, psf_count=5)
-    np.testing.assert_array_equal(again.psfs, simulator.psfs)
+    np.testing.assert_array_equal(again.psfs.stamps, simulator.psfs.stamps)
     np.testing.assert_array_equal(again.draw(12, rng=4)["image"], batch["image"])
     other = Simulator(*grids, simulator.domain, psf_size=15, psf_count=5, seed=1)
-    assert not np.any(other.psfs == simulator.psfs)
+    assert not np.any(other.psfs.stamps == simulator.psfs.stamps)
 
 
 def test_another_seed_gives_another_batch(simulator, batch):

@@ -287,6 +287,16 @@ class OneWayPrior(HealthyPrior):
         return {"vector": super().inverse(values)["vector"] + 0.001}
 
 
+@breaks("a_projection_comes_near_to_what_is_projected", PRIORS)
+class ForgetfulProjection(HealthyPrior):
+    """Says that it projects, and answers with the middle whatever it is asked for."""
+
+    projects = True
+
+    def inverse(self, values):
+        return {"vector": 0.0 * super().inverse(values)["vector"]}
+
+
 @breaks("every_variable_gives_an_allowed_model", PRIORS)
 class NearPrior(HealthyPrior):
     """Is near enough to a negative radius for a network to get there."""

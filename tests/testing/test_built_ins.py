@@ -1,4 +1,4 @@
-"""Every built-in lens and source obeys the laws of its kind."""
+"""Every built-in lens, source and prior obeys the laws of its kind."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ from astropy import units as u
 
 from rimlens import plugins, testing
 from rimlens.imaging import Grid
-from rimlens.lens import SIS, ExternalShear
-from rimlens.source import Gaussian
+from rimlens.lens import SIS, ExternalShear, PixelatedConvergence
+from rimlens.prior import AnalyticPrior, GeneratedConvergencePrior, Normal
+from rimlens.source import Gaussian, PixelatedSource
 
 GRID = Grid((12, 10), 0.1)
 MAP = np.exp(-(GRID.radius**2) / 0.1)
@@ -23,6 +24,16 @@ SOURCES = {
     "composite": {"components": [Gaussian(q=0.5), Gaussian(I_0=3.0)]},
     "pixelated": {"grid": GRID, "brightness_map": MAP * u.nJy},
     "shapelets": {"n_max": 2, "amplitudes": [1.0, 0.2, 0.3, 0.1, 0.2, 0.5]},
+}
+MAP_LENS = PixelatedConvergence(GRID, convergence_map=MAP)
+MAP_SOURCE = PixelatedSource(GRID, brightness_map=MAP)
+SPHERE = AnalyticPrior(SIS(), theta_E=Normal(2.0, 0.2))
+PRIORS = {
+    "analytic": {"model": SIS(), "theta_E": Normal(2.0, 0.2)},
+    "generated_convergence": {"model": MAP_LENS},
+    "generated_galaxy": {"model": MAP_SOURCE},
+    "mixture": {"priors": [GeneratedConvergencePrior(MAP_LENS)] * 2, "weights": [1.0, 2.0]},
+    "product": {"lens": SPHERE, "other": SPHERE},
 }
 APPROXIMATE = {
     # Light that is deflected twice is turned.
@@ -51,3 +62,8 @@ def test_a_lens_obeys_the_laws(name):
 def test_a_source_obeys_the_laws(name):
     source = plugins.load("source", name)(**SOURCES.get(name, {}))
     testing.check_source(source, both_backends=False)
+
+
+@pytest.mark.parametrize("name", sorted(PRIORS))
+def test_a_prior_obeys_the_laws(name):
+    testing.check_prior(plugins.load("prior", name)(**PRIORS[name]), both_backends=False)

@@ -4,6 +4,7 @@ from rimlens.io.converters.collection import MapCollectionConverter
 from rimlens.io.converters.model import GridConverter, ModelConverter
 from rimlens.io.converters.prior import DistributionConverter, PriorConverter
 from rimlens.io.converters.reconstruction import ReconstructionConverter
+from rimlens.io.converters.simulations import SimulationsConverter
 from rimlens.io.converters.weights import WeightsConverter
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "ModelConverter",
     "PriorConverter",
     "ReconstructionConverter",
+    "SimulationsConverter",
     "WeightsConverter",
 ]

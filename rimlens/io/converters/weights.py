@@ -4,10 +4,16 @@ from asdf.extension import Converter
 
 
 class WeightsConverter(Converter):
-    """Takes `rimlens.io.Weights` to and from the ASDF tree."""
+    """Takes `rimlens.io.Weights` and `rimlens.io.VAEWeights` to and from the ASDF tree."""
 
-    tags = ("asdf://rimlens/tags/weights-1.0.0",)
-    types = ("rimlens.io.weights.Weights",)
+    tags = ("asdf://rimlens/tags/weights-1.0.0", "asdf://rimlens/tags/vae_weights-1.0.0")
+    types = ("rimlens.io.weights.Weights", "rimlens.io.weights.VAEWeights")
+
+    def select_tag(self, obj, tags, ctx):
+        """Return the tag of the kind of weights."""
+        from rimlens.io.weights import VAEWeights
+
+        return self.tags[isinstance(obj, VAEWeights)]
 
     def to_yaml_tree(self, obj, tag, ctx):
         """Return the fields that are set as a dictionary."""
@@ -15,6 +21,6 @@ class WeightsConverter(Converter):
 
     def from_yaml_tree(self, node, tag, ctx):
         """Return the object."""
-        from rimlens.io.weights import Weights
+        from rimlens.io.weights import VAEWeights, Weights
 
-        return Weights(**node)
+        return (VAEWeights if tag == self.tags[1] else Weights)(**node)

@@ -1,0 +1,330 @@
+"""`VAE`: maps to latent vectors and back, with weights from a file."""
+
+import math
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from rimlens import backend
+from rimlens.errors import FileFormatError, InputError
+from rimlens.imaging import Grid
+from rimlens.io.weights import VAEWeights, read_weights, write_weights
+from rimlens.prior.vae.architecture import VAEArchitecture
+from rimlens.prior.vae.network import Autoencoder
+
+# Between these the decimal logarithm of a convergence is held.
+LOG_KAPPA = -4.0, 3.0
+# Of the brightest pixel of a source: a dark map is not divided by zero.
+_DARK = 1e-30
+# Maps that are decoded together.
+_BATCH = 256
+
+
+class VAE:
+    r"""A variational autoencoder of convergence maps or of galaxies.
+
+    A latent vector :math:`u` is standard normal; the decoder makes a map :math:`g(m + A u)` of it,
+    the encoder finds the vector of a map, :math:`A^{-1} [\mu(x) - m]`.  The mean :math:`m` and the
+    triangular matrix :math:`A` are measured after the training, on maps that it drew, so that the
+    vectors of all maps together, with their uncertainties, have no mean and no correlation and a
+    variance of one.
+
+    Convergences are positive.  Galaxies are encoded in units of their brightest pixel, and come
+    back in those units.  The networks know pixels alone: a map may have any pixel scale.
+
+    Parameters
+    ----------
+    architecture : VAEArchitecture, optional
+        Maps and networks; the weights of a new autoencoder are random.
+
+    Examples
+    --------
+    >>> from rimlens.prior.vae import VAE
+    >>> galaxies = VAE.from_pretrained("vae_source")
+    >>> galaxies.sample(2, rng=1).shape
+    (2, 64, 64)
+    """
+
+    def __init__(self, architecture=None):
+        self.architecture = architecture or VAEArchitecture()
+        self.weights = None
+        # Those in double precision are made when they are asked for.
+        self._networks = {"float32": Autoencoder(self.architecture, dtype="float32")}
+        latent = self.architecture.latent
+        self._set_arrays(
+            {
+                **arrays_of(self._networks["float32"]),
+                "latent_mean": np.zeros(latent),
+                "latent_matrix": np.eye(latent),
+            },
+            "new",
+        )
+
+    @classmethod
+    def presets(cls):
+        """Return the names of the weights in the package.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> VAE.presets()
+        ['vae_convergence', 'vae_source']
+        """
+        return sorted(_shipped())
+
+    @classmethod
+    def from_pretrained(cls, name_or_path):
+        """Load a trained autoencoder.
+
+        Parameters
+        ----------
+        name_or_path : str or path
+            One of `presets`, or a file written by `save`.
+
+        Returns
+        -------
+        VAE
+
+        Raises
+        ------
+        FileFormatError
+            If there is no such file, or it is truncated, altered, foreign or from a newer version.
+        """
+        shipped = _shipped()
+        path = Path(shipped.get(str(name_or_path), name_or_path))
+        if not path.is_file():
+            raise FileFormatError(
+                f"{name_or_path}: no such weights of a VAE; give a file or one of "
+                f"{sorted(shipped)}"
+            )
+        weights = read_weights(path, VAEWeights)
+        vae = cls(VAEArchitecture.from_dict(weights.architecture))
+        vae._set_arrays(weights.arrays, path)
+        vae.weights = replace(weights, arrays={})
+        return vae
+
+    def save(self, path, overwrite=False):
+        """Write the autoencoder to an ASDF file that `from_pretrained` reads.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        overwrite : bool, optional
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        OutputExistsError
+            If the file exists and may not be overwritten.
+        InputError
+            If the autoencoder was never trained.
+        """
+        if self.weights is None:
+            raise InputError("VAE: it has not been trained; call fit before save")
+        write_weights(path, replace(self.weights, arrays=self._arrays), overwrite)
+
+    def fit(self, recipe, checkpoint=None, verbose="auto"):
+        """Train on maps that priors draw, and score the result on held-back ones.
+
+        Parameters
+        ----------
+        recipe : VAERecipe
+            Maps, updates, learning rate, seed; its architecture is this one.
+        checkpoint : path, optional
+            Folder in which progress is kept, and from which an interrupted training goes on.
+        verbose : optional
+            As in `keras.Model.fit`.
+
+        Returns
+        -------
+        list of float
+            The loss after each epoch of this run.
+
+        Raises
+        ------
+        InputError
+            If the recipe is for another architecture.
+        """
+        # Training is a module of its own; importing it here keeps it out of a reconstruction.
+        from rimlens.prior.vae.training import train_vae
+
+        return train_vae(self, recipe, checkpoint, verbose)
+
+    @property
+    def grid(self):
+        """The grid of the maps, its pixels as long as in the training."""
+        scale = 1.0 if self.weights is None else self.weights.domain["pixel_scale"]
+        return Grid((self.architecture.size,) * 2, scale)
+
+    def seen(self, maps):
+        """Return maps as the network sees them: log10 of a convergence, a galaxy over its peak.
+
+        Parameters
+        ----------
+        maps : tensor
+            Shape ``(n, size, size)``.
+
+        Returns
+        -------
+        tensor
+            Of the same shape.
+        """
+        if self.architecture.maps == "convergence":
+            low, high = (10.0**bound for bound in LOG_KAPPA)
+            return ops.log(ops.clip(maps, low, high)) / math.log(10.0)
+        return maps / ops.maximum(ops.max(maps, axis=(1, 2), keepdims=True), _DARK)
+
+    def encode(self, maps):
+        """Return the latent vectors of maps: the means of what the encoder says.
+
+        Parameters
+        ----------
+        maps : tensor
+            Convergence or brightness, shape ``(n, size, size)``.
+
+        Returns
+        -------
+        tensor
+            Shape ``(n, latent)``, of the same type of number.
+        """
+        maps = ops.convert_to_tensor(maps)
+        mean, _ = self.posterior(self.seen(maps))
+        return mean
+
+    def posterior(self, seen):
+        """Return mean and covariance of the latent vectors of maps as the network sees them.
+
+        Parameters
+        ----------
+        seen : tensor
+            From `seen`.
+
+        Returns
+        -------
+        mean, covariance : tensor
+            Shapes ``(n, latent)`` and ``(n, latent, latent)``.
+        """
+        network = self._network(ops.dtype(seen))
+        center, _, inverse = self._whitening(ops.dtype(seen))
+        mean, log_variance, _ = network.encoder(seen)
+        spread = ops.exp(0.5 * log_variance)[:, None, :] * inverse
+        covariance = ops.matmul(spread, ops.transpose(spread, (0, 2, 1)))
+        return ops.matmul(mean - center, ops.transpose(inverse)), covariance
+
+    def decode(self, vectors):
+        """Return the maps of latent vectors.
+
+        Parameters
+        ----------
+        vectors : tensor
+            Shape ``(n, latent)``.
+
+        Returns
+        -------
+        tensor
+            Convergence, or brightness in units of the brightest pixel, shape ``(n, size, size)``,
+            of the same type of number, with derivatives.
+        """
+        vectors = ops.convert_to_tensor(vectors)
+        center, matrix, _ = self._whitening(ops.dtype(vectors))
+        latent = ops.matmul(vectors, ops.transpose(matrix)) + center
+        maps, _ = self._network(ops.dtype(vectors)).decoder(latent)
+        if self.architecture.maps == "convergence":
+            maps = ops.exp(ops.clip(maps, *LOG_KAPPA) * math.log(10.0))
+        return maps
+
+    def sample(self, n, rng=None):
+        """Draw maps.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        rng : int or numpy.random.Generator, optional
+            Seed or generator.
+
+        Returns
+        -------
+        ndarray
+            As from `decode`, float32.
+        """
+        shape = (n, self.architecture.latent)
+        vectors = np.random.default_rng(rng).standard_normal(shape).astype("float32")
+        return self.decoded(vectors)
+
+    def decoded(self, vectors):
+        """Return the maps of many latent vectors: arrays, where `decode` takes tensors."""
+        return in_batches(self._decode, vectors)
+
+    def _whitening(self, dtype):
+        """Return mean, matrix and its inverse as tensors."""
+        center, matrix = self._arrays["latent_mean"], self._arrays["latent_matrix"]
+        inverse = np.linalg.inv(matrix.astype("float64"))
+        return tuple(ops.convert_to_tensor(v.astype(dtype)) for v in (center, matrix, inverse))
+
+    def _network(self, dtype):
+        """Return the networks in a precision."""
+        if dtype not in self._networks:
+            self._networks[dtype] = Autoencoder(self.architecture, dtype=dtype)
+            self._assign(self._networks[dtype])
+        return self._networks[dtype]
+
+    def _set_arrays(self, arrays, path):
+        latent = self.architecture.latent
+        network = self._networks["float32"]
+        wanted = {w.path: tuple(w.shape) for w in network.trainable_weights}
+        wanted |= {"latent_mean": (latent,), "latent_matrix": (latent, latent)}
+        if wanted != {name: np.shape(array) for name, array in arrays.items()}:
+            raise FileFormatError(
+                f"{path}: its arrays do not fit the architecture that it states; the file was "
+                "written by another version of rimlens"
+            )
+        self._arrays = {name: np.asarray(array, "float32") for name, array in arrays.items()}
+        for network in self._networks.values():
+            self._assign(network)
+        # JAX reads the weights when it traces a function, so new weights want a new function.
+        self._decode = backend.compiled(self.decode)
+
+    def _assign(self, network):
+        for variable in network.trainable_weights:
+            variable.assign(self._arrays[variable.path])
+
+
+def arrays_of(network):
+    """Return the weights of the networks as arrays by name."""
+    return {w.path: ops.convert_to_numpy(w.value) for w in network.trainable_weights}
+
+
+def in_batches(function, values):
+    """Return what a function of a tensor gives, without all maps in memory at once.
+
+    Parameters
+    ----------
+    function : callable
+        Of a tensor whose first axis is a batch.
+    values : ndarray
+        Shape ``(n, ...)``.
+
+    Returns
+    -------
+    ndarray or tuple of ndarray
+        Shape ``(n, ...)``.
+    """
+    found = []
+    for i in range(0, len(values), _BATCH):
+        result = function(ops.convert_to_tensor(values[i : i + _BATCH]))
+        found.append(keras.tree.map_structure(ops.convert_to_numpy, result))
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *found)
+
+
+def _shipped():
+    folder = resources.files("rimlens") / "data" / "vae"
+    return {p.name.removesuffix(".asdf"): p for p in folder.iterdir() if p.suffix == ".asdf"}

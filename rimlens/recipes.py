@@ -1,0 +1,83 @@
+"""Training recipes as files: TOML tables, in the package or the user's own.
+
+What a recipe's entries mean is the business of the room that trains: `rimlens.rim.recipe` for
+solvers, `rimlens.prior.vae.recipe` for variational autoencoders.
+"""
+
+import tomllib
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+
+from rimlens.errors import FileFormatError, InputError
+
+
+def read_table(path_or_name):
+    """Read a recipe as a table of plain values.
+
+    Parameters
+    ----------
+    path_or_name : str or path
+        A TOML file, or the name of a recipe in the package.
+
+    Returns
+    -------
+    dict
+        Its entry ``kind`` is ``"solver"`` where the file says nothing else.
+
+    Raises
+    ------
+    FileFormatError
+        If there is no such recipe, or it is not TOML.
+
+    Examples
+    --------
+    >>> from rimlens.recipes import read_table
+    >>> read_table("default")["kind"]
+    'solver'
+    """
+    shipped = {p.name.removesuffix(".toml"): p for p in _shipped()}
+    source = shipped.get(str(path_or_name)) or Path(path_or_name)
+    if not source.is_file():
+        raise FileFormatError(
+            f"{path_or_name}: no such recipe; give a TOML file or one of {sorted(shipped)}"
+        )
+    try:
+        values = tomllib.loads(source.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"{path_or_name}: not a TOML file: {error}") from error
+    return {"kind": "solver", **values}
+
+
+def of_kind(kind, table, origin):
+    """Return a table without its entry ``kind``, or raise `InputError` if that is another one."""
+    table = dict(table)
+    found = table.pop("kind", kind)
+    if found != kind:
+        raise InputError(f"{origin}: kind: a recipe of kind {kind!r} is wanted, found {found!r}")
+    return table
+
+
+def check_entries(cls, values, origin):
+    """Raise `InputError` if a table has entries that a dataclass has not, or lacks the name.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass.
+    values : dict
+        The table.
+    origin : str
+        What to call it in an error.
+    """
+    known = {f.name for f in fields(cls)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise InputError(f"{origin}: unknown entries {unknown}; known are {sorted(known)}")
+    if "name" in known and "name" not in values:
+        raise InputError(f"{origin}: the entry 'name' is missing")
+
+
+def _shipped():
+    folder = resources.files("rimlens") / "data" / "recipes"
+    return [p for p in folder.iterdir() if p.name.endswith(".toml")]

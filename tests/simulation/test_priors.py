@@ -1,0 +1,150 @@
+"""Laws of simulations of any lens prior with any source prior."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from map_model import MapModel
+from rimlens.errors import InputError
+from rimlens.imaging import Grid, psf_transform
+from rimlens.lens import SIE, ExternalShear, PixelatedConvergence
+from rimlens.prior import (
+    AnalyticPrior,
+    GeneratedConvergencePrior,
+    GeneratedGalaxyPrior,
+    LogNormal,
+    MixturePrior,
+    Normal,
+    Shear,
+    Uniform,
+)
+from rimlens.reconstruction import einstein_radius
+from rimlens.simulation import LensedLight, Simulator
+from rimlens.simulation.unknowns import _einstein_radii, _on_grid
+from rimlens.source import PixelatedSource, Sersic
+
+GRIDS = Grid((48, 48)), Grid((24, 24), 2.0), Grid((32, 32), 0.5)
+# Anything that is lensed at all.
+CUTS = (LensedLight(magnification=1.5, one_sided=1.0),)
+
+
+def map_lens(grid):
+    model = PixelatedConvergence(grid, convergence_map=np.zeros(grid.shape))
+    return GeneratedConvergencePrior(model, theta_E=(7.0, 12.0), center_scatter=0.5)
+
+
+def map_source(grid):
+    model = PixelatedSource(grid, brightness_map=np.zeros(grid.shape))
+    return GeneratedGalaxyPrior(model, source_radius=(2.0, 4.0), offset=1.0)
+
+
+def model_lens():
+    model = SIE() + ExternalShear()
+    return AnalyticPrior(
+        model, sie_theta_E=Uniform(7.0, 12.0), externalshear_gamma_ext=Shear(0.05)
+    )
+
+
+def model_source():
+    return AnalyticPrior(Sersic(), theta_eff=LogNormal(3.0, 0.2), center_x=Normal(0.0, 0.5))
+
+
+LENSES = {
+    "generator": lambda: None,
+    "map": lambda: map_lens(GRIDS[1]),
+    "finer map": lambda: map_lens(Grid((60, 60), 1.0)),
+    "model": model_lens,
+    "mixture": lambda: MixturePrior([map_lens(GRIDS[1])] * 2, [1, 2]),
+}
+SOURCES = {
+    "generator": lambda: None,
+    "map": lambda: map_source(GRIDS[2]),
+    "coarser map": lambda: map_source(Grid((20, 20), 0.8)),
+    "model": model_source,
+}
+
+
+@pytest.mark.parametrize("lens", LENSES)
+@pytest.mark.parametrize("source", ["map", "model"])
+def test_any_lens_stands_before_any_source(lens, source):
+    simulator = Simulator(
+        *GRIDS, psf_size=9, psf_count=3, cuts=CUTS,
+        lens=LENSES[lens](), source=SOURCES[source](),
+    )  # fmt: skip
+    batch = simulator.draw(2, rng=1)
+    # Whatever draws, a solver for maps has its truths.
+    for name, shape in (("convergence", (24, 24)), ("source", (32, 32)), ("shear", (2,))):
+        assert batch[name].shape == (2, *shape)
+        assert np.all(np.isfinite(batch[name]))
+    again = simulator.draw(2, rng=1)
+    np.testing.assert_array_equal(again["image"], batch["image"])
+
+
+@pytest.mark.parametrize(
+    ("lens", "source", "tolerance"),
+    [
+        # The very maps: rounding.
+        ("map", "map", 1e-4),
+        # What the truth's pixels have lost of the finer map, and what a cusp of the convergence
+        # between them does to rays.
+        ("finer map", "map", 0.15),
+        # Bilinear within pixels of 0.8 and of 0.5.
+        ("map", "coarser map", 0.1),
+    ],
+)
+def test_the_truths_of_maps_give_the_image(lens, source, tolerance):
+    simulator = Simulator(
+        *GRIDS, psf_size=9, psf_count=3, cuts=CUTS,
+        lens=LENSES[lens](), source=SOURCES[source](),
+    )  # fmt: skip
+    batch = simulator.draw(6, rng=2)
+    transform = psf_transform(batch["psf"], (48, 48))
+    found = MapModel(*GRIDS)(
+        batch["convergence"], batch["shear"], batch["source"], transform, (9, 9)
+    )
+    error = ops.convert_to_numpy(found) - batch["noiseless"]
+    size = np.sqrt(np.mean(batch["noiseless"] ** 2, axis=(1, 2)))
+    assert np.median(np.sqrt(np.mean(error**2, axis=(1, 2))) / size) < tolerance
+
+
+def test_the_shear_of_a_model_is_in_the_truth():
+    simulator = Simulator(*GRIDS, psf_size=9, psf_count=3, cuts=CUTS, lens=model_lens())
+    batch = simulator.draw(4, rng=3)
+    for i in range(4):
+        gamma, phi = (batch["lens"][f"externalshear_{k}_ext"][i] for k in ("gamma", "phi"))
+        own = ExternalShear(gamma_ext=float(gamma), phi_ext=float(phi)).shear(0.0, 0.0)
+        np.testing.assert_allclose(batch["shear"][i], own, atol=1e-6)
+
+
+def test_maps_without_external_shear_are_lenses_of_a_model():
+    simulator = Simulator(
+        *GRIDS, psf_size=9, psf_count=3, cuts=CUTS, lens=map_lens(GRIDS[1]), external_shear=False
+    )
+    batch = simulator.draw(2, rng=1)
+    assert not np.any(batch["shear"])
+    np.testing.assert_allclose(batch["lens"]["convergence_map"], batch["convergence"], rtol=1e-6)
+
+
+def test_maps_that_do_not_cover_the_truth_are_refused():
+    with pytest.raises(InputError, match="lens: maps that cover Grid"):
+        Simulator(*GRIDS, psf_size=9, psf_count=3, lens=map_lens(Grid((22, 24), 2.0)))
+
+
+def test_means_over_pixels_keep_the_mass():
+    own, wanted = Grid((60, 60), 1.0), Grid((24, 24), 2.0)
+    maps = np.exp(-(own.radius**2) / 60.0)[None].astype("float32")
+    found = ops.convert_to_numpy(_on_grid(maps, own, wanted))
+    # The Gaussian ends well inside both fields; bilinear means widen it a little.
+    assert 4.0 * found.sum() == pytest.approx(maps.sum(), rel=1e-3)
+    # Pixel by pixel the mean of four.
+    block = maps[0, 6:-6, 6:-6].reshape(24, 2, 24, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(found[0], block, rtol=0, atol=0.02)
+
+
+def test_quick_einstein_radii_are_good_to_a_pixel():
+    maps = map_lens(Grid((48, 48))).sample(20, rng=5)["convergence_map"]
+    quick = _einstein_radii(maps, Grid((48, 48)))
+    exact = [einstein_radius(m) for m in maps]
+    # The exact ones are about the lens's own centre.
+    np.testing.assert_allclose(quick, exact, rtol=0, atol=1.0)
+    assert _einstein_radii(np.zeros((1, 8, 8)), Grid((8, 8))) == 0
