@@ -13,7 +13,7 @@ from rimlens.rim.scoring import score
 from rimlens.simulation import SimulationDomain, Simulator
 
 ARCHITECTURE = Architecture(
-    64, 16, 4.0, 16, 2.0, steps=3, latent_size=16, filters=(4, 6), vector_units=16
+    64, 16, 4.0, 16, 2.0, steps=2, latent_size=16, filters=(4, 6), vector_units=16
 )
 DOMAIN = SimulationDomain(core_mask=(1.0, 3.0), satellite_fraction=0.0, lens_light_residual=0.0)
 
@@ -55,7 +55,7 @@ def trained(priors, simulator):
     recipe = Recipe(
         "latent",
         batch_size=8,
-        stages=((1, 30), (3, 10)),
+        stages=((2, 20),),
         updates_per_epoch=10,
         learning_rate=1e-2,
         warmup=5,
