@@ -3,6 +3,7 @@
 import os
 
 import hypothesis
+import pytest
 
 os.environ["MPLBACKEND"] = "agg"
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -13,3 +14,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The first call of a compiled function takes seconds, later ones milliseconds: no deadline.
 hypothesis.settings.register_profile("rimlens", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("rimlens")
+
+
+@pytest.fixture(scope="session")
+def tiny_vae(tmp_path_factory):
+    """Return files of autoencoders that were trained for seconds, by the maps that they make."""
+    from rimlens.prior.vae.training import train
+    from tiny_vae import tiny_recipe
+
+    folder = tmp_path_factory.mktemp("vae")
+    files = {}
+    for maps in ("convergence", "source"):
+        files[maps] = str(folder / f"tiny_{maps}.asdf")
+        train(tiny_recipe(maps), files[maps], progress=False)
+    return files

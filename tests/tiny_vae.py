@@ -17,9 +17,9 @@ def tiny_recipe(maps, **changes):
         },
         "source": {
             "prior": "generated_galaxy",
-            "source_radius": [5.0, 8.0],
-            "smallest_radius": 4.0,
-            "offset": 1.0,
+            "source_radius": [6.0, 9.0],
+            "smallest_radius": 6.0,
+            "offset": 2.0,
         },
     }[maps]
     entries = {
@@ -28,12 +28,12 @@ def tiny_recipe(maps, **changes):
         "pixel_scale": {"convergence": 4.0, "source": 2.0}[maps],
         "seed": 4,
         "batch_size": 16,
-        "updates": 160,
+        "updates": {"convergence": 160, "source": 240}[maps],
         "updates_per_epoch": 40,
         "reuse": 4,
-        "learning_rate": {"convergence": 4e-3, "source": 2e-3}[maps],
+        "learning_rate": {"convergence": 4e-3, "source": 3e-3}[maps],
         "decay_rate": 0.1,
-        "decay_updates": 160,
+        "decay_updates": 240,
         "staircase": False,
         "beta": Annealing(0.0005, {"convergence": 0.02, "source": 0.001}[maps], 80),
         "bottleneck": Annealing(0.01, 0.0, 80, 0.5),
@@ -45,8 +45,7 @@ def tiny_recipe(maps, **changes):
             layers=2,
             filters=8,
             first_kernel_size=5,
-            activation="silu",
-            output={"convergence": "linear", "source": "sigmoid"}[maps],
+            activation={"convergence": "silu", "source": "leaky_relu"}[maps],
         ),
     }
     return VAERecipe(**{**entries, **changes})

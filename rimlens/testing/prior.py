@@ -160,7 +160,7 @@ def a_projection_comes_near_to_what_is_projected(prior):
         rounded = wanted.size * (tolerance(value.dtype) * size(wanted)) ** 2
         expect(
             lost <= _LOST * spread + rounded,
-            f"{name}: found {lost / max(spread, rounded):.3g} of the variance between draws lost "
+            f"{name}: found {lost / size(spread):.3g} of the variance between draws lost "
             f"from a draw to its projection, wanted at most {_LOST:g}",
         )
 

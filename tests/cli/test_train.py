@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from rimlens.prior.vae import training as vae_training
 from rimlens.rim import training
 
 SCORES = {
@@ -76,3 +77,35 @@ def test_a_folder_is_no_output(tmp_path, call):
     result = call("train", "default", "-o", tmp_path, "--overwrite")
     assert result.exit_code == 2
     assert "directory" in result.stderr
+
+
+VAE_SCORES = {
+    "maps": 1000,
+    "mean_square_error": 0.002,
+    "variance": 0.1,
+    "latent_variance": [0.97, 1.0, 1.04],
+    "frechet_distance": {"samples": 7.5, "other_maps": 0.25},
+}
+
+
+def test_a_recipe_for_an_autoencoder_trains_one(monkeypatch, call):
+    calls = []
+
+    def train(recipe, output, overwrite=False, progress=True):
+        calls.append((recipe, output, overwrite, progress))
+        weights = SimpleNamespace(scores=VAE_SCORES, training={"seconds": 1800.0})
+        return SimpleNamespace(weights=weights)
+
+    monkeypatch.setattr(vae_training, "train", train)
+    result = call("train", "vae_source", "-o", "weights.asdf", "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert calls == [("vae_source", "weights.asdf", True, True)]
+    for text in ("weights.asdf", "0.50 h", "1000", "0.002, 2 %", "0.970 to 1.040", "7.5", "0.25"):
+        assert text in result.stdout
+
+
+def test_an_unknown_kind_is_told_with_those_that_there_are(tmp_path, call):
+    (tmp_path / "recipe.toml").write_text('kind = "cake"\n')
+    result = call("train", tmp_path / "recipe.toml", "-o", tmp_path / "weights.asdf")
+    assert result.exit_code == 2
+    assert "one of ['solver', 'vae'] is wanted, found 'cake'" in result.stderr

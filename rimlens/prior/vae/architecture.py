@@ -28,7 +28,7 @@ PRESETS = {
         "size": 64,
         "latent": 32,
         "layers": 4,
-        "filters": 12,
+        "filters": 8,
         "output": "sigmoid",
     },
 }
