@@ -3,8 +3,8 @@
 ``python benchmarks/vae.py [WEIGHTS] [--figure FIGURE.png]`` draws maps as the recipe in the
 weights says, with a seed that the training did not use, and prints how well they come back from
 their latent vectors and how much samples are like them.  Each figure stands beside what it is to
-be compared with: the variance of the maps, the power of the maps (a ratio of one), the distance of
-as many other maps.  Recipes name their files of maps; start the script where those are.
+be compared with: the variance of the maps, the power of the maps (a ratio of one), the distance
+of as many other maps.  Recipes name their files of maps; start the script where those are.
 """
 
 import json

@@ -20,7 +20,6 @@ from rimlens.prior.distributions import (
     Uniform,
 )
 from rimlens.prior.generated import GeneratedConvergencePrior, GeneratedGalaxyPrior
-from rimlens.prior.maps import MapPrior
 from rimlens.prior.mixture import MixturePrior
 from rimlens.prior.prior import Prior
 from rimlens.prior.product import ProductPrior
@@ -38,7 +37,6 @@ __all__ = [
     "GeneratedGalaxyPrior",
     "Linked",
     "LogNormal",
-    "MapPrior",
     "MixturePrior",
     "Normal",
     "Prior",

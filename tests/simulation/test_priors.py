@@ -5,11 +5,13 @@ import pytest
 from keras import ops
 
 from map_model import MapModel
+from rimlens.datasets import MapCollection
 from rimlens.errors import InputError
 from rimlens.imaging import Grid, psf_transform
 from rimlens.lens import SIE, ExternalShear, PixelatedConvergence
 from rimlens.prior import (
     AnalyticPrior,
+    CollectionPrior,
     GeneratedConvergencePrior,
     GeneratedGalaxyPrior,
     LogNormal,
@@ -38,6 +40,11 @@ def map_source(grid):
     return GeneratedGalaxyPrior(model, source_radius=(2.0, 4.0), offset=1.0)
 
 
+def collected_source(grid):
+    stamps = MapCollection(map_source(Grid((40, 40), 0.4)).sample(3, rng=1)["brightness_map"], 0.4)
+    return CollectionPrior(PixelatedSource(grid, brightness_map=np.zeros(grid.shape)), stamps)
+
+
 def model_lens():
     model = SIE() + ExternalShear()
     return AnalyticPrior(
@@ -59,13 +66,14 @@ LENSES = {
 SOURCES = {
     "generator": lambda: None,
     "map": lambda: map_source(GRIDS[2]),
+    "collection": lambda: collected_source(GRIDS[2]),
     "coarser map": lambda: map_source(Grid((20, 20), 0.8)),
     "model": model_source,
 }
 
 
 @pytest.mark.parametrize("lens", LENSES)
-@pytest.mark.parametrize("source", ["map", "model"])
+@pytest.mark.parametrize("source", ["collection", "model"])
 def test_any_lens_stands_before_any_source(lens, source):
     simulator = Simulator(
         *GRIDS, psf_size=9, psf_count=3, cuts=CUTS,

@@ -7,7 +7,7 @@ from astropy import units as u
 from rimlens import plugins, testing
 from rimlens.imaging import Grid
 from rimlens.lens import SIS, ExternalShear, PixelatedConvergence
-from rimlens.prior import AnalyticPrior, GeneratedConvergencePrior, Normal
+from rimlens.prior import AnalyticPrior, GeneratedConvergencePrior, Normal, Shear
 from rimlens.source import Gaussian, PixelatedSource
 
 GRID = Grid((12, 10), 0.1)
@@ -27,13 +27,16 @@ SOURCES = {
 }
 MAP_LENS = PixelatedConvergence(GRID, convergence_map=MAP)
 MAP_SOURCE = PixelatedSource(GRID, brightness_map=MAP)
+VAE_LENS = PixelatedConvergence(Grid((64, 64), 0.1), convergence_map=np.ones((64, 64)))
 SPHERE = AnalyticPrior(SIS(), theta_E=Normal(2.0, 0.2))
 PRIORS = {
     "analytic": {"model": SIS(), "theta_E": Normal(2.0, 0.2)},
+    "composite": {"priors": [SPHERE, AnalyticPrior(ExternalShear(), gamma_ext=Shear(0.1, 0.3))]},
     "generated_convergence": {"model": MAP_LENS},
     "generated_galaxy": {"model": MAP_SOURCE},
     "mixture": {"priors": [GeneratedConvergencePrior(MAP_LENS)] * 2, "weights": [1.0, 2.0]},
     "product": {"lens": SPHERE, "other": SPHERE},
+    "vae": {"model": VAE_LENS, "weights": "vae_convergence"},
 }
 APPROXIMATE = {
     # Light that is deflected twice is turned.
