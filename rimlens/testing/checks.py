@@ -12,7 +12,6 @@ from rimlens.errors import RimlensError
 
 # Of finite differences, in units of the length over which the argument is varied.  The step that
 # agrees best counts: none is right both where a function is steep and where it is nearly flat.
-# Networks that are linear in pieces want short ones.
 _STEPS = 3e-2, 3e-3, 3e-4, 3e-5, 3e-6, 3e-7
 
 
@@ -230,16 +229,22 @@ def check_derivatives(what, function, arguments):
 
 
 def _differences(function, point, direction, derivatives):
-    """Return finite differences along a direction, those that agree best with derivatives."""
+    """Return finite differences along a direction, those that agree best with derivatives.
+
+    Where a network that is linear in pieces has a kink nearby, one to one side alone is right.
+    """
     best = [np.full(derivative.shape, np.inf) for derivative in derivatives]
+    middle = function(point)
     for step in _STEPS:
         high, low = (
             function((point + sign * step * direction).astype(point.dtype)) for sign in (1, -1)
         )
         for k, derivative in enumerate(derivatives):
-            found = _total(high[k].astype(float) - low[k]) / (2 * step)
-            better = np.abs(found - derivative) < np.abs(best[k] - derivative)
-            best[k] = np.where(better, found, best[k])
+            above = _total(high[k].astype(float) - middle[k]) / step
+            below = _total(middle[k].astype(float) - low[k]) / step
+            for found in (0.5 * (above + below), above, below):
+                better = np.abs(found - derivative) < np.abs(best[k] - derivative)
+                best[k] = np.where(better, found, best[k])
     return best
 
 

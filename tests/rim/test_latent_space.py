@@ -1,15 +1,10 @@
 """A solver whose unknowns are latent vectors of autoencoders, and an external shear."""
 
-import astropy.units as u
-import numpy as np
 import pytest
-from astropy.nddata import StdDevUncertainty
 
-from rimlens import Observation
 from rimlens.prior import prior_from_table
 from rimlens.rim import Architecture, RIMSolver
 from rimlens.rim.recipe import Recipe
-from rimlens.rim.scoring import score
 from rimlens.simulation import SimulationDomain, Simulator
 
 ARCHITECTURE = Architecture(
@@ -59,7 +54,7 @@ def trained(priors, simulator):
         updates_per_epoch=10,
         learning_rate=1e-2,
         warmup=5,
-        held_back=4,
+        held_back=10,
         precision="float32",
         theta_E_domain=(6.0, 30.0),
         architecture=ARCHITECTURE,
@@ -69,42 +64,17 @@ def trained(priors, simulator):
     return solver
 
 
-def test_the_solver_lowers_chi_square_in_latent_space(trained, simulator):
+def test_the_solver_lowers_chi_square_in_latent_space(trained):
     assert trained.machine.lens.numbers == 6 + 2
     assert trained.machine.source.numbers == 6 + 1
-    chi2 = np.median(score(trained, simulator, 10, seed=3)["reduced_chi2"], axis=1)
+    chi2 = trained.weights.scores["reduced_chi2_median_per_step"]
     # From the network's first answer, which saw no gradient, to the end.
     assert chi2[-1] < 0.7 * chi2[0]
     assert chi2[-1] < 2.0
 
 
-def test_weights_come_back_with_their_priors(trained, simulator, tmp_path):
+def test_weights_come_back_with_their_priors(trained, tmp_path):
     trained.save(tmp_path / "latent.asdf")
     again = RIMSolver.from_pretrained(tmp_path / "latent.asdf")
     assert again.lens == trained.lens
     assert again.source == trained.source
-
-
-def test_a_reconstruction_has_maps_on_the_sky(trained, simulator):
-    batch = simulator.draw(1, rng=4)
-    observation = Observation(
-        batch["image"][0],
-        uncertainty=StdDevUncertainty(batch["sigma"][0]),
-        mask=batch["weight"][0] == 0,
-        psf=batch["psf"][0],
-        wcs=None,
-        pixel_scale=0.05,
-        unit="electron / s",
-    )
-    found = trained.reconstruct(observation)
-    lens, _ = found.lens_model.components
-    assert lens.grid.pixel_scale == pytest.approx(4.0 * 0.05)
-    assert found.source_model.grid.pixel_scale == pytest.approx(2.0 * 0.05)
-    assert found.source_model.brightness_map.unit == u.electron / u.s
-    # The map and the model's own map are the same numbers on the same grid.
-    np.testing.assert_allclose(found.convergence.data, lens.convergence_map, rtol=1e-4)
-    # The models that are given, ray-traced without the solver, see the arcs where they are.
-    radius = found.lens_model.einstein_radius()
-    assert radius.to_value("arcsec") == pytest.approx(
-        found.einstein_radius.to_value("arcsec"), rel=0.05
-    )
