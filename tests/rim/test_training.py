@@ -38,8 +38,10 @@ def trained(recipe, tmp_path_factory):
     return train(recipe, path, progress=False), path
 
 
-def test_training_lowers_the_loss_on_lenses_it_has_not_seen(trained, untrained, inputs, targets):
+def test_training_lowers_the_loss_on_lenses_it_has_not_seen(trained, untrained, simulator):
     solver, _ = trained
+    # Enough of them: rounding alone leads a training to other weights, better for other lenses.
+    inputs, targets = inputs_and_targets(simulator.draw(64, rng=1), untrained.machine)
     before = loss_of(untrained.machine, inputs, targets)
     # The first state is already a lens of a typical mass; a seventh is far beyond the scatter.
     assert loss_of(solver.machine, inputs, targets) < 0.85 * before
