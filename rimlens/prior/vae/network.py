@@ -177,7 +177,6 @@ class Autoencoder(keras.Model):
         self.decoder = Decoder(a, dtype=self.dtype_policy, name="decoder")
         self.encoder.build((None, a.size, a.size))
         self.decoder.build((None, a.latent))
-        self.divergence = keras.metrics.Mean(name="divergence")
         self.built = True
 
     def call(self, inputs):
@@ -200,7 +199,6 @@ class Autoencoder(keras.Model):
         maps, drawn = self.decoder(latent)
         information = divergence(mean, log_variance)
         apart = ops.mean(ops.square(drawn - seen), axis=-1)
-        self.divergence.update_state(information)
         self.add_loss(ops.mean(inputs["beta"] * information + inputs["bottleneck"] * apart))
         return maps
 

@@ -101,9 +101,12 @@ class VAEPrior(Prior):
         return {self._map: maps * self._brightness(vector)}
 
     def inverse(self, values):
-        """Return the vector of the map, with the brightness that fits the map best."""
+        """Return the vector of the map, with the brightness that fits it best if that varies."""
         maps = values[self._map]
-        vector = self.vae.encode(maps)
+        if self.vae.architecture.maps == "source" and not self._varies:
+            vector, _ = self.vae.posterior(maps / self.brightness)
+        else:
+            vector = self.vae.encode(maps)
         if self._varies:
             decoded = self.vae.decode(vector)
             fit = ops.sum(maps * decoded, axis=(1, 2)) / ops.sum(ops.square(decoded), axis=(1, 2))
