@@ -48,8 +48,9 @@ def start(lens, source, state, expected_error=None):
     state : dict of tensor
         The network's answer.
     expected_error : ndarray, optional
-        The lower triangular factor of the covariance of the answer's error, in the coordinates of
-        `lens` and `source`, shape ``(m, m)``; by default what they state, without correlations.
+        The lower triangular factor of the covariance of the answer's error, as it was measured in
+        the coordinates of `lens` and `source`, shape ``(m, m)``; by default what they state,
+        without correlations.
 
     Returns
     -------
@@ -58,9 +59,11 @@ def start(lens, source, state, expected_error=None):
         their ``units``, ``(batch, m, m)``; for a pixelated source also ``map``, and the
         ``amplitude`` of its error.
     """
+    n, m = len(lens.expected_error), len(lens.expected_error) + len(source.expected_error)
     if expected_error is None:
         expected_error = np.diag(np.concatenate([lens.expected_error, source.expected_error]))
-    n, m = len(lens.expected_error), len(expected_error)
+    else:
+        expected_error = np.append(lens.shares, np.ones(m - n))[:, None] * expected_error
     coordinates = lens.coordinates(state)
     batch = ops.shape(coordinates)[0]
     of_source = ops.broadcast_to(ops.eye(m)[n:], (batch, m - n, m))

@@ -21,6 +21,10 @@ from rimlens.rim.unknowns import SHEAR_UNIT, constrain, initial_log_kappa, uncon
 
 # How far the scaled shear is expected from a fair guess, and from the network's last answer.
 SHEAR_SCATTER, SHEAR_REMAINING = 0.5, 0.4
+# The part of its measured error that the closing steps grant the mass inside the ring.  The network
+# fits it to the same noise that the steps would fit once more: of 1 and 0.4 the latter gives the
+# better radius on 300 simulations that neither training nor scoring saw.
+RING_SHARE = 0.4
 
 
 class PixelatedLens:
@@ -49,6 +53,7 @@ class PixelatedLens:
         self._coarse_deflection = ConvergenceDeflection(coarse, self._blocks)
         self.scatter = np.append(SCATTER, [SHEAR_SCATTER, SHEAR_SCATTER]).astype("float32")
         self.expected_error = np.append(REMAINING, [SHEAR_REMAINING] * 2).astype("float32")
+        self.shares = np.append(RING_SHARE, np.ones(len(self.expected_error) - 1))
         radii = np.arange(1, min(self.grid.shape) // 2) * self.grid.pixel_scale
         self._discs = (self.grid.radius <= radii[:, None, None]).astype("float32")
         self.numbers = 2
@@ -212,6 +217,7 @@ class ParametricLens:
         )
         (self.numbers,) = prior.variables["vector"]
         self.scatter = self.expected_error = np.ones(self.numbers, dtype="float32")
+        self.shares = np.ones(self.numbers)
         self.channels = self.outputs = 0
 
     def initial(self, n):
