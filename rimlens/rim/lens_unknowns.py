@@ -21,9 +21,9 @@ from rimlens.rim.unknowns import SHEAR_UNIT, constrain, initial_log_kappa, uncon
 
 # How far the scaled shear is expected from a fair guess, and from the network's last answer.
 SHEAR_SCATTER, SHEAR_REMAINING = 0.5, 0.4
-# The part of its measured error that the closing steps grant the mass inside the ring.  The network
-# fits it to the same noise that the steps would fit once more: of 1 and 0.4 the latter gives the
-# better radius on 300 simulations that neither training nor scoring saw.
+# The part of its measured error that the closing steps grant the mass inside the ring.  The
+# network fits it to the same noise that the steps would fit once more: of 1 and 0.4 the latter
+# gives the better radius on 300 simulations that neither training nor scoring saw.
 RING_SHARE = 0.4
 
 
