@@ -25,6 +25,7 @@ from rimlens.prior.prior import Prior
 from rimlens.prior.product import ProductPrior
 from rimlens.prior.table import prior_from_table
 from rimlens.prior.tng import TNGPrior
+from rimlens.prior.vae.prior import VAEPrior
 
 __all__ = [
     "AnalyticPrior",
@@ -45,5 +46,6 @@ __all__ = [
     "TNGPrior",
     "TruncatedNormal",
     "Uniform",
+    "VAEPrior",
     "prior_from_table",
 ]

@@ -59,25 +59,27 @@ def start(lens, source, state, expected_error=None):
         their ``units``, ``(batch, m, m)``; for a pixelated source also ``map``, and the
         ``amplitude`` of its error.
     """
-    n, m = len(lens.expected_error), len(lens.expected_error) + len(source.expected_error)
-    if expected_error is None:
-        expected_error = np.diag(np.concatenate([lens.expected_error, source.expected_error]))
-    else:
-        expected_error = np.append(lens.shares, np.ones(m - n))[:, None] * expected_error
-    coordinates = lens.coordinates(state)
-    batch = ops.shape(coordinates)[0]
-    of_source = ops.broadcast_to(ops.eye(m)[n:], (batch, m - n, m))
-    coordinates = ops.pad(coordinates, ((0, 0), (0, 0), (0, m - n)))
-    coordinates = ops.concatenate([coordinates, of_source], axis=1)
-    away = {
-        "directions": ops.zeros((batch, m), dtype="float32"),
-        "units": ops.matmul(coordinates, ops.convert_to_tensor(np.float32(expected_error))),
-    }
+    stated = np.concatenate([lens.expected_error, source.expected_error])
+    batch, m = ops.shape(state[lens.names[0]])[0], len(stated)
+    units = ops.broadcast_to(ops.convert_to_tensor(np.diag(stated)), (batch, m, m))
+    if expected_error is not None:
+        units = _measured(lens, state, expected_error)
+    away = {"directions": ops.zeros((batch, m), dtype="float32"), "units": units}
     if source.outputs:
         smooth = _filtered(ops.abs(state["source"]), _gaussian(source.grid.shape))
         away["map"] = ops.zeros_like(smooth)
         away["amplitude"] = ops.maximum(smooth, 0.0) + FLOOR
     return away
+
+
+def _measured(lens, state, expected_error):
+    """Return the steps that make up the units of measured errors, shape ``(batch, m, m)``."""
+    n, m = len(lens.expected_error), len(expected_error)
+    coordinates = ops.pad(lens.coordinates(state), ((0, 0), (0, 0), (0, m - n)))
+    of_source = ops.broadcast_to(ops.eye(m)[n:], (ops.shape(coordinates)[0], m - n, m))
+    coordinates = ops.concatenate([coordinates, of_source], axis=1)
+    granted = np.append(lens.shares, np.ones(m - n))[:, None] * expected_error
+    return ops.matmul(coordinates, ops.convert_to_tensor(np.float32(granted)))
 
 
 def closing_step(lens, source, state, away, exposure):

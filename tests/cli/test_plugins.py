@@ -103,7 +103,7 @@ def test_a_broken_law_is_told_and_ends_with_status_1(call):
     [
         (["siss"], "there is no plugin 'siss'; did you mean 'sis'"),
         (["sersic", "--kind", "lens"], "there is no lens plugin 'sersic'; did you mean"),
-        (["composite"], "a lens and a source plugin 'composite'; say .* --kind lens"),
+        (["composite"], "a lens and a source and a prior plugin 'composite'; say .* --kind lens"),
         (["ghost"], "found one 1.0 .* and two 1.0"),
         (["multipole"], r"Multipole cannot be made .*check_lens\(Multipole\(...\)\)"),
         (["analytic"], r"AnalyticPrior cannot be made .*check_prior\(AnalyticPrior\(...\)\)"),

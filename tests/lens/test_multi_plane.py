@@ -19,6 +19,8 @@ FAR = SIS(theta_E=0.4, center_x=0.6, center_y=-0.3)
 
 
 @pytest.mark.filterwarnings("ignore:Cosmology is provided:UserWarning")
+# lenstronomy calls what astropy 8 has renamed.
+@pytest.mark.filterwarnings("ignore:Use ``angular_diameter_distance")
 def test_two_and_three_planes_deflect_as_in_lenstronomy():
     e1, e2 = phi_q2_ellipticity(np.radians(25.0 + 90), 0.75)
     near = {"theta_E": 1.1, "e1": e1, "e2": e2, "center_x": 0.05, "center_y": 0.0}
