@@ -1,27 +1,21 @@
 """A prior over pixelated models whose draws are the maps of a collection, seen in many ways."""
 
-import math
 import os
 
 import numpy as np
-from keras import ops
 
 from rimlens.datasets.collection import MapCollection
 from rimlens.errors import InputError
-from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.prior.distributions import Uniform
-from rimlens.prior.prior import Prior
+from rimlens.prior.maps import FAINTEST, MapPrior
 from rimlens.prior.resampling import resampled
 from rimlens.prior.scalars import checked_scalar, draw_scalars, support
-from rimlens.source.pixelated import PixelatedSource
 
-# Lower convergences are raised to this: the variable is the logarithm.
-_FAINTEST = 1e-6
 # The groups of a collection are always shuffled alike, so that its parts stay apart.
 _SEED = 0
 
 
-class CollectionPrior(Prior):
+class CollectionPrior(MapPrior):
     r"""The maps of a collection, turned by any angle, mirrored, shifted and scaled.
 
     The variable is the map: its decimal logarithm for a convergence, the map itself for a source.
@@ -81,15 +75,6 @@ class CollectionPrior(Prior):
         self, model, collection, scale=1.0, shift=0.0, rotate=True, flip=True, part=(0.0, 1.0)
     ):
         super().__init__(model)
-        if not isinstance(model, (PixelatedConvergence, PixelatedSource)):
-            raise InputError(
-                f"{self._where('model')}: a PixelatedConvergence or a PixelatedSource is wanted, "
-                f"found {type(model).__name__}"
-            )
-        self.grid = model.grid
-        self.variables = {"map": self.grid.shape}
-        (self._name,) = model.parameters
-        self._converges = isinstance(model, PixelatedConvergence)
         self.scale = checked_scalar(self._where("scale"), scale)
         self._require_positive("scale", self.scale)
         self.shift = checked_scalar(self._where("shift"), shift, "arcsec")
@@ -202,44 +187,10 @@ class CollectionPrior(Prior):
                 flips[i],
                 shifts[i],
                 centers[i],
-                beyond="isothermal" if self._converges else "zero",
+                beyond="isothermal" if self.converges else "zero",
             )
         maps = self.adjusted(maps * self._factor(self.collection), rows, rng)
-        return {self._name: np.maximum(maps, _FAINTEST) if self._converges else maps}
-
-    def initial(self, n):
-        """Return the variables where a recurrence starts.
-
-        Parameters
-        ----------
-        n : int
-            Size of the batch.
-
-        Returns
-        -------
-        dict of ndarray
-            float32, shape ``(n, *grid.shape)``: of a convergence, an isothermal sphere in the
-            middle, its Einstein radius a quarter of the field's half-width and its core a pixel;
-            of a source, zeros.
-        """
-        start = super().initial(n)
-        if self._converges:
-            theta_E = min(self.grid.shape) * self.grid.pixel_scale / 8
-            radius = np.hypot(self.grid.radius, self.grid.pixel_scale)
-            start["map"][:] = np.log10(0.5 * theta_E / radius)
-        return start
-
-    def transform(self, u):
-        """Return the map of the variable."""
-        value = u["map"]
-        return {self._name: ops.exp(math.log(10.0) * value) if self._converges else value}
-
-    def inverse(self, values):
-        """Return the variable of the map."""
-        value = values[self._name]
-        if self._converges:
-            value = ops.log(ops.maximum(value, _FAINTEST)) / math.log(10.0)
-        return {"map": value}
+        return {self.name: np.maximum(maps, FAINTEST) if self.converges else maps}
 
     def _shifts(self, n, rng):
         shift = self.shift
@@ -265,11 +216,11 @@ class CollectionPrior(Prior):
     def _factor(self, collection):
         """Return what turns the collection's numbers into the model's."""
         unit = self.model.brightness_unit
-        if collection.unit is None or (unit is None and not self._converges):
+        if collection.unit is None or (unit is None and not self.converges):
             return 1.0
-        if not self._converges and collection.unit.is_equivalent(unit):
+        if not self.converges and collection.unit.is_equivalent(unit):
             return collection.unit.to(unit)
-        wanted = "maps of convergence, without unit" if self._converges else f"a unit like {unit}"
+        wanted = "maps of convergence, without unit" if self.converges else f"a unit like {unit}"
         raise InputError(
             f"{self._where('collection')}: {wanted} is wanted, found maps in {collection.unit}"
         )

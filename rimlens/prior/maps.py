@@ -10,8 +10,8 @@ from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.prior.prior import Prior
 from rimlens.source.pixelated import PixelatedSource
 
-# The logarithm of a convergence starts here.
-_FAINTEST = 1e-6
+# Lower convergences are raised to this: the variable is the logarithm.
+FAINTEST = 1e-6
 
 
 class MapPrior(Prior):
@@ -85,5 +85,5 @@ class MapPrior(Prior):
         """Return the variable of the map."""
         value = values[self.name]
         if self.converges:
-            value = ops.log(ops.maximum(value, _FAINTEST)) / math.log(10.0)
+            value = ops.log(ops.maximum(value, FAINTEST)) / math.log(10.0)
         return {"map": value}

@@ -72,7 +72,7 @@ class TNGPrior(CollectionPrior):
         self.theta_E = checked_scalar("TNGPrior: theta_E", theta_E, "arcsec")
         self._require_positive("theta_E", self.theta_E)
         super().__init__(model, collection, 1.0, shift, rotate, flip, part)
-        if not self._converges:
+        if not self.converges:
             raise InputError(
                 f"{self._where('model')}: a PixelatedConvergence is wanted, found "
                 f"{type(model).__name__}"
