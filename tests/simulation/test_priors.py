@@ -12,14 +12,18 @@ from rimlens.lens import SIE, ExternalShear, PixelatedConvergence
 from rimlens.prior import (
     AnalyticPrior,
     CollectionPrior,
+    CosmosPrior,
     GeneratedConvergencePrior,
     GeneratedGalaxyPrior,
     LogNormal,
     MixturePrior,
     Normal,
     Shear,
+    TNGPrior,
     Uniform,
+    VAEPrior,
 )
+from rimlens.prior.vae import VAE
 from rimlens.reconstruction import einstein_radius
 from rimlens.simulation import LensedLight, Simulator
 from rimlens.simulation.unknowns import _einstein_radii, _on_grid
@@ -40,9 +44,39 @@ def map_source(grid):
     return GeneratedGalaxyPrior(model, source_radius=(2.0, 4.0), offset=1.0)
 
 
+def stamps():
+    maps = map_source(Grid((40, 40), 0.4)).sample(3, rng=1)["brightness_map"]
+    return MapCollection(maps, 0.4, {"group": [1, 2, 3], "half_light_radius": [2.0, 3.0, 2.5]})
+
+
 def collected_source(grid):
-    stamps = MapCollection(map_source(Grid((40, 40), 0.4)).sample(3, rng=1)["brightness_map"], 0.4)
-    return CollectionPrior(PixelatedSource(grid, brightness_map=np.zeros(grid.shape)), stamps)
+    return CollectionPrior(PixelatedSource(grid, brightness_map=np.zeros(grid.shape)), stamps())
+
+
+def real_source(grid):
+    model = PixelatedSource(grid, brightness_map=np.zeros(grid.shape))
+    return CosmosPrior(model, stamps(), half_light_radius=Uniform(2.0, 4.0), normalisation="peak")
+
+
+def halo_lens(grid):
+    fine = Grid((60, 60), 1.0)
+    maps = map_lens(fine).sample(3, rng=1)["convergence_map"]
+    model = PixelatedConvergence(grid, convergence_map=np.zeros(grid.shape))
+    collection = MapCollection(maps, fine.pixel_scale, {"group": [1, 2, 3]})
+    return TNGPrior(model, collection, theta_E=Uniform(7.0, 12.0), shift=1.0)
+
+
+def decoded_lens():
+    # Its own pixels are two of an image's: in pixels of one, lenses are half as large.
+    grid = Grid((64, 64), 1.0)
+    model = PixelatedConvergence(grid, convergence_map=np.zeros(grid.shape))
+    return VAEPrior(model, VAE.from_pretrained("vae_convergence"))
+
+
+def decoded_source():
+    grid = Grid((64, 64), 0.4)
+    model = PixelatedSource(grid, brightness_map=np.zeros(grid.shape))
+    return VAEPrior(model, VAE.from_pretrained("vae_source"))
 
 
 def model_lens():
@@ -60,6 +94,8 @@ LENSES = {
     "generator": lambda: None,
     "map": lambda: map_lens(GRIDS[1]),
     "finer map": lambda: map_lens(Grid((60, 60), 1.0)),
+    "tng": lambda: halo_lens(GRIDS[1]),
+    "vae": decoded_lens,
     "model": model_lens,
     "mixture": lambda: MixturePrior([map_lens(GRIDS[1])] * 2, [1, 2]),
 }
@@ -67,6 +103,8 @@ SOURCES = {
     "generator": lambda: None,
     "map": lambda: map_source(GRIDS[2]),
     "collection": lambda: collected_source(GRIDS[2]),
+    "cosmos": lambda: real_source(GRIDS[2]),
+    "vae": decoded_source,
     "coarser map": lambda: map_source(Grid((20, 20), 0.8)),
     "model": model_source,
 }
@@ -86,6 +124,22 @@ def test_any_lens_stands_before_any_source(lens, source):
         assert np.all(np.isfinite(batch[name]))
     again = simulator.draw(2, rng=1)
     np.testing.assert_array_equal(again["image"], batch["image"])
+
+
+@pytest.mark.parametrize("source", ["cosmos", "vae"])
+def test_simulated_haloes_and_real_galaxies_make_a_ring(source):
+    """The light is where the Einstein radius of the drawn halo says."""
+    simulator = Simulator(
+        *GRIDS, psf_size=9, psf_count=3, cuts=CUTS,
+        lens=LENSES["tng"](), source=SOURCES[source](),
+    )  # fmt: skip
+    batch = simulator.draw(8, rng=4)
+    radii = [einstein_radius(kappa, 2.0) for kappa in batch["convergence"]]
+    assert 6.8 < min(radii) < max(radii) < 12.3
+    light = batch["noiseless"]
+    mean = np.sum(light * GRIDS[0].radius, axis=(1, 2)) / light.sum(axis=(1, 2))
+    # A galaxy of finite size behind the middle of the lens: some of its light is outside.
+    np.testing.assert_allclose(mean / radii, 1.1, atol=0.3)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Laws of sets of simulations on disk."""
 
 import shutil
+import subprocess
+import sys
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -87,6 +89,24 @@ def test_stored_observations_are_those_of_the_simulator(whole):
 def test_a_set_is_the_same_whoever_makes_which_part(whole, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         made(tmp_path / "set", executor=pool)
+    assert content(tmp_path / "set") == content(whole.folder)
+
+
+# In a process of its own: dask looks for the network, which tests may not use.
+DASK = """
+import sys
+from distributed import Client
+from rimlens.simulation import SimulationSet, simulate
+
+with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    recipe = SimulationSet(sys.argv[1]).recipe
+    simulate(recipe, sys.argv[2], 20, shard_size=8, executor=client.get_executor())
+"""
+
+
+def test_dask_makes_the_same_set(whole, tmp_path):
+    command = [sys.executable, "-c", DASK, str(whole.folder), str(tmp_path / "set")]
+    subprocess.run(command, check=True, capture_output=True)
     assert content(tmp_path / "set") == content(whole.folder)
 
 
