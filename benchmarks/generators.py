@@ -25,7 +25,11 @@ def main(figure, seed):
 
     recipe = read_recipe("default")
     domain = replace(
-        recipe.domain, subhalo_number=20.0, field_amplitude=0.05, dust_fraction=0.5, theta_E=(16, 40)
+        recipe.domain,
+        subhalo_number=20.0,
+        field_amplitude=0.05,
+        dust_fraction=0.5,
+        theta_E=(16, 40),
     )
     batch = simulator_of(replace(recipe, domain=domain)).draw(COLUMNS, rng=seed)
     rows = {

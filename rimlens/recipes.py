@@ -6,10 +6,9 @@ solvers, `rimlens.prior.vae.recipe` for variational autoencoders.
 
 import tomllib
 from dataclasses import fields
-from importlib import resources
-from pathlib import Path
 
 from rimlens.errors import FileFormatError, InputError
+from rimlens.shipped import find
 
 
 def read_table(path_or_name):
@@ -36,12 +35,7 @@ def read_table(path_or_name):
     >>> read_table("default")["kind"]
     'solver'
     """
-    shipped = {p.name.removesuffix(".toml"): p for p in _shipped()}
-    source = shipped.get(str(path_or_name)) or Path(path_or_name)
-    if not source.is_file():
-        raise FileFormatError(
-            f"{path_or_name}: no such recipe; give a TOML file or one of {sorted(shipped)}"
-        )
+    source = find(path_or_name, "recipes", "recipe")
     try:
         values = tomllib.loads(source.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -76,8 +70,3 @@ def check_entries(cls, values, origin):
         raise InputError(f"{origin}: unknown entries {unknown}; known are {sorted(known)}")
     if "name" in known and "name" not in values:
         raise InputError(f"{origin}: the entry 'name' is missing")
-
-
-def _shipped():
-    folder = resources.files("rimlens") / "data" / "recipes"
-    return [p for p in folder.iterdir() if p.name.endswith(".toml")]

@@ -2,8 +2,6 @@
 
 import warnings
 from dataclasses import replace
-from importlib import resources
-from pathlib import Path
 from time import perf_counter
 
 import keras
@@ -31,6 +29,7 @@ from rimlens.rim.orientation import (
 )
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.sky import on_the_sky
+from rimlens.shipped import find, shipped
 
 
 class RIMSolver:
@@ -79,7 +78,7 @@ class RIMSolver:
         >>> RIMSolver.presets()
         ['analytic', 'default', 'epl']
         """
-        return sorted(p.name.removesuffix(".asdf") for p in _shipped_weights())
+        return list(shipped("weights"))
 
     @classmethod
     def from_pretrained(cls, name_or_path="default"):
@@ -99,12 +98,7 @@ class RIMSolver:
         FileFormatError
             If there is no such file, or it is truncated, altered, foreign or from a newer version.
         """
-        shipped = {p.name.removesuffix(".asdf"): p for p in _shipped_weights()}
-        path = Path(shipped.get(str(name_or_path), name_or_path))
-        if not path.is_file():
-            raise FileFormatError(
-                f"{name_or_path}: no such weights; give a file or one of {sorted(shipped)}"
-            )
+        path = find(name_or_path, "weights", "weights")
         weights = read_weights(path)
         solver = cls(
             Architecture.from_dict(weights.architecture),
@@ -439,8 +433,3 @@ class RIMSolver:
         for name, variable in wanted.items():
             variable.assign(arrays[name])
         self._compile()
-
-
-def _shipped_weights():
-    folder = resources.files("rimlens") / "data" / "weights"
-    return [p for p in folder.iterdir() if p.name.endswith(".asdf")]

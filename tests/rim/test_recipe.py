@@ -89,6 +89,6 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path, content):
 
 def test_a_recipe_that_does_not_exist_is_refused_with_those_that_do(tmp_path):
     with pytest.raises(
-        FileFormatError, match=r"no such recipe; give a TOML file or one of \['analytic', 'default"
+        FileFormatError, match=r"no such recipe; give a file or one of \['analytic', 'default"
     ):
         read_recipe(tmp_path / "missing.toml")

@@ -23,7 +23,6 @@ from rimlens.prior import (
     Uniform,
     VAEPrior,
 )
-from rimlens.prior.vae import VAE
 from rimlens.reconstruction import einstein_radius
 from rimlens.simulation import LensedLight, Simulator
 from rimlens.simulation.unknowns import _einstein_radii, _on_grid
@@ -70,13 +69,13 @@ def decoded_lens():
     # Its own pixels are two of an image's: in pixels of one, lenses are half as large.
     grid = Grid((64, 64), 1.0)
     model = PixelatedConvergence(grid, convergence_map=np.zeros(grid.shape))
-    return VAEPrior(model, VAE.from_pretrained("vae_convergence"))
+    return VAEPrior(model, "vae_convergence")
 
 
 def decoded_source():
     grid = Grid((64, 64), 0.4)
     model = PixelatedSource(grid, brightness_map=np.zeros(grid.shape))
-    return VAEPrior(model, VAE.from_pretrained("vae_source"))
+    return VAEPrior(model, "vae_source")
 
 
 def model_lens():

@@ -2,8 +2,6 @@
 
 import math
 from dataclasses import replace
-from importlib import resources
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +13,7 @@ from rimlens.imaging import Grid
 from rimlens.io.weights import VAEWeights, read_weights, write_weights
 from rimlens.prior.vae.architecture import VAEArchitecture
 from rimlens.prior.vae.network import Autoencoder
+from rimlens.shipped import find, shipped
 
 # Between these the decimal logarithm of a convergence is held.
 LOG_KAPPA = -4.0, 3.0
@@ -77,7 +76,7 @@ class VAE:
         >>> VAE.presets()
         ['vae_convergence', 'vae_source']
         """
-        return sorted(_shipped())
+        return list(shipped("vae"))
 
     @classmethod
     def from_pretrained(cls, name_or_path):
@@ -97,13 +96,7 @@ class VAE:
         FileFormatError
             If there is no such file, or it is truncated, altered, foreign or from a newer version.
         """
-        shipped = _shipped()
-        path = Path(shipped.get(str(name_or_path), name_or_path))
-        if not path.is_file():
-            raise FileFormatError(
-                f"{name_or_path}: no such weights of a VAE; give a file or one of "
-                f"{sorted(shipped)}"
-            )
+        path = find(name_or_path, "vae", "weights of a VAE")
         weights = read_weights(path, VAEWeights)
         vae = cls(VAEArchitecture.from_dict(weights.architecture))
         vae._set_arrays(weights.arrays, path)
@@ -323,8 +316,3 @@ def in_batches(function, values):
         result = function(ops.convert_to_tensor(values[i : i + _BATCH]))
         found.append(keras.tree.map_structure(ops.convert_to_numpy, result))
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *found)
-
-
-def _shipped():
-    folder = resources.files("rimlens") / "data" / "vae"
-    return {p.name.removesuffix(".asdf"): p for p in folder.iterdir() if p.suffix == ".asdf"}

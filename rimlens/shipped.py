@@ -1,0 +1,59 @@
+"""Files in the package that are asked for by name: weights and recipes."""
+
+from importlib import resources
+from pathlib import Path
+
+from rimlens.errors import FileFormatError
+
+
+def shipped(folder):
+    """Return the files in a folder of the package's data by their names.
+
+    Parameters
+    ----------
+    folder : str
+        ``"weights"``, ``"vae"`` or ``"recipes"``.
+
+    Returns
+    -------
+    dict of str to Path
+        Names in alphabetical order.
+
+    Examples
+    --------
+    >>> from rimlens.shipped import shipped
+    >>> list(shipped("weights"))
+    ['analytic', 'default', 'epl']
+    """
+    files = (resources.files("rimlens") / "data" / folder).iterdir()
+    return {path.stem: path for path in sorted(Path(str(file)) for file in files)}
+
+
+def find(name_or_path, folder, kind):
+    """Return the file that a user means by a name or a path.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        A name in the folder, or any file.
+    folder : str
+        As for `shipped`.
+    kind : str
+        What to call the file in an error.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileFormatError
+        If there is no such file.
+    """
+    known = shipped(folder)
+    path = Path(known.get(str(name_or_path), name_or_path))
+    if not path.is_file():
+        raise FileFormatError(
+            f"{name_or_path}: no such {kind}; give a file or one of {list(known)}"
+        )
+    return path
