@@ -2,9 +2,9 @@
 
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
 TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
-data, the gathering of cells' corners, compilation, gamma functions, and functions of angles that
-keep double precision.  The library is chosen by the environment variable ``KERAS_BACKEND``
-(TensorFlow by default) and is imported when this room is first entered, quietly.
+data, the gathering of cells' corners, compilation, the kind of device, gamma functions, and
+functions of angles that keep double precision.  The library is chosen by the environment variable
+``KERAS_BACKEND`` (TensorFlow by default) and is imported when this room is first entered, quietly.
 
 Physics does not belong here.
 """
@@ -31,6 +31,7 @@ with quiet_import():
             igamma,
             irfft2,
             lgamma,
+            on_cpu,
             rfft2,
             sin,
             value_and_grad,
@@ -48,6 +49,7 @@ with quiet_import():
             igamma,
             irfft2,
             lgamma,
+            on_cpu,
             rfft2,
             sin,
             value_and_grad,
@@ -72,6 +74,7 @@ __all__ = [
     "irfft2",
     "lgamma",
     "name",
+    "on_cpu",
     "rfft2",
     "sin",
     "value_and_grad",

@@ -185,6 +185,11 @@ def compiled(function, fused=False):
     return jax.jit(function)
 
 
+def on_cpu():
+    """Return whether arrays live on a CPU, and not on an accelerator."""
+    return jax.default_backend() == "cpu"
+
+
 def batchwise(function):
     """Return `function` compiled for batches, the cores of a CPU sharing their members.
 
@@ -226,7 +231,7 @@ def batchwise(function):
         if (
             n == 1
             or any(a.shape[0] != n or isinstance(a, jax.core.Tracer) for a in leaves)
-            or jax.default_backend() != "cpu"
+            or not on_cpu()
         ):
             return whole(*arguments)
         threads, cores = _cores()

@@ -181,6 +181,11 @@ def compiled(function, fused=False):
     return tf.function(function, autograph=False, jit_compile=fused or None)
 
 
+def on_cpu():
+    """Return whether arrays live on a CPU, and not on an accelerator."""
+    return not tf.config.list_logical_devices("GPU")
+
+
 def batchwise(function):
     """Return `function` compiled for batches: one fused program, which treats all members at once.
 

@@ -21,7 +21,7 @@ class Convolution:
     Parameters
     ----------
     kernels : ndarray
-        Kernels, shape ``(..., ky, kx)``.
+        Kernels, shape ``(n, ky, kx)``.
     first : tuple of int
         Displacement ``(rows, columns)`` from input to output of a kernel's first element.
     input_shape, output_shape : tuple of int
@@ -31,8 +31,8 @@ class Convolution:
     --------
     >>> import numpy as np
     >>> from rimlens.imaging.convolution import Convolution
-    >>> mean = Convolution(np.ones((3, 3)) / 9, (-1, -1), (4, 5), (4, 5))
-    >>> round(float(mean(np.ones((1, 4, 5), "float32"))[0, 2, 2]), 6)
+    >>> mean = Convolution(np.ones((1, 3, 3)) / 9, (-1, -1), (4, 5), (4, 5))
+    >>> round(float(mean(np.ones((1, 4, 5), "float32"))[0, 0, 2, 2]), 6)
     1.0
     """
 
@@ -43,7 +43,7 @@ class Convolution:
             for low, k, n, m in zip(first, kernels.shape[-2:], input_shape, output_shape)
         )
         margin = [(0, p - k) for p, k in zip(self.padded, kernels.shape[-2:])]
-        full = np.pad(kernels, [(0, 0)] * (kernels.ndim - 2) + margin)
+        full = np.pad(kernels, [(0, 0), *margin])
         full = np.roll(full, first, axis=(-2, -1))
         # As `rimlens.backend.rfft2` has it: column by column.
         self._transforms = np.swapaxes(np.fft.rfft2(full), -1, -2)
@@ -54,15 +54,16 @@ class Convolution:
         Parameters
         ----------
         maps : tensor
-            Shape ``(batch, ny, nx)``, or ``(batch, 1, ny, nx)`` for several kernels.
+            Shape ``(batch, ny, nx)``.
 
         Returns
         -------
         tensor
-            Shape ``(batch, ..., my, mx)``.
+            Shape ``(batch, n, my, mx)``.
         """
+        maps = ops.convert_to_tensor(maps)
         transforms = as_complex(self._transforms, ops.dtype(maps))
-        product = backend.rfft2(maps, self.padded) * transforms
+        product = backend.rfft2(maps, self.padded)[:, None] * transforms
         return backend.irfft2(product, self.padded, self.output_shape)
 
 

@@ -18,8 +18,10 @@ import math
 import numpy as np
 from keras import ops
 
+from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.imaging.convolution import Convolution
+from rimlens.imaging.symmetric import SymmetricConvolution, is_worth_it
 
 # Mean of ln r over a square of side 1 about its centre.
 _MEAN_LOG = -0.5 * math.log(2) + math.pi / 4 - 1.5
@@ -55,9 +57,12 @@ class ConvergenceField:
         low = [f - n + 1 for f, n in zip(first, inputs)]
         steps = [np.arange(k, f + m) for k, f, m in zip(low, first, shape)]
         kernels = self._kernels(steps[1][None, :], steps[0][:, None])
-        # The result begins at the lattice's first pixel: displacements are counted from there.
-        start = [k - f for k, f in zip(low, first)]
-        self._convolution = Convolution(kernels, start, inputs, shape)
+        if backend.on_cpu() and is_worth_it(kernels, inputs, shape):
+            self._convolution = SymmetricConvolution(kernels, inputs, shape)
+        else:
+            # The result begins at the lattice's first pixel: displacements are counted from there.
+            start = [k - f for k, f in zip(low, first)]
+            self._convolution = Convolution(kernels, start, inputs, shape)
         self._interpolation = None if all(m is None for m in matrices) else matrices
 
     def __call__(self, convergence):
@@ -84,7 +89,7 @@ class ConvergenceField:
                 f"convergence: shape (batch, {self.convergence_grid.shape[0]}, "
                 f"{self.convergence_grid.shape[1]}) is wanted, found {tuple(convergence.shape)}"
             )
-        field = self._convolution(convergence[:, None])
+        field = self._convolution(convergence)
         if self._interpolation is not None:
             rows, columns = (
                 None if m is None else ops.convert_to_tensor(m.astype(ops.dtype(field)))
@@ -97,12 +102,13 @@ class ConvergenceField:
 
 
 class ConvergenceDeflection(ConvergenceField):
-    """The deflection field of a convergence map by zero-padded Fourier transforms.
+    """The deflection field of a convergence map, by products of matrices or Fourier transforms.
 
-    The convolution is linear, not circular: it equals the direct sum over pixels
-    (`direct_deflection`).  Where the pixels of the image are not those of the map, the sum is
-    taken on the map's lattice, continued as far as the image reaches, and interpolated with cubic
-    polynomials, which the smoothness of the field allows.
+    Small maps that lie centred on the image are convolved by matrices on a CPU, all others by
+    zero-padded transforms.  The convolution is linear, not circular: it equals the direct sum over
+    pixels (`direct_deflection`).  Where the pixels of the image are not those of the map, the sum
+    is taken on the map's lattice, continued as far as the image reaches, and interpolated with
+    cubic polynomials, which the smoothness of the field allows.
 
     Parameters
     ----------
@@ -128,7 +134,7 @@ class ConvergenceDeflection(ConvergenceField):
 
 
 class ConvergencePotential(ConvergenceField):
-    """The potential of a convergence map by zero-padded Fourier transforms.
+    """The potential of a convergence map, as `ConvergenceDeflection` does it.
 
     In the unit of the coordinates squared; its zero depends on that unit and has no meaning.
 

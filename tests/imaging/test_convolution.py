@@ -26,9 +26,9 @@ def test_the_convolution_is_the_direct_sum_and_nothing_wraps(kernel, first, inpu
         row, column = a - i - first[0], b - j - first[1]
         if 0 <= row < kernel[0] and 0 <= column < kernel[1]:
             expected[a, b] += k[row, column] * maps[i, j]
-    found = Convolution(k, first, inputs, outputs)(ops.convert_to_tensor(maps[None]))
+    found = Convolution(k[None], first, inputs, outputs)(ops.convert_to_tensor(maps[None]))
     # Rounding in single precision of sums over some tens of values.
-    np.testing.assert_allclose(ops.convert_to_numpy(found)[0], expected, rtol=0, atol=3e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(found)[0, 0], expected, rtol=0, atol=3e-5)
 
 
 def test_the_padding_is_the_least_that_keeps_the_edges_apart():
