@@ -26,9 +26,9 @@ PRESETS = {
     "small_source": {
         "maps": "source",
         "size": 64,
-        "latent": 32,
+        "latent": 48,
         "layers": 4,
-        "filters": 8,
+        "filters": 12,
         "output": "sigmoid",
     },
 }

@@ -98,6 +98,8 @@ class VAERecipe:
         the layers on both sides of the latent numbers.
     precision : str
         Keras dtype policy of the networks while they are trained.
+    measured : int
+        Maps from which the mean and the covariance of the latent numbers are taken.
     held_back : int
         Maps on which the result is scored.
     held_back_part : float
@@ -127,6 +129,7 @@ class VAERecipe:
     beta: Annealing = field(default_factory=lambda: Annealing(0.1, 0.2, 5000))
     bottleneck: Annealing = field(default_factory=lambda: Annealing(0.01, 0.0, 10000, 0.5))
     precision: str = "float32"
+    measured: int = 4000
     held_back: int = 1000
     held_back_part: float = 0.1
     architecture: VAEArchitecture = field(default_factory=VAEArchitecture)
@@ -146,6 +149,11 @@ class VAERecipe:
         if not 0 < self.held_back_part < 1:
             raise InputError(
                 f"held_back_part: a number between 0 and 1 is wanted, found {self.held_back_part}"
+            )
+        if self.measured <= self.architecture.latent:
+            raise InputError(
+                f"measured: more maps than latent numbers, {self.architecture.latent}, are "
+                f"wanted, found {self.measured}"
             )
         if not self.data:
             raise InputError("data: at least one table with a 'prior' is wanted, found none")

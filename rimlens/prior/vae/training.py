@@ -17,8 +17,6 @@ from rimlens.prior.vae.scoring import aggregate, score
 # Added to the recipe's seed for maps on which the latent numbers are measured, and for those on
 # which the result is scored.
 _MEASURED, HELD_BACK = 500_000, 1_000_000
-# Maps from which the mean and the covariance of the latent numbers are taken.
-_MEASURED_MAPS = 4000
 
 
 class MapDraws:
@@ -203,7 +201,7 @@ def train_vae(vae, recipe, checkpoint=None, verbose="auto"):
     draws = MapDraws(recipe.priors())
     clock = TrainingClock(checkpoint)
     history = fit(network, draws, vae, recipe, checkpoint, verbose, [clock])
-    measured = draws.draw(_MEASURED_MAPS, [recipe.seed + _MEASURED])
+    measured = draws.draw(recipe.measured, [recipe.seed + _MEASURED])
     vae._set_arrays(_rounded(whitened(vae, arrays_of(network), measured)), "training")
     held_back = MapDraws(recipe.priors(held_back=True))
     scores = score(vae, held_back, recipe.held_back, recipe.seed + HELD_BACK)
