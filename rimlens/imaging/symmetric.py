@@ -6,6 +6,7 @@ that is a product in the space of real cosines and sines; along the rows, for ea
 product with a matrix a quarter of the size that it has without the symmetry.  The cost grows as
 the third power of the side and not as the square: on the cores of a CPU, which multiply matrices
 much faster than they transform, this is the faster way for maps of up to some 150 pixels a side.
+Accelerators transform as well as they multiply, and round products in single precision.
 """
 
 import numpy as np
@@ -57,9 +58,9 @@ class SymmetricConvolution:
         self._forward = np.stack([np.cos(inner) * _once(ny), np.sin(inner)])
         cosines, sines = weights * np.cos(outer), weights * np.sin(outer)
         self._rows, self._backward = [], []
-        for kernel, (odd_y, odd_x) in zip(kernels, self._odd):
+        for kernel, (odd_y, _) in zip(kernels, self._odd):
             spectrum = (np.sin if odd_y else np.cos)(displacement) @ kernel
-            self._rows.append(_folded(spectrum, nx, mx, odd_x))
+            self._rows.append(_folded(spectrum, nx, mx))
             # What comes of the even and of the odd rows of a map.
             self._backward.append(np.stack([sines, -cosines] if odd_y else [cosines, sines]))
 
@@ -137,7 +138,7 @@ def _once(n):
     return np.where(_from_the_middle(n) == 0, 0.5, 1.0)
 
 
-def _folded(kernel, n, m, odd):
+def _folded(kernel, n, m):
     """Return matrices that take even and odd rows of maps to rows of results.
 
     Parameters
@@ -146,8 +147,6 @@ def _folded(kernel, n, m, odd):
         A row for each frequency, shape ``(f, n + m - 1)``.
     n, m : int
         Pixels in a row of a map and of a result.
-    odd : bool
-        Whether the kernel is odd.
 
     Returns
     -------
