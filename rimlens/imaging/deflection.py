@@ -104,11 +104,11 @@ class ConvergenceField:
 class ConvergenceDeflection(ConvergenceField):
     """The deflection field of a convergence map, by products of matrices or Fourier transforms.
 
-    Small maps that lie centred on the image are convolved by matrices on a CPU, all others by
-    zero-padded transforms.  The convolution is linear, not circular: it equals the direct sum over
-    pixels (`direct_deflection`).  Where the pixels of the image are not those of the map, the sum
-    is taken on the map's lattice, continued as far as the image reaches, and interpolated with
-    cubic polynomials, which the smoothness of the field allows.
+    Maps of middle size that lie centred on the image are convolved by matrices on a CPU, all
+    others by zero-padded transforms.  The convolution is linear, not circular: it equals the
+    direct sum over pixels (`direct_deflection`).  Where the pixels of the image are not those of
+    the map, the sum is taken on the map's lattice, continued as far as the image reaches, and
+    interpolated with cubic polynomials, which the smoothness of the field allows.
 
     Parameters
     ----------

@@ -5,15 +5,16 @@ into even and odd parts, four in all, and a kernel takes one part to one part.  
 that is a product in the space of real cosines and sines; along the rows, for each frequency, a
 product with a matrix a quarter of the size that it has without the symmetry.  The cost grows as
 the third power of the side and not as the square: on the cores of a CPU, which multiply matrices
-much faster than they transform, this is the faster way for maps of up to some 150 pixels a side.
+much faster than they transform, this is the faster way for maps of 80 to 160 pixels a side.
 Accelerators transform as well as they multiply, and round products in single precision.
 """
 
 import numpy as np
 from keras import ops
 
-# Of the matrices for all kernels together: what lies in the caches of a core or not far from it.
-_MOST_ELEMENTS = 2**22
+# Of the matrices for all kernels together.  With fewer (some 80 pixels a side) transforms take so
+# little time that the many small steps here do not pay; more do not lie near enough to a core.
+_LEAST_ELEMENTS, _MOST_ELEMENTS = 2**19, 2**22
 
 
 class SymmetricConvolution:
@@ -114,7 +115,7 @@ def is_worth_it(kernels, input_shape, output_shape):
         return False
     (ny, my), (nx, mx) = sides
     elements = len(kernels) * ((ny + my) // 2) * 2 * ((nx + 1) // 2) * ((mx + 1) // 2)
-    return elements <= _MOST_ELEMENTS and all(
+    return _LEAST_ELEMENTS <= elements <= _MOST_ELEMENTS and all(
         _is_odd(kernel, axis) is not None for kernel in kernels for axis in (0, 1)
     )
 

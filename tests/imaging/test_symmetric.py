@@ -36,7 +36,6 @@ def test_products_of_matrices_are_the_direct_sum(ny, nx, dy, dx, seed):
     expected = np.zeros((2, 4, *outputs))
     for (a, b), (i, j) in ((o, m) for o in np.ndindex(outputs) for m in np.ndindex(inputs)):
         expected[..., a, b] += np.outer(maps[:, i, j], kernels[:, a - i + ny - 1, b - j + nx - 1])
-    assert is_worth_it(kernels, inputs, outputs)
     found = SymmetricConvolution(kernels, inputs, outputs)(maps.astype("float32"))
     # Rounding in single precision of sums over some tens of values.
     np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=0, atol=1e-4)
@@ -68,21 +67,26 @@ def test_the_gradient_is_the_convolution_with_the_mirrored_kernel(rng):
     np.testing.assert_allclose(ops.convert_to_numpy(found), expected[0], rtol=0, atol=1e-4)
 
 
+SIDES = np.arange(-127, 128)
+
+
 @pytest.mark.parametrize(
-    ("kernels", "outputs"),
+    ("kernel", "outputs", "expected"),
     [
-        (np.ones((1, 7, 8)), (4, 4)),  # too long for the maps
-        (np.ones((1, 7, 8)), (4, 5)),  # pixels of the result between those of the map
-        (np.triu(np.ones((7, 7)))[None], (4, 4)),  # neither even nor odd
+        (np.ones((255, 255)), (128, 128), True),
+        (SIDES * np.ones((255, 1)), (128, 128), True),
+        (np.ones((255, 257)), (128, 130), True),
+        (np.ones((255, 256)), (128, 128), False),  # too long for the maps
+        (np.ones((255, 256)), (128, 129), False),  # pixels of the result between those of the map
+        (np.triu(np.ones((255, 255))), (128, 128), False),  # neither even nor odd
     ],
 )
-def test_other_convolutions_are_left_to_transforms(kernels, outputs):
-    assert not is_worth_it(kernels, (4, 4), outputs)
+def test_symmetric_kernels_are_known(kernel, outputs, expected):
+    assert is_worth_it(kernel[None], (128, 128), outputs) is expected
 
 
-def test_large_maps_are_left_to_transforms():
-    chosen = {
-        side: type(ConvergenceDeflection(Grid((side, side)))._convolution) for side in (128, 256)
-    }
-    assert chosen[256] is Convolution
-    assert chosen[128] is (SymmetricConvolution if backend.on_cpu() else Convolution)
+@pytest.mark.parametrize(("side", "by_matrices"), [(48, False), (128, True), (256, False)])
+def test_small_and_large_maps_are_left_to_transforms(side, by_matrices):
+    chosen = ConvergenceDeflection(Grid((side, side)))._convolution
+    by_matrices = by_matrices and backend.on_cpu()
+    assert isinstance(chosen, SymmetricConvolution if by_matrices else Convolution)
