@@ -2,7 +2,7 @@
 
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
 TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
-data, the gathering of cells' corners, compilation, the kind of device, gamma functions, and
+data, the gathering of cells' corners and its adjoint, compilation, the kind of device, gamma functions, and
 functions of angles that keep double precision.  The library is chosen by the environment variable
 ``KERAS_BACKEND`` (TensorFlow by default) and is imported when this room is first entered, quietly.
 
@@ -25,6 +25,7 @@ with quiet_import():
             arctanh,
             batchwise,
             compiled,
+            constant,
             corners,
             cos,
             derivative,
@@ -34,8 +35,10 @@ with quiet_import():
             on_cpu,
             rfft2,
             sin,
+            sum_into_corners,
             value_and_grad,
             versions,
+            vjp,
         )
     elif keras.backend.backend() == "jax":
         from rimlens.backend._jax import (
@@ -43,6 +46,7 @@ with quiet_import():
             arctanh,
             batchwise,
             compiled,
+            constant,
             corners,
             cos,
             derivative,
@@ -52,8 +56,10 @@ with quiet_import():
             on_cpu,
             rfft2,
             sin,
+            sum_into_corners,
             value_and_grad,
             versions,
+            vjp,
         )
     else:
         raise ImportError(
@@ -67,6 +73,7 @@ __all__ = [
     "arctanh",
     "batchwise",
     "compiled",
+    "constant",
     "corners",
     "cos",
     "derivative",
@@ -77,8 +84,10 @@ __all__ = [
     "on_cpu",
     "rfft2",
     "sin",
+    "sum_into_corners",
     "value_and_grad",
     "versions",
+    "vjp",
 ]
 
 

@@ -94,6 +94,21 @@ def irfft2(transform, shape, keep=None):
     return jnp.fft.irfft(rows, shape[1])[..., :nx]
 
 
+def constant(values):
+    """Return an array as a tensor.
+
+    Parameters
+    ----------
+    values : ndarray
+        Of any type.
+
+    Returns
+    -------
+    tensor
+    """
+    return jnp.asarray(values)
+
+
 @jax.custom_jvp
 def corners(maps, row, column):
     """Return the values of maps at the four corners of cells.
@@ -132,6 +147,36 @@ def _corners_derivative(arguments, tangents):
     return corners(maps, row, column), tuple(found[..., k] for k in range(4))
 
 
+def sum_into_corners(values, row, column, shape):
+    """Return the adjoint of `corners`: maps into which values at corners of cells are summed.
+
+    Parameters
+    ----------
+    values : sequence of tensor
+        For the four corners, in the order of `corners`, each of shape ``(batch, my, mx)``.
+    row, column : tensor of int
+        First corner of every cell, shape ``(batch, my, mx)``.
+    shape : tuple of int
+        ``(ny, nx)`` of the maps.
+
+    Returns
+    -------
+    tensor
+        Shape ``(batch, ny, nx)``.
+    """
+    ny, nx = shape
+    batch, values = row.shape[0], jnp.stack(values, axis=-1)
+    start = jnp.arange(batch, dtype="int32")[:, None, None] * ((ny - 1) * (nx - 1))
+    table = jnp.zeros((batch * (ny - 1) * (nx - 1), 4), values.dtype)
+    table = table.at[start + row * (nx - 1) + column].add(values)
+    table = table.reshape(batch, ny - 1, nx - 1, 4)
+    return sum(
+        jnp.pad(table[..., 2 * i + j], ((0, 0), (i, 1 - i), (j, 1 - j)))
+        for i in (0, 1)
+        for j in (0, 1)
+    )
+
+
 def value_and_grad(function, arguments):
     """Return what `function` returns and its gradient with respect to each of `arguments`.
 
@@ -157,6 +202,28 @@ def value_and_grad(function, arguments):
     gradient = jax.grad(summed, argnums=tuple(range(len(arguments))), has_aux=True)
     gradients, result = gradient(*arguments)
     return result, list(gradients)
+
+
+def vjp(function, arguments):
+    """Return what `function` returns, and its adjoint derivative.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*arguments)`` returns a tuple of tensors.
+    arguments : sequence of tensor
+        The point.
+
+    Returns
+    -------
+    values : tuple of tensor
+        As `function` gave them.
+    pulled : callable
+        Of a tuple of tensors shaped as `values`, to be called once: returns the gradient of the
+        sum of their products with the values, a list of tensors shaped as `arguments`.
+    """
+    values, pulled = jax.vjp(function, *(jnp.asarray(a) for a in arguments))
+    return values, lambda weights: list(pulled(tuple(weights)))
 
 
 def derivative(function, argument, direction):

@@ -76,6 +76,24 @@ def _irfft2(transform, shape, keep):
     return tf.signal.irfft(rows, [shape[1]])[..., : keep[1]]
 
 
+def constant(values):
+    """Return an array as a tensor that traced functions take from outside.
+
+    TensorFlow writes complex numbers into a traced function one by one.
+
+    Parameters
+    ----------
+    values : ndarray
+        Of any type.
+
+    Returns
+    -------
+    tensor
+    """
+    with tf.init_scope():
+        return tf.constant(values)
+
+
 def corners(maps, row, column):
     """Return the values of maps at the four corners of cells.
 
@@ -102,21 +120,45 @@ def corners(maps, row, column):
         found = tuple(tf.gather(flat, first + step) for step in (0, 1, nx, nx + 1))
 
         def added(*gradients):
-            # Four additions side by side into a table of cells are faster than four into the map.
-            cells = tf.shape(maps)[0] * ((ny - 1) * (nx - 1))
-            table = tf.math.unsorted_segment_sum(
-                tf.stack(gradients, axis=-1), (image * (ny - 1) + row) * (nx - 1) + column, cells
-            )
-            table = tf.reshape(table, (-1, ny - 1, nx - 1, 4))
-            return sum(
-                tf.pad(table[..., 2 * i + j], ((0, 0), (i, 1 - i), (j, 1 - j)))
-                for i in (0, 1)
-                for j in (0, 1)
-            )
+            return sum_into_corners(gradients, row, column, (ny, nx))
 
         return found, added
 
     return gathered(maps)
+
+
+def sum_into_corners(values, row, column, shape):
+    """Return the adjoint of `corners`: maps into which values at corners of cells are summed.
+
+    Parameters
+    ----------
+    values : sequence of tensor
+        For the four corners, in the order of `corners`, each of shape ``(batch, my, mx)``.
+    row, column : tensor of int
+        First corner of every cell, shape ``(batch, my, mx)``.
+    shape : tuple of int
+        ``(ny, nx)`` of the maps.
+
+    Returns
+    -------
+    tensor
+        Shape ``(batch, ny, nx)``.
+    """
+    ny, nx = shape
+    batch = tf.shape(row)[0]
+    image = tf.range(batch)[:, None, None]
+    # Four additions side by side into a table of cells are faster than four into the map.
+    table = tf.math.unsorted_segment_sum(
+        tf.stack(values, axis=-1),
+        (image * (ny - 1) + row) * (nx - 1) + column,
+        batch * ((ny - 1) * (nx - 1)),
+    )
+    table = tf.reshape(table, (-1, ny - 1, nx - 1, 4))
+    return sum(
+        tf.pad(table[..., 2 * i + j], ((0, 0), (i, 1 - i), (j, 1 - j)))
+        for i in (0, 1)
+        for j in (0, 1)
+    )
 
 
 def _mirrored(shape, like):
@@ -150,6 +192,33 @@ def value_and_grad(function, arguments):
         value, auxiliary = function(*arguments)
     gradients = tape.gradient(value, arguments, unconnected_gradients="zero")
     return (value, auxiliary), gradients
+
+
+def vjp(function, arguments):
+    """Return what `function` returns, and its adjoint derivative.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*arguments)`` returns a tuple of tensors.
+    arguments : sequence of tensor
+        The point.
+
+    Returns
+    -------
+    values : tuple of tensor
+        As `function` gave them.
+    pulled : callable
+        Of a tuple of tensors shaped as `values`, to be called once: returns the gradient of the
+        sum of their products with the values, a list of tensors shaped as `arguments`.
+    """
+    arguments = [tf.convert_to_tensor(a) for a in arguments]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(arguments)
+        values = function(*arguments)
+    return values, lambda weights: tape.gradient(
+        values, arguments, output_gradients=tuple(weights), unconnected_gradients="zero"
+    )
 
 
 def derivative(function, argument, direction):

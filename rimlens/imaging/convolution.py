@@ -126,6 +126,32 @@ def convolve(images, transform, psf_shape):
     return backend.irfft2(backend.rfft2(images, padded) * transform, padded, shape)
 
 
+def correlate(images, transform, psf_shape):
+    """Apply the adjoint of `convolve`: the correlation of images with point-spread functions.
+
+    Parameters
+    ----------
+    images, transform, psf_shape
+        As in `convolve`.
+
+    Returns
+    -------
+    tensor
+        Shape ``(batch, ny, nx)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens.imaging.convolution import correlate, psf_transform
+    >>> image = np.zeros((1, 1, 3), "float32")
+    >>> image[0, 0, 1] = 1.0
+    >>> transform = psf_transform(np.array([[[0.5, 0.3, 0.2]]], "float32"), (1, 3))
+    >>> np.asarray(correlate(image, transform, (1, 3))).round(3)
+    array([[[0.2, 0.3, 0.5]]], dtype=float32)
+    """
+    return convolve(images, ops.conjugate(transform), psf_shape)
+
+
 def padded_length(low, high, inputs, outputs):
     """Return the least fast length at which nothing wraps around into the result.
 
@@ -151,9 +177,7 @@ def padded_length(low, high, inputs, outputs):
 
 def as_complex(values, dtype):
     """Return complex values as a tensor of the precision of a real dtype."""
-    return ops.convert_to_tensor(
-        values.astype("complex128" if dtype == "float64" else "complex64")
-    )
+    return backend.constant(values.astype("complex128" if dtype == "float64" else "complex64"))
 
 
 def _padded(image_shape, psf_shape):

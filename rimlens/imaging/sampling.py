@@ -37,18 +37,115 @@ def bilinear(values, grid, x, y):
     >>> float(bilinear(maps, Grid((2, 2)), at, at)[0, 0, 0])
     1.5
     """
-    ny, nx = grid.shape
-    column, row = _pixels(grid, x, y, 1)
-    column = ops.clip(column, 0.0, nx + 1.0)
-    row = ops.clip(row, 0.0, ny + 1.0)
-    left = ops.clip(ops.floor(ops.stop_gradient(column)), 0.0, float(nx))
-    low = ops.clip(ops.floor(ops.stop_gradient(row)), 0.0, float(ny))
-    padded = ops.pad(values, ((0, 0), (1, 1), (1, 1)))
-    corners = backend.corners(padded, ops.cast(low, "int32"), ops.cast(left, "int32"))
-    right, high = column - left, row - low
-    lower = corners[0] * (1 - right) + corners[1] * right
-    upper = corners[2] * (1 - right) + corners[3] * right
-    return lower * (1 - high) + upper * high
+    return BilinearSampling(grid, x, y)(values)
+
+
+class BilinearSampling:
+    """Bilinear interpolation at positions that stay: a linear operator on maps, and its adjoint.
+
+    Parameters
+    ----------
+    grid : Grid
+        Where the values of a map stand.
+    x, y : tensor
+        Positions in the unit of the grid, shape ``(batch, my, mx)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rimlens.imaging import Grid
+    >>> from rimlens.imaging.sampling import BilinearSampling
+    >>> at = np.full((1, 1, 1), 0.25, "float32")
+    >>> sampling = BilinearSampling(Grid((2, 2)), at, at)
+    >>> np.asarray(sampling.adjoint(np.ones((1, 1, 1), "float32")))
+    array([[[0.0625, 0.1875],
+            [0.1875, 0.5625]]], dtype=float32)
+    """
+
+    def __init__(self, grid, x, y):
+        self._grid = grid
+        ny, nx = grid.shape
+        column, row = _pixels(grid, x, y, 1)
+        inside = ops.clip(column, 0.0, nx + 1.0), ops.clip(row, 0.0, ny + 1.0)
+        left = ops.clip(ops.floor(ops.stop_gradient(inside[0])), 0.0, float(nx))
+        low = ops.clip(ops.floor(ops.stop_gradient(inside[1])), 0.0, float(ny))
+        self._cell = ops.cast(low, "int32"), ops.cast(left, "int32")
+        self._right, self._high = inside[0] - left, inside[1] - low
+        self._positions = (column, inside[0]), (row, inside[1])
+
+    def __call__(self, values):
+        """Return maps at the positions.
+
+        Parameters
+        ----------
+        values : tensor
+            Shape ``(batch, ny, nx)``.
+
+        Returns
+        -------
+        tensor
+            Shape ``(batch, my, mx)``; differentiable with respect to the positions too.
+        """
+        return self._value(*self._corners(values))
+
+    def with_slopes(self, values):
+        """Return maps and their derivatives with respect to x and y at the positions.
+
+        Parameters
+        ----------
+        values : tensor
+            Shape ``(batch, ny, nx)``.
+
+        Returns
+        -------
+        value, slopes : tensor, tuple of tensor
+            Each of shape ``(batch, my, mx)``.
+        """
+        corners = first, right, upper, last = self._corners(values)
+        slopes = (
+            _mixed(right - first, last - upper, self._high),
+            _mixed(upper - first, last - right, self._right),
+        )
+        # Beyond the border a position moves nothing.
+        pixels_per_unit = (
+            ops.cast(ops.equal(position, clipped), ops.dtype(position)) / self._grid.pixel_scale
+            for position, clipped in self._positions
+        )
+        return self._value(*corners), tuple(a * b for a, b in zip(slopes, pixels_per_unit))
+
+    def adjoint(self, values):
+        """Return maps into which values at the positions are spread.
+
+        Parameters
+        ----------
+        values : tensor
+            Shape ``(batch, my, mx)``.
+
+        Returns
+        -------
+        tensor
+            Shape ``(batch, ny, nx)``.
+        """
+        ny, nx = self._grid.shape
+        upper = self._high * values
+        lower = values - upper
+        lower_right, upper_right = self._right * lower, self._right * upper
+        parts = lower - lower_right, lower_right, upper - upper_right, upper_right
+        padded = backend.sum_into_corners(parts, *self._cell, (ny + 2, nx + 2))
+        return padded[:, 1:-1, 1:-1]
+
+    def _corners(self, values):
+        padded = ops.pad(values, ((0, 0), (1, 1), (1, 1)))
+        return backend.corners(padded, *self._cell)
+
+    def _value(self, first, right, upper, last):
+        return _mixed(
+            _mixed(first, right, self._right), _mixed(upper, last, self._right), self._high
+        )
+
+
+def _mixed(a, b, share):
+    return a + share * (b - a)
 
 
 def bicubic(values, grid, x, y):

@@ -22,6 +22,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging import convolve, reduced_chi2
+from rimlens.imaging.convolution import as_complex, correlate
 
 STEPS = 4
 # Fewer are as good on average, but unfinished ones amplify rounding.
@@ -100,14 +101,18 @@ def closing_step(lens, source, state, away, exposure):
     -------
     state, away : dict of tensor
         After the step; unchanged where it would fit worse.
-    reduced_chi2 : tensor
-        Before the step, shape ``(batch,)``.
+    model : tensor
+        After the step, shape ``(batch, ny, nx)``.
+    reduced_chi2 : tuple of tensor
+        Before and after the step, each of shape ``(batch,)``.
     """
     image, sigma, weight, psf, psf_shape = exposure
     per_noise = ops.sqrt(weight) / sigma
-    beta = lens.ray_trace(state)
-    model = convolve(source.brightness(state, *beta), psf, psf_shape)
-    columns = _columns(lens, source, state, beta, exposure, away["units"])
+    rays = source.rays(*lens.ray_trace(state))
+    lensed, slopes = source.lensed(state, rays)
+    model = convolve(lensed, psf, psf_shape)
+    own = source.columns(state, rays)
+    columns = _columns(lens.columns(state, coarse=False), slopes, own, exposure, away["units"])
     residual = per_noise * (image - model)
     # The directions by an orthogonal basis: products of the columns, which span ten decades, would
     # lose the weak ones in single precision.
@@ -128,14 +133,11 @@ def closing_step(lens, source, state, away, exposure):
             return away["amplitude"] * _filtered(field, kernel)
 
         def forward(field):
-            lensed = source.brightness({"source": change(field)}, *beta)
-            return per_noise * convolve(lensed, psf, psf_shape)
+            return per_noise * convolve(rays(change(field)), psf, psf_shape)
 
         def adjoint(image):
-            def product(field):
-                return ops.sum(image * forward(field), axis=(1, 2)), ()
-
-            return backend.value_and_grad(product, [away["map"]])[1][0]
+            spread = rays.adjoint(correlate(per_noise * image, psf, psf_shape))
+            return _filtered(away["amplitude"] * spread, kernel)
 
         def curvature(field):
             return adjoint(beyond(forward(field))) + field
@@ -156,22 +158,17 @@ def closing_step(lens, source, state, away, exposure):
         moved["source"] = moved["source"] + change(step["map"])
     after = convolve(source.brightness(moved, *lens.ray_trace(moved)), psf, psf_shape)
     before = reduced_chi2(model, image, sigma, weight)
-    better = reduced_chi2(after, image, sigma, weight) < before
+    reached = reduced_chi2(after, image, sigma, weight)
+    better = reached < before
     gone = {**away, **{name: away[name] + step[name] for name in step}}
-    return _where(better, moved, state), _where(better, gone, away), before
+    model, chi2 = ops.where(better[:, None, None], after, model), ops.minimum(reached, before)
+    return _where(better, moved, state), _where(better, gone, away), model, (before, chi2)
 
 
-def _columns(lens, source, state, beta, exposure, units):
+def _columns(alpha, slopes, own, exposure, units):
     """Return the derivative of the model along the directions, in units of error and noise."""
     _, sigma, weight, psf, psf_shape = exposure
-
-    def total(beta_x, beta_y):
-        return ops.sum(source.brightness(state, beta_x, beta_y), axis=(1, 2)), ()
-
-    _, slopes = backend.value_and_grad(total, beta)
-    alpha = lens.columns(state, coarse=False)
-    columns = -sum(slope[:, None] * a for slope, a in zip(slopes, alpha))
-    own = source.columns(state, *beta)
+    columns = -sum(slope[:, None] * component for slope, component in zip(slopes, alpha))
     columns = columns if own is None else ops.concatenate([columns, own], axis=1)
     m, shape = columns.shape[1], columns.shape[2:]
     columns = ops.reshape(columns, (-1, *shape))
@@ -233,11 +230,11 @@ def _wave_number_squared(shape):
 
 
 def _gaussian(shape):
-    return np.exp(-0.5 * SMOOTHING**2 * _wave_number_squared(shape)).astype("complex64")
+    return as_complex(np.exp(-0.5 * SMOOTHING**2 * _wave_number_squared(shape)), "float32")
 
 
 def _correlated(shape):
     """Return the filter that makes white noise a field of unit variance, correlated."""
     spectrum = 1.0 / (1.0 + CORRELATION**2 * _wave_number_squared(shape))
     variance = np.fft.irfft2(spectrum.T**2, shape)[0, 0]
-    return (spectrum / np.sqrt(variance)).astype("complex64")
+    return as_complex(spectrum / np.sqrt(variance), "float32")

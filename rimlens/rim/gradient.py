@@ -20,11 +20,11 @@ from typing import Any
 
 from keras import ops
 
-from rimlens import backend
-from rimlens.imaging import chi2, convolve
+from rimlens.imaging import convolve, reduced_chi2
+from rimlens.imaging.convolution import correlate
 from rimlens.rim.blocks import block_sum
 from rimlens.rim.gauss_newton import curvature, damped_step
-from rimlens.rim.lens_unknowns import lens_descent
+from rimlens.rim.lens_unknowns import traced
 
 PRECONDITIONER = {
     "source": "rays per pixel",
@@ -87,36 +87,21 @@ def likelihood_gradient(lens, source, state, exposure, block):
     state = {name: ops.stop_gradient(value) for name, value in state.items()}
     image, sigma, weight, psf, psf_shape = exposure
     inverse_variance = weight / ops.square(sigma)
-    beta_x, beta_y = lens.ray_trace(state)
-    variables = [state[name] for name in source.names]
-
-    def half_chi2(beta_x, beta_y, *variables):
-        lensed = source.brightness(dict(zip(source.names, variables)), beta_x, beta_y)
-        model = convolve(lensed, psf, psf_shape)
-        return 0.5 * chi2(model, image, sigma, weight), model
-
-    (value, model), (g_x, g_y, *g_source) = backend.value_and_grad(
-        half_chi2, (beta_x, beta_y, *variables)
-    )
+    beta, lens_descent = traced(lens, state)
+    rays = source.rays(*beta)
+    lensed, slopes = source.lensed(state, rays)
+    model = convolve(lensed, psf, psf_shape)
+    # Of half the chi-square, with respect to the lensed source and to where the rays end.
+    of_lensed = correlate(inverse_variance * (model - image), psf, psf_shape)
+    g_x, g_y = (of_lensed * slope for slope in slopes)
 
     # Masked pixels keep a little weight: their slopes reach their neighbours through the blur.
     least = 1e-3 * ops.mean(inverse_variance, axis=(1, 2), keepdims=True) + 1e-6
     counted = ops.maximum(inverse_variance, least)
-
-    def weighted_sum(beta_x, beta_y, *variables):
-        lensed = source.brightness(dict(zip(source.names, variables)), beta_x, beta_y)
-        return ops.sum(counted * lensed, axis=(1, 2)), ()
-
-    _, (slope_x, slope_y, *rays) = backend.value_and_grad(
-        weighted_sum, (beta_x, beta_y, *variables)
-    )
-    slopes = [convolve(slope / counted, psf, psf_shape) for slope in (slope_x, slope_y)]
-
-    maps, along = lens_descent(lens, state, g_x, g_y)
-    source_maps, source_along = source.descent(
-        dict(zip(source.names, g_source)), dict(zip(source.names, rays))
-    )
-    columns = source.columns(state, beta_x, beta_y)
+    columns = source.columns(state, rays)
+    maps, along = lens_descent(g_x, g_y)
+    source_maps, source_along = source.descent(rays, of_lensed, counted, columns)
+    slopes = [convolve(slope, psf, psf_shape) for slope in slopes]
     if columns is not None:
         k, shape = columns.shape[1], columns.shape[2:]
         blurred = convolve(
@@ -139,7 +124,7 @@ def likelihood_gradient(lens, source, state, exposure, block):
         step=step,
         step_error=step_error,
         displacement=ops.stack(displacement, axis=-1),
-        reduced_chi2=2 * value / ops.sum(weight, axis=(1, 2)),
+        reduced_chi2=reduced_chi2(model, image, sigma, weight),
     )
     return _detached(gradient)
 

@@ -292,8 +292,8 @@ class ParametricLens:
         return shear_components(lenses["lens"])
 
 
-def lens_descent(lens, state, g_x, g_y):
-    """Return a lens's gradients, given those with respect to the source positions.
+def traced(lens, state):
+    """Return the source positions of the image's pixels, and what turns gradients into descents.
 
     Parameters
     ----------
@@ -301,22 +301,20 @@ def lens_descent(lens, state, g_x, g_y):
         The unknowns.
     state : dict of tensor
         Their values.
-    g_x, g_y : tensor
-        Gradient with respect to the source positions, shape ``(batch, ny, nx)``.
 
     Returns
     -------
-    maps, along : tuple
-        From the lens's `descent`.
+    beta : tuple of tensor
+        Source positions, each of shape ``(batch, ny, nx)``.
+    descent : callable
+        Of the gradients with respect to both; returns what the lens's `descent` does.
     """
-    names = lens.names
 
-    def projected(*values):
-        beta_x, beta_y = lens.ray_trace(dict(zip(names, values)))
-        return ops.sum(g_x * beta_x + g_y * beta_y, axis=(1, 2)), ()
+    def ray_trace(*values):
+        return tuple(lens.ray_trace(dict(zip(lens.names, values))))
 
-    _, gradients = backend.value_and_grad(projected, [state[name] for name in names])
-    return lens.descent(dict(zip(names, gradients)))
+    beta, pulled = backend.vjp(ray_trace, [state[name] for name in lens.names])
+    return beta, lambda *slopes: lens.descent(dict(zip(lens.names, pulled(slopes))))
 
 
 def _shear_columns(grid):

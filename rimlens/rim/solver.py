@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from rimlens import __version__, backend
 from rimlens.errors import DomainError, FileFormatError, InputError, RimlensWarning
-from rimlens.imaging import convolve, equivalent_fwhm, reduced_chi2
+from rimlens.imaging import equivalent_fwhm
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
 from rimlens.parameter import BRIGHTNESS
@@ -20,6 +20,7 @@ from rimlens.reconstruction import Reconstruction
 from rimlens.rim import closing
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.frame import frame_observation
+from rimlens.rim.gradient import Gradient
 from rimlens.rim.normalisation import normalised
 from rimlens.rim.orientation import (
     ORIENTATIONS,
@@ -229,15 +230,12 @@ class RIMSolver:
         """
         state, history = self._recurrence(inputs)
         inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
-        lens, source = self.machine.lens, self.machine.source
-        away = closing.start(lens, source, state, self.expected_error)
-        for _ in range(closing.STEPS):
-            state, away, chi2 = self._close(inputs, state, away)
-            history.append(ops.convert_to_numpy(chi2))
-        result = keras.tree.map_structure(ops.convert_to_numpy, self._finish(inputs, state))
-        history.append(result.pop("chi2"))
-        result["reduced_chi2"] = np.stack(history)
-        return result
+        away = closing.start(self.machine.lens, self.machine.source, state, self.expected_error)
+        for step in range(closing.STEPS):
+            state, away, model, chi2 = self._close(inputs, state, away)
+            history += chi2[1:] if step else chi2
+        result = {**self._physical(state), "model": model, "reduced_chi2": ops.stack(history)}
+        return keras.tree.map_structure(ops.convert_to_numpy, result)
 
     def answer(self, inputs):
         """Return the unknowns after the network's last call, before the closing steps.
@@ -262,11 +260,14 @@ class RIMSolver:
             for name, value in inputs.items()
         }
         turned = {name: ops.convert_to_tensor(value) for name, value in turned.items()}
-        state, memory = self._first(turned)
+        state, memory, gradient, context = self._begin(turned)
+        state, memory = self._step(state, memory, gradient, context)
         history = []
         for _ in range(self.architecture.steps - 1):
-            state, memory, chi2 = self._next(turned, self._averaged(state), memory)
-            history.append(ops.convert_to_numpy(chi2)[: len(inputs["image"])])
+            state = self._averaged(state)
+            gradient = self._gradient(turned, state)
+            history.append(gradient["reduced_chi2"][: len(inputs["image"])])
+            state, memory = self._step(state, memory, gradient, context)
         averaged = self._averaged(state).items()
         state = {
             name: ops.convert_to_tensor(value[: len(inputs["image"])]) for name, value in averaged
@@ -286,37 +287,34 @@ class RIMSolver:
         return averaged
 
     def _compile(self):
-        # JAX reads the weights when it traces a function, so new weights want new functions.
-        self._first = backend.compiled(self._first_call)
-        self._next = backend.compiled(self._next_call)
-        self._close = backend.compiled(self._closing_call)
-        self._finish = backend.compiled(self._final_model)
-
-    def _first_call(self, inputs):
+        # JAX reads the weights when it traces a function, so new weights want new functions.  The
+        # network stands alone: what it takes does not depend on the point-spread function's size,
+        # and tracing takes longer than running.
         machine = self.machine
-        exposure, context = machine.exposure(inputs), machine.context(inputs)
+        self._begin = backend.compiled(self._begun)
+        self._gradient = backend.compiled(self._evaluated)
+        self._step = backend.compiled(self._stepped)
+        self._close = backend.compiled(self._closed)
+        self._physical = backend.compiled(
+            lambda state: {**machine.lens.physical(state), **machine.source.physical(state)}
+        )
+
+    def _begun(self, inputs):
+        machine = self.machine
         state, memory = machine.initial(ops.shape(inputs["image"])[0])
-        return machine.step(state, memory, machine.first_gradient(exposure), context)
+        gradient = machine.first_gradient(machine.exposure(inputs))
+        return state, memory, vars(gradient), machine.context(inputs)
 
-    def _next_call(self, inputs, state, memory):
-        machine = self.machine
-        gradient = machine.gradient(state, machine.exposure(inputs))
-        state, memory = machine.step(state, memory, gradient, machine.context(inputs))
-        return state, memory, gradient.reduced_chi2
+    def _evaluated(self, inputs, state):
+        return vars(self.machine.gradient(state, self.machine.exposure(inputs)))
 
-    def _closing_call(self, inputs, state, away):
+    def _stepped(self, state, memory, gradient, context):
+        return self.machine.step(state, memory, Gradient(**gradient), context)
+
+    def _closed(self, inputs, state, away):
         machine = self.machine
         exposure = machine.exposure(inputs)
         return closing.closing_step(machine.lens, machine.source, state, away, exposure)
-
-    def _final_model(self, inputs, state):
-        machine = self.machine
-        image, sigma, weight, psf, psf_shape = machine.exposure(inputs)
-        lensed = machine.source.brightness(state, *machine.lens.ray_trace(state))
-        model = convolve(lensed, psf, psf_shape)
-        chi2 = reduced_chi2(model, image, sigma, weight)
-        physical = {**machine.lens.physical(state), **machine.source.physical(state)}
-        return {**physical, "model": model, "chi2": chi2}
 
     def _reconstruct(self, observation):
         start = perf_counter()

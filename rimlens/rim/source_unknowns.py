@@ -6,7 +6,8 @@ Brightness is in units of the image's robust peak, lengths in pixels of the imag
 import numpy as np
 from keras import ops
 
-from rimlens.imaging import bilinear
+from rimlens import backend
+from rimlens.imaging.sampling import BilinearSampling
 from rimlens.parameter import BRIGHTNESS
 from rimlens.rim.blocks import columns_of
 from rimlens.rim.network import fold, unfold
@@ -38,17 +39,25 @@ class PixelatedSource:
 
     def brightness(self, state, x, y):
         """Return the surface brightness at source positions."""
-        return bilinear(state["source"], self.grid, x, y)
+        return self.rays(x, y)(state["source"])
 
-    def descent(self, gradients, rays):
-        """Return the map's direction: the gradient over the rays that hit a pixel."""
-        rays = rays["source"]
-        floor = 0.1 * ops.max(rays, axis=(1, 2), keepdims=True) + 1e-6
-        return {"source": -gradients["source"] / (rays + floor)}, None
+    def rays(self, x, y):
+        """Return the rays that end at source positions, as the operator that samples a map."""
+        return BilinearSampling(self.grid, x, y)
 
-    def columns(self, state, x, y):
+    def lensed(self, state, rays):
+        """Return the surface brightness where rays end, and its slopes along x and y."""
+        return rays.with_slopes(state["source"])
+
+    def columns(self, state, rays):
         """Return None: no direction of a Gauss-Newton step."""
         return
+
+    def descent(self, rays, slope, counted, columns):
+        """Return the map's direction: the gradient over the rays that hit a pixel."""
+        hits = rays.adjoint(counted)
+        floor = 0.1 * ops.max(hits, axis=(1, 2), keepdims=True) + 1e-6
+        return {"source": -rays.adjoint(slope) / (hits + floor)}, None
 
     def maps_seen(self, state, gradient):
         """Return the channels that the network reads, at the latent size."""
@@ -119,17 +128,30 @@ class ParametricSource:
         values = self.prior.constrain({"vector": state["source_vector"]})
         return self.prior.model.tensor_surface_brightness(x, y, values)
 
-    def descent(self, gradients, rays):
-        """Return no map's direction, and the descent along the variables."""
-        return {}, -gradients["source_vector"]
+    def rays(self, x, y):
+        """Return the rays that end at source positions: the positions."""
+        return x, y
 
-    def columns(self, state, x, y):
+    def lensed(self, state, rays):
+        """Return the surface brightness where rays end, and its slopes along x and y."""
+
+        def brightness(x, y):
+            return self.brightness(state, x, y), ()
+
+        (value, _), slopes = backend.value_and_grad(brightness, rays)
+        return value, slopes
+
+    def columns(self, state, rays):
         """Return the change of the lensed image along every variable, before it is blurred."""
 
         def brightness(vector, x, y):
             return self.brightness({"source_vector": vector}, x, y)
 
-        return columns_of(brightness, state["source_vector"], x, y)
+        return columns_of(brightness, state["source_vector"], *rays)
+
+    def descent(self, rays, slope, counted, columns):
+        """Return no map's direction, and the descent along the variables."""
+        return {}, -ops.einsum("bmyx,byx->bm", columns, slope)
 
     def maps_seen(self, state, gradient):
         """Return no channels."""

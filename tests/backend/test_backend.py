@@ -94,6 +94,27 @@ def test_gradient_of_a_batch_of_values_is_the_batch_of_their_gradients():
     np.testing.assert_allclose(ops.convert_to_numpy(dy), x**2, rtol=1e-5)
 
 
+def test_a_pullback_is_the_gradient_of_a_weighted_sum():
+    x, y, a, b = np.random.default_rng(5).normal(size=(4, 3, 4)).astype("float32")
+
+    def function(x, y, unused):
+        return x**2 * y, ops.sum(x * y, axis=1)
+
+    values, pulled = backend.vjp(function, (x, y, y))
+    dx, dy, nothing = (np.asarray(v) for v in pulled((a, b[:, 0])))
+    # Rounding in single precision.
+    np.testing.assert_allclose(np.asarray(values[1]), np.sum(x * y, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(dx, 2 * a * x * y + b[:, :1] * y, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(dy, a * x**2 + b[:, :1] * x, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(nothing, 0)
+
+
+def test_a_constant_stands_in_a_compiled_function():
+    values = np.array([1 + 2j, 3 - 1j])
+    found = backend.compiled(lambda x: x * backend.constant(values))(np.array([2.0, 1j]))
+    np.testing.assert_array_equal(np.asarray(found), [2 + 4j, 1 + 3j])
+
+
 def test_gradient_with_respect_to_what_does_not_matter_is_zero():
     one = np.ones(3, "float32")
     _, (_, gradient) = backend.value_and_grad(lambda x, y: (ops.sum(x), None), (one, one))

@@ -8,6 +8,7 @@ from keras import ops
 from scipy.signal import convolve2d
 
 from rimlens.imaging import convolve, equivalent_fwhm, psf_transform
+from rimlens.imaging.convolution import correlate
 
 
 def blur(image, psf):
@@ -52,6 +53,22 @@ def test_convolution_is_the_direct_sum_in_double_precision(rng):
     expected = convolve2d(image, psf, mode="same")
     # Rounding of double precision.
     np.testing.assert_allclose(blur(image, psf), expected, rtol=0, atol=1e-12)
+
+
+@settings(max_examples=30)
+@given(
+    shape=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    stamp=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_correlation_is_the_adjoint_of_convolution(shape, stamp, seed):
+    rng = np.random.default_rng(seed)
+    first, second = rng.normal(size=(2, 1, *shape)).astype("float32")
+    transform = psf_transform(rng.uniform(0, 1, (1, *stamp)).astype("float32"), shape)
+    forth = np.sum(second * np.asarray(convolve(first, transform, stamp)))
+    back = np.sum(first * np.asarray(correlate(second, transform, stamp)))
+    # Rounding in single precision of sums of some hundred products of up to some tens.
+    np.testing.assert_allclose(forth, back, rtol=0, atol=1e-3)
 
 
 # Even stamps are centred between pixels, and a stamp may be longer one way than the other.

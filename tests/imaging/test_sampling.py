@@ -9,6 +9,7 @@ from scipy.ndimage import map_coordinates
 
 from rimlens import backend
 from rimlens.imaging import Grid, bicubic, bilinear
+from rimlens.imaging.sampling import BilinearSampling
 
 
 def sample(values, grid, x, y):
@@ -102,6 +103,46 @@ def test_slopes_of_a_plane_are_its_gradient(rng):
     # Rounding in single precision.
     np.testing.assert_allclose(ops.convert_to_numpy(slope_x), 2.0, rtol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(slope_y), -3.0, rtol=1e-5)
+
+
+def scattered(rng, grid, dtype):
+    """Return maps, positions in and around them, and values at the positions, for a batch of 2."""
+    reach = 0.7 * np.array(grid.shape)[::-1] * grid.pixel_scale
+    x, y = (rng.uniform(-r, r, (2, 5, 6)) for r in reach)
+    maps, values = rng.normal(size=(2, *grid.shape)), rng.normal(size=x.shape)
+    return [v.astype(dtype) for v in (maps, x, y, values)]
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (1, 4), (5, 1)])
+def test_slopes_are_what_the_backend_derives(shape, dtype, rng):
+    grid = Grid(shape, 0.4)
+    maps, x, y, _ = scattered(rng, grid, dtype)
+    value, slopes = BilinearSampling(grid, x, y).with_slopes(maps)
+    (expected, _), derivatives = backend.value_and_grad(
+        lambda x, y: (bilinear(maps, grid, x, y), ()), (x, y)
+    )
+    # Rounding of some ten operations, of slopes of some ten.
+    tolerance = {"float32": 1e-4, "float64": 1e-12}[dtype]
+    for found, wanted in zip((value, *slopes), (expected, *derivatives)):
+        np.testing.assert_allclose(np.asarray(found), np.asarray(wanted), rtol=0, atol=tolerance)
+    assert np.any(np.asarray(slopes[0]) == 0)
+
+
+@settings(max_examples=30)
+@given(
+    ny=st.integers(1, 8),
+    nx=st.integers(1, 8),
+    scale=st.floats(0.1, 3.0),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_spreading_is_the_adjoint_of_sampling(ny, nx, scale, seed):
+    grid = Grid((ny, nx), scale)
+    maps, x, y, values = scattered(np.random.default_rng(seed), grid, "float32")
+    sampling = BilinearSampling(grid, x, y)
+    forth = np.sum(values * np.asarray(sampling(maps)), axis=(1, 2))
+    back = np.sum(np.asarray(sampling.adjoint(values)) * maps, axis=(1, 2))
+    # Rounding in single precision of sums of some tens.
+    np.testing.assert_allclose(forth, back, rtol=0, atol=5e-5)
 
 
 def test_every_example_of_a_batch_is_sampled_from_its_own_map(rng):

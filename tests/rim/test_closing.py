@@ -83,7 +83,10 @@ def test_columns_are_the_slopes_of_the_model(problem):
     lens, source, state, exposure = problem
     _, sigma, weight, psf, _ = exposure
     units = closing.start(lens, source, state)["units"]
-    columns = closing._columns(lens, source, state, lens.ray_trace(state), exposure, units)
+    rays = source.rays(*lens.ray_trace(state))
+    slopes = source.lensed(state, rays)[1]
+    alpha, own = lens.columns(state, coarse=False), source.columns(state, rays)
+    columns = closing._columns(alpha, slopes, own, exposure, units)
     columns = ops.convert_to_numpy(columns)[0]
     per_noise = ops.convert_to_numpy(ops.sqrt(weight) / sigma)[0]
     for k in range(directions(lens, source)):
@@ -106,9 +109,14 @@ def test_steps_bring_back_lens_and_source_together(problem):
     away = closing.start(lens, source, state)
     history = []
     for _ in range(2 * closing.STEPS):
-        state, away, chi2 = closing.closing_step(lens, source, state, away, exposure)
-        history.append(float(chi2[0]))
-    assert np.all(np.diff(history) <= 0)
+        state, away, model, chi2 = closing.closing_step(lens, source, state, away, exposure)
+        expected = model_of(lens, source, state, exposure[3])
+        # Rounding in single precision.
+        np.testing.assert_allclose(np.asarray(model), np.asarray(expected), rtol=0, atol=1e-5)
+        history += [float(v[0]) for v in chi2]
+    before, after = history[::2], history[1::2]
+    np.testing.assert_allclose(before[1:], after[:-1], rtol=1e-5)
+    assert np.all(np.diff(before) <= 0)
     assert history[0] > 3.0
     # 4080 pixels scatter by two hundredths around one.
     assert history[-1] < 1.08
@@ -119,7 +127,7 @@ def test_distances_gone_are_those_between_the_states(problem):
     begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
     state, away = begin, closing.start(lens, source, begin, correlated(lens, source))
     for _ in range(2):
-        state, away, _ = closing.closing_step(lens, source, state, away, exposure)
+        state, away, *_ = closing.closing_step(lens, source, state, away, exposure)
     gone = ops.convert_to_numpy(away["directions"])[0]
     assert np.max(np.abs(gone)) > 0.1
     again = moved(lens, source, begin, gone, away["units"])
@@ -133,7 +141,7 @@ def test_data_that_say_nothing_move_nothing(problem):
     lens, source, truth, (image, sigma, weight, *rest) = problem
     begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
     away = closing.start(lens, source, begin)
-    state, _, _ = closing.closing_step(
+    state, *_ = closing.closing_step(
         lens, source, begin, away, (image, 1e5 * sigma, weight, *rest)
     )
     for name, value in begin.items():
