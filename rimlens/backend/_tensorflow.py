@@ -72,8 +72,12 @@ def _rfft2(x, shape):
 
 
 def _irfft2(transform, shape, keep):
-    rows = tf.linalg.matrix_transpose(tf.signal.ifft(transform)[..., : keep[0]])
-    return tf.signal.irfft(rows, [shape[1]])[..., : keep[1]]
+    columns = _first(tf.signal.ifft(transform), keep[0])
+    return _first(tf.signal.irfft(tf.linalg.matrix_transpose(columns), [shape[1]]), keep[1])
+
+
+def _first(values, n):
+    return values if values.shape[-1] == n else values[..., :n]
 
 
 def constant(values):
@@ -112,11 +116,11 @@ def corners(maps, row, column):
     """
     maps = tf.convert_to_tensor(maps)
     ny, nx = maps.shape[1:]
-    image = tf.range(tf.shape(maps)[0])[:, None, None]
 
     @tf.custom_gradient
     def gathered(maps):
-        first, flat = (image * ny + row) * nx + column, tf.reshape(maps, (-1,))
+        first = _starts(maps, ny * nx) + row * nx + column
+        flat = tf.reshape(maps, (-1,))
         found = tuple(tf.gather(flat, first + step) for step in (0, 1, nx, nx + 1))
 
         def added(*gradients):
@@ -145,20 +149,30 @@ def sum_into_corners(values, row, column, shape):
         Shape ``(batch, ny, nx)``.
     """
     ny, nx = shape
-    batch = tf.shape(row)[0]
-    image = tf.range(batch)[:, None, None]
+    cells = (ny - 1) * (nx - 1)
     # Four additions side by side into a table of cells are faster than four into the map.
     table = tf.math.unsorted_segment_sum(
         tf.stack(values, axis=-1),
-        (image * (ny - 1) + row) * (nx - 1) + column,
-        batch * ((ny - 1) * (nx - 1)),
+        _starts(row, cells) + row * (nx - 1) + column,
+        _batch(row) * cells,
     )
-    table = tf.reshape(table, (-1, ny - 1, nx - 1, 4))
-    return sum(
-        tf.pad(table[..., 2 * i + j], ((0, 0), (i, 1 - i), (j, 1 - j)))
-        for i in (0, 1)
-        for j in (0, 1)
+    parts = tf.unstack(tf.reshape(table, (-1, ny - 1, nx - 1, 4)), axis=-1)
+    return tf.add_n(
+        [
+            tf.pad(part, ((0, 0), (k // 2, 1 - k // 2), (k % 2, 1 - k % 2)))
+            for k, part in enumerate(parts)
+        ]
     )
+
+
+def _batch(values):
+    """Return the length of the first axis, as a number where it is known."""
+    return values.shape[0] or tf.shape(values)[0]
+
+
+def _starts(values, size):
+    """Return where the members of a batch begin, of which each has `size` elements."""
+    return tf.reshape(tf.range(_batch(values)) * size, (-1, 1, 1))
 
 
 def _mirrored(shape, like):

@@ -1,5 +1,6 @@
-"""Importing a library that talks while it is imported."""
+"""Importing a library that talks while it is imported, and makes very many objects."""
 
+import gc
 import os
 import tempfile
 from contextlib import contextmanager
@@ -35,3 +36,28 @@ def quiet_import():
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+
+
+@contextmanager
+def uncollected():
+    """Pause the garbage collector.
+
+    What an import makes stays; to search it for garbage again and again takes a fifth of the time.
+
+    Examples
+    --------
+    >>> import gc
+    >>> from rimlens.backend.quiet import uncollected
+    >>> with uncollected():
+    ...     gc.isenabled()
+    False
+    >>> gc.isenabled()
+    True
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -97,7 +97,7 @@ class ConvergenceField:
             )
             field = field if rows is None else ops.matmul(rows, field)
             field = field if columns is None else ops.matmul(field, ops.transpose(columns))
-        fields = tuple(field[:, i] for i in range(field.shape[1]))
+        fields = tuple(ops.unstack(field, axis=1))
         return fields if len(fields) > 1 else fields[0]
 
 
@@ -266,5 +266,5 @@ def shear_deflection(shear, x, y):
     >>> float(alpha_x[0, 0, 0]), float(alpha_y[0, 0, 0])
     (0.5, -0.5)
     """
-    gamma1, gamma2 = shear[:, 0, None, None], shear[:, 1, None, None]
+    gamma1, gamma2 = ops.split(ops.reshape(shear, (-1, 2, 1)), 2, axis=1)
     return gamma1 * x + gamma2 * y, gamma2 * x - gamma1 * y
