@@ -11,6 +11,7 @@ from keras import ops
 from tqdm import tqdm
 
 from rimlens import __version__, backend
+from rimlens.backend.quiet import uncollected
 from rimlens.errors import DomainError, FileFormatError, InputError, RimlensWarning
 from rimlens.imaging import equivalent_fwhm
 from rimlens.io.weights import read_weights, write_weights
@@ -228,6 +229,11 @@ class RIMSolver:
             ``source_parameters`` where models are, ``model``, and ``reduced_chi2`` of every step,
             those at the end included, shape ``(steps, batch)``.
         """
+        # The first call traces, which makes very many objects that stay.
+        with uncollected():
+            return self._solved(inputs)
+
+    def _solved(self, inputs):
         state, history = self._recurrence(inputs)
         inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
         away = closing.start(self.machine.lens, self.machine.source, state, self.expected_error)
