@@ -257,18 +257,20 @@ def on_cpu():
     return jax.default_backend() == "cpu"
 
 
-def batchwise(function):
+def batchwise(function, together=1):
     """Return `function` compiled for batches, the cores of a CPU sharing their members.
 
     XLA leaves most of the work on a batch to one core, and its arrays are larger than the caches.
-    So on a CPU the members are computed two by two, which read the same matrices, on all cores
-    side by side.
+    So on a CPU the members are computed a few at a time, on all cores side by side.
 
     Parameters
     ----------
     function : callable
         Of trees of tensors whose first axis is that of the batch, where it treats every member
         alone; it returns such a tree.
+    together : int, optional
+        How many members a core treats at once, at most: with more, it reads what they share less
+        often; with fewer, their arrays stay in its caches.
 
     Returns
     -------
@@ -278,14 +280,14 @@ def batchwise(function):
 
     @partial(jax.jit, static_argnums=1)
     def share(first, members, arguments):
-        together = 2 - members % 2
+        size = next(n for n in range(min(together, members), 0, -1) if members % n == 0)
 
         def some(i):
             return function(
-                *jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, i, together), arguments)
+                *jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, i, size), arguments)
             )
 
-        parts = jax.lax.map(some, first + together * jnp.arange(members // together))
+        parts = jax.lax.map(some, first + size * jnp.arange(members // size))
         return jax.tree.map(lambda value: value.reshape(members, *value.shape[2:]), parts)
 
     @jax.jit

@@ -269,13 +269,15 @@ def on_cpu():
     return not tf.config.list_logical_devices("GPU")
 
 
-def batchwise(function):
+def batchwise(function, together=1):
     """Return `function` compiled for batches: one fused program, which treats all members at once.
 
     Parameters
     ----------
     function : callable
         Of trees of tensors whose first axis is that of the batch.
+    together : int, optional
+        Of no consequence here.
 
     Returns
     -------

@@ -19,6 +19,9 @@ from rimlens.imaging.psf import PSF
 from rimlens.parameter import BRIGHTNESS
 
 _DTYPES = ("float32", "float64")
+# Of images that a core treats at once, in a batch: they read the same matrices.  A gradient has
+# more arrays, and they leave the caches unless it is one image's alone.
+_PIXELS_TOGETHER = 2**17
 
 
 class ForwardModel:
@@ -242,7 +245,8 @@ class ForwardModel:
             Of every parameter in `values`, shape ``(batch, *shape)``.
         """
         function = differentiated(self.objective(of))
-        return self._run(f"gradient of {of}", function, values, self.images(data))
+        data = self.images(data)
+        return self._run(f"gradient of {of}", function, values, data, pixels_together=0)
 
     def simulate(self, rng, values=None):
         """Return images with noise.
@@ -352,7 +356,7 @@ class ForwardModel:
             raise InputError(f"batches of one size, or of one, are wanted, found {found}")
         return next(iter(several.values()), 1)
 
-    def _run(self, what, function, values, *data):
+    def _run(self, what, function, values, *data, pixels_together=_PIXELS_TOGETHER):
         values = self.tensors(values)
         self._batch(values, *data)
         if what not in self._compiled:
@@ -361,7 +365,7 @@ class ForwardModel:
             self._compiled[what] = (
                 backend.compiled(function, fused=True)
                 if self._several
-                else backend.batchwise(function)
+                else backend.batchwise(function, max(1, pixels_together // self._x.size))
             )
         return self._compiled[what](values, *data)
 

@@ -234,8 +234,9 @@ def test_angles_have_their_derivatives(name, at):
     np.testing.assert_allclose(ops.convert_to_numpy(slope), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 7])
-def test_members_of_a_batch_are_computed_as_alone(n):
+@pytest.mark.parametrize("together", [1, 3, 8])
+@pytest.mark.parametrize("n", [1, 2, 5, 12])
+def test_members_of_a_batch_are_computed_as_alone(n, together):
     rng = np.random.default_rng(3)
     scale, maps = rng.normal(size=n).astype("float32"), rng.normal(size=(n, 4, 3))
     values = {"scale": scale, "maps": maps.astype("float32")}
@@ -245,7 +246,7 @@ def test_members_of_a_batch_are_computed_as_alone(n):
         product = values["scale"][:, None, None] * values["maps"]
         return ops.sum(product, axis=(1, 2)), {"product": product}
 
-    compiled = backend.batchwise(function)
+    compiled = backend.batchwise(function, together)
     for _ in range(2):  # the second call finds its program compiled
         total, rest = compiled(values)
         expected = scale[:, None, None] * maps
