@@ -1,11 +1,11 @@
 """JAX's half of the backend."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 
 import jax
 import jax.numpy as jnp
+
+from rimlens.backend.cores import shares, side_by_side
 
 # Those of Keras cast to single precision.
 cos, sin = jnp.cos, jnp.sin
@@ -279,20 +279,20 @@ def batchwise(function, together=1):
     whole = jax.jit(function)
 
     @partial(jax.jit, static_argnums=1)
-    def share(first, members, arguments):
+    def some(first, members, arguments):
         size = next(n for n in range(min(together, members), 0, -1) if members % n == 0)
 
-        def some(i):
+        def few(i):
             return function(
                 *jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, i, size), arguments)
             )
 
-        parts = jax.lax.map(some, first + size * jnp.arange(members // size))
+        parts = jax.lax.map(few, first + size * jnp.arange(members // size))
         return jax.tree.map(lambda value: value.reshape(members, *value.shape[2:]), parts)
 
     @jax.jit
-    def joined(shares):
-        return jax.tree.map(lambda *parts: jnp.concatenate(parts), *shares)
+    def joined(parts):
+        return jax.tree.map(lambda *values: jnp.concatenate(values), *parts)
 
     known = set()
 
@@ -305,27 +305,15 @@ def batchwise(function, together=1):
             or not on_cpu()
         ):
             return whole(*arguments)
-        threads, cores = _cores()
-        # All but the last share have the same length, so that at most two programs are compiled.
-        members = -(-n // cores)
-        starts = range(0, n, members)
-        tasks = [(i, min(members, n - i), arguments) for i in starts]
+        tasks = [(*share, arguments) for share in shares(n)]
         shapes = tuple(a.shape for a in leaves)
         if shapes not in known:
             # Side by side, every core would compile the same program.
             known.add(shapes)
-            return joined([share(*task) for task in tasks])
-        return joined(list(threads.map(lambda task: jax.block_until_ready(share(*task)), tasks)))
+            return joined([some(*task) for task in tasks])
+        return joined(side_by_side(lambda task: jax.block_until_ready(some(*task)), tasks))
 
     return called
-
-
-@cache
-def _cores():
-    """Return threads, one for each core that this process may use, and how many there are."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    count = len(affinity(0)) if affinity else os.cpu_count()
-    return ThreadPoolExecutor(count, thread_name_prefix="rimlens"), count
 
 
 def versions():

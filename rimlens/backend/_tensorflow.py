@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from rimlens.backend.cores import shares, side_by_side
+
 arctan, arctanh, cos, sin = tf.math.atan, tf.math.atanh, tf.math.cos, tf.math.sin
 # Logarithm of the gamma function; regularised lower incomplete gamma function P(a, x).
 lgamma, igamma = tf.math.lgamma, tf.math.igamma
@@ -269,21 +271,47 @@ def on_cpu():
     return not tf.config.list_logical_devices("GPU")
 
 
-def batchwise(function, together=1):
-    """Return `function` compiled for batches: one fused program, which treats all members at once.
+def batchwise(function, together=None):
+    """Return `function` compiled for batches, the cores of a CPU sharing their members.
+
+    XLA leaves much of the work on a batch to one core, so that on a CPU every core takes a share
+    of the members.
 
     Parameters
     ----------
     function : callable
-        Of trees of tensors whose first axis is that of the batch.
+        Of trees of tensors whose first axis is that of the batch, where it treats every member
+        alone; it returns such a tree.
     together : int, optional
-        Of no consequence here.
+        Of no consequence here: a core treats its whole share at once.
 
     Returns
     -------
     callable
     """
-    return compiled(function, fused=True)
+    whole = compiled(function, fused=True)
+    known = set()
+
+    def called(*arguments):
+        leaves = tf.nest.flatten(arguments)
+        n = leaves[0].shape[0] if leaves else 1
+        eager = tf.executing_eagerly() and all(a.shape[0] == n for a in leaves)
+        if n == 1 or not eager or not on_cpu():
+            return whole(*arguments)
+        tasks = [
+            tf.nest.map_structure(lambda a: a[first : first + length], arguments)  # noqa: B023
+            for first, length in shares(n)
+        ]
+        shapes = tuple(a.shape for a in leaves)
+        if shapes not in known:
+            # Side by side, every core would compile the same program.
+            known.add(shapes)
+            parts = [whole(*task) for task in tasks]
+        else:
+            parts = side_by_side(lambda task: whole(*task), tasks)
+        return tf.nest.map_structure(lambda *values: tf.concat(values, 0), *parts)
+
+    return called
 
 
 def versions():
