@@ -81,7 +81,7 @@ def draw_figure(vae, maps, path):
 
 @click.command()
 @click.argument("weights", default="vae_convergence")
-@click.option("-n", "--maps", "count", type=click.IntRange(min=200), default=2000)
+@click.option("-n", "--maps", "count", type=click.IntRange(min=200), default=10000)
 @click.option("--seed", type=click.IntRange(min=0), help="Another seed than the usual one.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write all figures.")
 @click.option("--figure", type=click.Path(dir_okay=False), help="Draw maps and samples.")

@@ -45,6 +45,9 @@ class CollectionPrior(MapPrior):
     part : tuple of float, optional
         Which part of the groups to draw from, two numbers from 0 to 1: what ``(0.9, 1)`` draws, a
         training on ``(0, 0.9)`` has not seen.
+    axis_ratio : float or Distribution, optional
+        By which maps are squeezed along a random direction, and stretched across it, so that
+        areas stay: few maps become more shapes.
 
     Attributes
     ----------
@@ -72,7 +75,15 @@ class CollectionPrior(MapPrior):
     """
 
     def __init__(
-        self, model, collection, scale=1.0, shift=0.0, rotate=True, flip=True, part=(0.0, 1.0)
+        self,
+        model,
+        collection,
+        scale=1.0,
+        shift=0.0,
+        rotate=True,
+        flip=True,
+        part=(0.0, 1.0),
+        axis_ratio=1.0,
     ):
         super().__init__(model)
         self.scale = checked_scalar(self._where("scale"), scale)
@@ -80,6 +91,8 @@ class CollectionPrior(MapPrior):
         self.shift = checked_scalar(self._where("shift"), shift, "arcsec")
         self.rotate, self.flip = bool(rotate), bool(flip)
         self.part = self._checked_part(part)
+        self.axis_ratio = checked_scalar(self._where("axis_ratio"), axis_ratio)
+        self._require_positive("axis_ratio", self.axis_ratio)
         self._given, self._drawn_from = self._checked_collection(collection), None
         if isinstance(self._given, MapCollection):
             self._drawn_from = self._selected(self._given)
@@ -95,6 +108,7 @@ class CollectionPrior(MapPrior):
             "rotate": self.rotate,
             "flip": self.flip,
             "part": self.part,
+            "axis_ratio": self.axis_ratio,
         }
 
     @property
@@ -177,6 +191,7 @@ class CollectionPrior(MapPrior):
         shifts = self._shifts(n, rng) + self.grid.center
         steps = lengths * self.collection.pixel_scale.to_value("arcsec")
         centers = self.centers(rows)
+        stretches = self._stretches(n, rng)
         maps = np.empty((n, *self.grid.shape))
         for i, row in enumerate(rows):
             maps[i] = resampled(
@@ -188,6 +203,7 @@ class CollectionPrior(MapPrior):
                 shifts[i],
                 centers[i],
                 beyond="isothermal" if self.converges else "zero",
+                stretch=stretches[i],
             )
         maps = self.adjusted(maps * self._factor(self.collection), rows, rng)
         return {self.name: np.maximum(maps, FAINTEST) if self.converges else maps}
@@ -197,6 +213,13 @@ class CollectionPrior(MapPrior):
         if isinstance(shift, float):
             shift = Uniform(-abs(shift), abs(shift)) if shift else 0.0
         return draw_scalars(shift, (n, 2), rng)
+
+    def _stretches(self, n, rng):
+        if self.axis_ratio == 1.0:
+            # Takes no random numbers.
+            return np.tile([1.0, 0.0], (n, 1))
+        ratios = draw_scalars(self.axis_ratio, n, rng)
+        return np.stack([ratios, rng.uniform(0.0, np.pi, n)], axis=-1)
 
     def _selected(self, collection):
         """Return the maps that are drawn from, of all that there are."""

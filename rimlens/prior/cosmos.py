@@ -25,7 +25,7 @@ class CosmosPrior(CollectionPrior):
         A single source; of its map the shape and the unit count.
     collection : MapCollection, str or path-like
         The galaxies, or an ASDF file of them.
-    scale, shift, rotate, flip, part
+    scale, shift, rotate, flip, part, axis_ratio
         As in `CollectionPrior`; `scale` is for galaxies that keep their size.
     half_light_radius : float or Distribution, optional
         Of the drawn galaxies, in the unit of the grid; by default lengths are multiplied by
@@ -73,6 +73,7 @@ class CosmosPrior(CollectionPrior):
         half_light_radius=None,
         normalisation=None,
         brightness=1.0,
+        axis_ratio=1.0,
     ):
         if not isinstance(model, PixelatedSource):
             raise InputError(
@@ -97,7 +98,7 @@ class CosmosPrior(CollectionPrior):
                 self._where("half_light_radius"), half_light_radius, "arcsec"
             )
             self._require_positive("half_light_radius", self.half_light_radius)
-        super().__init__(model, collection, scale, shift, rotate, flip, part)
+        super().__init__(model, collection, scale, shift, rotate, flip, part, axis_ratio)
 
     @property
     def configuration(self):

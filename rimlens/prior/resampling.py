@@ -8,7 +8,15 @@ from scipy import ndimage
 
 
 def resampled(
-    values, grid, step, angle=0.0, flip=False, shift=(0.0, 0.0), center=(0.0, 0.0), beyond="zero"
+    values,
+    grid,
+    step,
+    angle=0.0,
+    flip=False,
+    shift=(0.0, 0.0),
+    center=(0.0, 0.0),
+    beyond="zero",
+    stretch=(1.0, 0.0),
 ):
     r"""Return a map on a grid, by cubic splines.
 
@@ -36,6 +44,9 @@ def resampled(
         Outside the map: ``"zero"``; or ``"isothermal"``, which goes on as one over the distance
         from the middle of the map beyond the largest circle around it that lies inside, and has no
         values below those of the pixels around, as splines have beside a sharp peak.
+    stretch : tuple of float, optional
+        Axis ratio and angle: the turned map is longer by one over the root of the ratio along
+        that angle, and shorter by the root across.
 
     Returns
     -------
@@ -57,6 +68,10 @@ def resampled(
         mode = "constant" if beyond == "zero" else "nearest"
         values = ndimage.gaussian_filter(values, sigma, mode=mode)
     x, y = (grid.x - shift[0]) / step, (grid.y - shift[1]) / step
+    if stretch[0] != 1.0:
+        root, cos, sin = np.sqrt(stretch[0]), np.cos(stretch[1]), np.sin(stretch[1])
+        along, across = (cos * x + sin * y) * root, (cos * y - sin * x) / root
+        x, y = cos * along - sin * across, sin * along + cos * across
     cos, sin = np.cos(angle), np.sin(angle)
     x, y = cos * x + sin * y, cos * y - sin * x
     if flip:

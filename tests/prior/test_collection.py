@@ -94,6 +94,25 @@ def test_flips_mirror_about_the_middle_of_the_map(stamps):
     assert set(np.sign(x)) == {-1.0, 1.0}
 
 
+def test_a_squeezed_map_has_its_area_and_the_axis_ratio(stamps):
+    round_one = MapCollection(blob(FINE, 0.0, 0.0)[None], FINE.pixel_scale)
+    prior = CollectionPrior(source(WIDE), round_one, axis_ratio=0.5, rotate=False, flip=False)
+    found = prior.sample(30, rng=1)["brightness_map"]
+    total = found.sum(axis=(1, 2))
+    # The light of a Gaussian that is as wide one way as it is narrow the other.
+    np.testing.assert_allclose(total * 0.1**2, 2 * np.pi * 0.25**2, rtol=2e-3)
+    xx, xy, yy = (
+        (found * a * b).sum(axis=(1, 2)) / total
+        for a, b in ((WIDE.x, WIDE.x), (WIDE.x, WIDE.y), (WIDE.y, WIDE.y))
+    )
+    # A pixel's own width, which smoothing keeps.
+    squared = np.linalg.eigvalsh(np.moveaxis([[xx, xy], [xy, yy]], 2, 0)) - 0.1**2 / 12
+    np.testing.assert_allclose(squared, 30 * [[0.25**2 / 2, 0.25**2 * 2]], rtol=2e-2)
+    # Directions are spread over half a circle.
+    angles = np.sort(0.5 * np.arctan2(2 * xy, xx - yy))
+    assert np.diff(angles, append=angles[0] + np.pi).max() < np.pi / 4
+
+
 def test_finer_pixels_than_the_maps_follow_the_curve(stamps):
     grid = Grid((60, 60), 0.02)
     prior = CollectionPrior(source(grid), stamps[:1], rotate=False, flip=False)
@@ -187,6 +206,7 @@ def test_recurrence_starts_at_a_sphere_or_in_the_dark(stamps, haloes):
     [
         ({"model": SIS()}, "model: a PixelatedConvergence or a PixelatedSource is wanted"),
         ({"collection": 3}, "collection: a MapCollection or the path of one is wanted, found 3"),
+        ({"axis_ratio": -0.5}, "axis_ratio: a positive number or a distribution of such"),
         ({"scale": 0.0}, "scale: a positive number or a distribution of such"),
         ({"scale": Fixed(0.0)}, "scale: a positive number or a distribution of such"),
         ({"scale": Normal(1.0, 0.1)}, "scale: a positive number .* TruncatedNormal ends"),

@@ -93,6 +93,8 @@ class VAERecipe:
         Whether it is multiplied all at once, or little by little.
     clip_value : float
         Largest element of the gradient that counts.
+    weight_decay : float
+        Part of every weight that an update takes away, in learning rates (AdamW).
     beta, bottleneck : Annealing
         The weights of the divergence from the standard normal distribution, and of the distance of
         the layers on both sides of the latent numbers.
@@ -126,6 +128,7 @@ class VAERecipe:
     decay_updates: int = 20000
     staircase: bool = True
     clip_value: float = 10.0
+    weight_decay: float = 0.0
     beta: Annealing = field(default_factory=lambda: Annealing(0.1, 0.2, 5000))
     bottleneck: Annealing = field(default_factory=lambda: Annealing(0.01, 0.0, 10000, 0.5))
     precision: str = "float32"
@@ -149,6 +152,10 @@ class VAERecipe:
         if not 0 < self.held_back_part < 1:
             raise InputError(
                 f"held_back_part: a number between 0 and 1 is wanted, found {self.held_back_part}"
+            )
+        if not self.weight_decay >= 0:
+            raise InputError(
+                f"weight_decay: a number of at least 0 is wanted, found {self.weight_decay}"
             )
         if self.measured <= self.architecture.latent:
             raise InputError(

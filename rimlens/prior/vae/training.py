@@ -144,8 +144,11 @@ def fit(network, draws, vae, recipe, checkpoint=None, verbose="auto", callbacks=
     rate = keras.optimizers.schedules.ExponentialDecay(
         recipe.learning_rate, recipe.decay_updates, recipe.decay_rate, recipe.staircase
     )
+    adam = keras.optimizers.AdamW(
+        rate, weight_decay=recipe.weight_decay, clipvalue=recipe.clip_value
+    )
     network.compile(
-        optimizer=keras.optimizers.Adam(rate, clipvalue=recipe.clip_value),
+        optimizer=adam,
         loss=SummedSquares(),
         jit_compile=keras.backend.backend() == "jax",
     )

@@ -58,6 +58,7 @@ def test_a_recipe_is_read_from_toml(tmp_path):
         ('name = "a"\nupdates = 150\n' + DATA, "updates: a multiple of updates_per_epoch 100"),
         ('name = "a"\nreuse = 3\n' + DATA, "reuse: a number that divides .* 3200, found 3"),
         ('name = "a"\nheld_back_part = 1.0\n' + DATA, "held_back_part: a number between 0 and 1"),
+        ('name = "a"\nweight_decay = -0.1\n' + DATA, "weight_decay: a number of at least 0 is"),
         ('name = "a"\nmeasured = 16\n' + DATA, "measured: more maps than latent numbers, 16, are"),
         ('name = "a"\n[architecture]\npreset = "x"\n' + DATA, "preset: one of"),
     ],

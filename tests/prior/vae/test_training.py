@@ -33,10 +33,10 @@ class Interruption(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def run(checkpoint=None, callbacks=()):
-    keras.utils.set_random_seed(SHORT.seed)
-    vae, network = VAE(SHORT.architecture), Autoencoder(SHORT.architecture)
-    fit(network, MapDraws(SHORT.priors()), vae, SHORT, checkpoint, 0, callbacks)
+def run(checkpoint=None, callbacks=(), recipe=SHORT):
+    keras.utils.set_random_seed(recipe.seed)
+    vae, network = VAE(recipe.architecture), Autoencoder(recipe.architecture)
+    fit(network, MapDraws(recipe.priors()), vae, recipe, checkpoint, 0, callbacks)
     return network
 
 
@@ -49,6 +49,16 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path):
     for found, expected in zip(resumed.trainable_weights, whole.trainable_weights):
         # The order of sums of several threads.
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_weights_decay_as_fast_as_the_recipe_says():
+    # Updates so small that the gradients hardly count beside the decay.
+    slow = replace(SHORT, learning_rate=1e-5, decay_rate=1.0)
+    free, decayed = (run(recipe=replace(slow, weight_decay=d)) for d in (0.0, 1e4))
+    for found, expected in zip(decayed.trainable_weights, free.trainable_weights):
+        expected = np.asarray(expected) * (1 - 1e-5 * 1e4) ** slow.updates
+        # Six updates of 1e-5, of weights of some tenths.
+        np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-3, atol=2e-4)
 
 
 def test_batches_repeat_and_are_annealed():
