@@ -109,8 +109,8 @@ def closing_step(lens, source, state, away, exposure):
     image, sigma, weight, psf, psf_shape = exposure
     per_noise = ops.sqrt(weight) / sigma
     rays = source.rays(*lens.ray_trace(state))
-    lensed, slopes = source.lensed(state, rays)
-    model = convolve(lensed, psf, psf_shape)
+    brightness, slopes = source.lensed(state, rays)
+    model = convolve(brightness, psf, psf_shape)
     own = source.columns(state, rays)
     columns = _columns(lens.columns(state, coarse=False), slopes, own, exposure, away["units"])
     residual = per_noise * (image - model)
@@ -132,19 +132,20 @@ def closing_step(lens, source, state, away, exposure):
         def change(field):
             return away["amplitude"] * _filtered(field, kernel)
 
-        def forward(field):
-            return per_noise * convolve(rays(change(field)), psf, psf_shape)
+        def lensed(change):
+            return per_noise * convolve(rays(change), psf, psf_shape)
 
         def adjoint(image):
             spread = rays.adjoint(correlate(per_noise * image, psf, psf_shape))
             return _filtered(away["amplitude"] * spread, kernel)
 
         def curvature(field):
-            return adjoint(beyond(forward(field))) + field
+            return adjoint(beyond(lensed(change(field)))) + field
 
         unexplained = beyond(residual) - ops.einsum("bmyx,bm->byx", basis, pulled)
         step["map"] = _conjugate_gradients(curvature, adjoint(unexplained) - away["map"])
-        residual = residual - forward(step["map"])
+        changed = change(step["map"])
+        residual = residual - lensed(changed)
     found = (coefficients(residual) + pulled)[..., None]
     step["directions"] = ops.solve_triangular(triangle, found)[..., 0]
 
@@ -155,7 +156,7 @@ def closing_step(lens, source, state, away, exposure):
     scaled = ops.einsum("bmk,bk->bm", away["units"], step["directions"])
     moved = {**lens.along(state, scaled[:, :n]), **source.along(state, scaled[:, n:])}
     if source.outputs:
-        moved["source"] = moved["source"] + change(step["map"])
+        moved["source"] = moved["source"] + _per_lens(fraction, changed) * changed
     after = convolve(source.brightness(moved, *lens.ray_trace(moved)), psf, psf_shape)
     before = reduced_chi2(model, image, sigma, weight)
     reached = reduced_chi2(after, image, sigma, weight)
