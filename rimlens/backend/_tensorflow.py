@@ -69,8 +69,9 @@ def irfft2(transform, shape, keep=None):
 def _rfft2(x, shape):
     py, px = shape
     columns = tf.linalg.matrix_transpose(tf.signal.rfft(x, [px]))
-    beyond = [[0, 0]] * (columns.shape.rank - 1) + [[0, py - columns.shape[-1]]]
-    return tf.signal.fft(tf.pad(columns, beyond))
+    if columns.shape[-1] != py:
+        columns = tf.pad(columns, [[0, 0]] * (x.shape.rank - 1) + [[0, py - x.shape[-2]]])
+    return tf.signal.fft(columns)
 
 
 def _irfft2(transform, shape, keep):
@@ -174,7 +175,9 @@ def _batch(values):
 
 def _starts(values, size):
     """Return where the members of a batch begin, of which each has `size` elements."""
-    return tf.reshape(tf.range(_batch(values)) * size, (-1, 1, 1))
+    if values.shape[0] is not None:
+        return np.arange(values.shape[0], dtype="int32")[:, None, None] * size
+    return (tf.range(tf.shape(values)[0]) * size)[:, None, None]
 
 
 def _mirrored(shape, like):
