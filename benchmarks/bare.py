@@ -44,9 +44,10 @@ def libraries(n, k):
 def _torch(n, k):
     import torch
 
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     wide, side = padded(n, k)
-    kernels = torch.tensor(kernel_transforms(n))
-    axis = torch.arange(n, dtype=torch.float32) - (n - 1) / 2
+    kernels = torch.tensor(kernel_transforms(n), device=device)
+    axis = torch.arange(n, dtype=torch.float32, device=device) - (n - 1) / 2
 
     def forward(kappa, source, transform):
         product = torch.fft.rfft2(kappa, (wide, wide))[:, None] * kernels
@@ -71,8 +72,16 @@ def _torch(n, k):
         value = ((forward(kappa, source, transform) - data) ** 2).sum()
         return torch.autograd.grad(value, [kappa, source])
 
+    def wait(found):
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return found
+
     return SimpleNamespace(
-        array=torch.tensor, forward=without_gradient, gradient=gradient, wait=lambda found: found
+        array=lambda values: torch.tensor(values, device=device),
+        forward=without_gradient,
+        gradient=gradient,
+        wait=wait,
     )
 
 
