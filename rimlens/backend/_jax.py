@@ -287,6 +287,8 @@ def batchwise(function, together=1):
                 *jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, i, size), arguments)
             )
 
+        if size == members:
+            return few(first)
         parts = jax.lax.map(few, first + size * jnp.arange(members // size))
         return jax.tree.map(lambda value: value.reshape(members, *value.shape[2:]), parts)
 

@@ -82,7 +82,7 @@ class TNGPrior(CollectionPrior):
     def configuration(self):
         """The arguments; of a collection in a file, the path."""
         found = super().configuration
-        del found["scale"]
+        del found["scale"], found["axis_ratio"]
         return {**found, "theta_E": self.theta_E}
 
     def usable(self, collection):

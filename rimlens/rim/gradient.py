@@ -100,7 +100,7 @@ def likelihood_gradient(lens, source, state, exposure, block):
     counted = ops.maximum(inverse_variance, least)
     columns = source.columns(state, rays)
     maps, along = lens_descent(g_x, g_y)
-    source_maps, source_along = source.descent(rays, of_lensed, counted, columns)
+    source_maps, source_along = source.descent(of_lensed, rays, counted, columns)
     slopes = [convolve(slope, psf, psf_shape) for slope in slopes]
     if columns is not None:
         k, shape = columns.shape[1], columns.shape[2:]

@@ -53,11 +53,11 @@ class PixelatedSource:
         """Return None: no direction of a Gauss-Newton step."""
         return
 
-    def descent(self, rays, slope, counted, columns):
-        """Return the map's direction: the gradient over the rays that hit a pixel."""
+    def descent(self, gradient, rays, counted, columns):
+        """Return the map's direction: the gradient over the counted rays that hit a pixel."""
         hits = rays.adjoint(counted)
         floor = 0.1 * ops.max(hits, axis=(1, 2), keepdims=True) + 1e-6
-        return {"source": -rays.adjoint(slope) / (hits + floor)}, None
+        return {"source": -rays.adjoint(gradient) / (hits + floor)}, None
 
     def maps_seen(self, state, gradient):
         """Return the channels that the network reads, at the latent size."""
@@ -149,9 +149,9 @@ class ParametricSource:
 
         return columns_of(brightness, state["source_vector"], *rays)
 
-    def descent(self, rays, slope, counted, columns):
+    def descent(self, gradient, rays, counted, columns):
         """Return no map's direction, and the descent along the variables."""
-        return {}, -ops.einsum("bmyx,byx->bm", columns, slope)
+        return {}, -ops.einsum("bmyx,byx->bm", columns, gradient)
 
     def maps_seen(self, state, gradient):
         """Return no channels."""
