@@ -55,7 +55,7 @@ def test_convolution_is_the_direct_sum_in_double_precision(rng):
     np.testing.assert_allclose(blur(image, psf), expected, rtol=0, atol=1e-12)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     shape=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     stamp=st.tuples(st.integers(1, 9), st.integers(1, 9)),
