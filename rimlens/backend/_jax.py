@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from rimlens.backend.cores import shares, side_by_side
+from rimlens.backend.cores import by_shares
 
 # Those of Keras cast to single precision.
 cos, sin = jnp.cos, jnp.sin
@@ -307,13 +307,9 @@ def batchwise(function, together=1):
             or not on_cpu()
         ):
             return whole(*arguments)
-        tasks = [(*share, arguments) for share in shares(n)]
-        shapes = tuple(a.shape for a in leaves)
-        if shapes not in known:
-            # Side by side, every core would compile the same program.
-            known.add(shapes)
-            return joined([some(*task) for task in tasks])
-        return joined(side_by_side(lambda task: jax.block_until_ready(some(*task)), tasks))
+        return joined(
+            by_shares(lambda *share: jax.block_until_ready(some(*share, arguments)), leaves, known)
+        )
 
     return called
 

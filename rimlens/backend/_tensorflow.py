@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from rimlens.backend.cores import shares, side_by_side
+from rimlens.backend.cores import by_shares
 
 arctan, arctanh, cos, sin = tf.math.atan, tf.math.atanh, tf.math.cos, tf.math.sin
 # Logarithm of the gamma function; regularised lower incomplete gamma function P(a, x).
@@ -301,17 +301,11 @@ def batchwise(function, together=None):
         eager = tf.executing_eagerly() and all(a.shape[0] == n for a in leaves)
         if n == 1 or not eager or not on_cpu():
             return whole(*arguments)
-        tasks = [
-            tf.nest.map_structure(lambda a: a[first : first + length], arguments)  # noqa: B023
-            for first, length in shares(n)
-        ]
-        shapes = tuple(a.shape for a in leaves)
-        if shapes not in known:
-            # Side by side, every core would compile the same program.
-            known.add(shapes)
-            parts = [whole(*task) for task in tasks]
-        else:
-            parts = side_by_side(lambda task: whole(*task), tasks)
+
+        def some(first, length):
+            return whole(*tf.nest.map_structure(lambda a: a[first : first + length], arguments))
+
+        parts = by_shares(some, leaves, known)
         return tf.nest.map_structure(lambda *values: tf.concat(values, 0), *parts)
 
     return called

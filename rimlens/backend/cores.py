@@ -13,47 +13,37 @@ def _threads():
     return ThreadPoolExecutor(count, thread_name_prefix="rimlens"), count
 
 
-def shares(n):
-    """Return the first member and the length of each core's share of a batch.
+def by_shares(compute, arrays, known):
+    """Return what the cores make of their shares of a batch, in order.
 
     Parameters
     ----------
-    n : int
-        Members of the batch.
-
-    Returns
-    -------
-    list of tuple of int
-        All but the last have the same length, so that at most two programs are compiled.
-
-    Examples
-    --------
-    >>> from rimlens.backend.cores import shares
-    >>> sum(length for _, length in shares(5))
-    5
-    """
-    length = -(-n // _threads()[1])
-    return [(first, min(length, n - first)) for first in range(0, n, length)]
-
-
-def side_by_side(function, tasks):
-    """Return what a function makes of each of some tasks, in their order, each on a core.
-
-    Parameters
-    ----------
-    function : callable
-        Of one task; it leaves Python's lock most of the time.
-    tasks : iterable
-        No more than there are cores.
+    compute : callable
+        ``compute(first, length)`` treats so many members from the first on.  It is compiled when
+        it meets new shapes, and leaves Python's lock most of the time.
+    arrays : sequence
+        All arrays of the batch, whose first axis is that of the members.
+    known : set
+        The shapes that were met before; those of `arrays` are added.
 
     Returns
     -------
     list
+        All shares but the last have the same length, so that at most two programs are compiled.
 
     Examples
     --------
-    >>> from rimlens.backend.cores import side_by_side
-    >>> side_by_side(abs, [-1, 2])
-    [1, 2]
+    >>> import numpy as np
+    >>> from rimlens.backend.cores import by_shares
+    >>> sum(by_shares(lambda first, length: length, [np.ones(5)], set()))
+    5
     """
-    return list(_threads()[0].map(function, tasks))
+    threads, cores = _threads()
+    n, shapes = arrays[0].shape[0], tuple(a.shape for a in arrays)
+    length = -(-n // cores)
+    shares = [(first, min(length, n - first)) for first in range(0, n, length)]
+    if shapes not in known:
+        # Side by side, every core would compile the same program.
+        known.add(shapes)
+        return [compute(*share) for share in shares]
+    return list(threads.map(lambda share: compute(*share), shares))

@@ -11,6 +11,13 @@ from rimlens import backend
 from rimlens.imaging import Grid, bicubic, bilinear
 from rimlens.imaging.sampling import BilinearSampling
 
+GRIDS = {
+    "ny": st.integers(1, 8),
+    "nx": st.integers(1, 8),
+    "scale": st.floats(0.1, 3.0),
+    "seed": st.integers(0, 2**32 - 1),
+}
+
 
 def sample(values, grid, x, y):
     values = np.asarray(values)
@@ -19,12 +26,7 @@ def sample(values, grid, x, y):
 
 
 @settings(max_examples=30)
-@given(
-    ny=st.integers(1, 8),
-    nx=st.integers(1, 8),
-    scale=st.floats(0.1, 3.0),
-    seed=st.integers(0, 2**32 - 1),
-)
+@given(**GRIDS)
 def test_sampling_is_linear_interpolation_of_the_map_in_a_field_of_zeros(ny, nx, scale, seed):
     rng = np.random.default_rng(seed)
     grid = Grid((ny, nx), scale)
@@ -129,12 +131,7 @@ def test_slopes_are_what_the_backend_derives(shape, dtype, rng):
 
 
 @settings(max_examples=15)
-@given(
-    ny=st.integers(1, 8),
-    nx=st.integers(1, 8),
-    scale=st.floats(0.1, 3.0),
-    seed=st.integers(0, 2**32 - 1),
-)
+@given(**GRIDS)
 def test_spreading_is_the_adjoint_of_sampling(ny, nx, scale, seed):
     grid = Grid((ny, nx), scale)
     maps, x, y, values = scattered(np.random.default_rng(seed), grid, "float32")
