@@ -20,8 +20,9 @@ from rimlens.imaging.grid import Grid
 from rimlens.imaging.joint import JointModel
 from rimlens.imaging.likelihood import chi2, reduced_chi2
 from rimlens.imaging.noise import ConstantNoise, Noise, NoiseMap, PoissonNoise
-from rimlens.imaging.psf import PSF, equivalent_fwhm
+from rimlens.imaging.psf import PSF
 from rimlens.imaging.sampling import bicubic, bilinear
+from rimlens.observation.psf import equivalent_fwhm
 
 __all__ = [
     "PSF",

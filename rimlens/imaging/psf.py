@@ -261,34 +261,6 @@ class PSF:
         return f"PSF({n} stamp{'s' if n > 1 else ''} of {ky} x {kx} pixels{finer})"
 
 
-def equivalent_fwhm(psf):
-    r"""Return the full width at half maximum of the Gaussian with the same noise-equivalent area.
-
-    The area is :math:`1 / \sum p^2 = 4 \pi \sigma^2` (King 1983, PASP 95, 163), which is well
-    defined where a half-maximum contour is not: in an undersampled point-spread function.
-
-    Parameters
-    ----------
-    psf : ndarray
-        A stamp, shape ``(ky, kx)``; it need not be normalised.
-
-    Returns
-    -------
-    float
-        In pixels.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y, x = np.mgrid[-10:11, -10:11]
-    >>> round(equivalent_fwhm(np.exp(-(x**2 + y**2) / 8)), 2)
-    4.71
-    """
-    psf = np.asarray(psf, dtype=float)
-    area = psf.sum() ** 2 / (psf**2).sum()
-    return float(np.sqrt(8 * np.log(2)) * np.sqrt(area / (4 * np.pi)))
-
-
 def _positive(name, value):
     if not (np.isfinite(value) and value > 0):
         raise InputError(f"{name}: a positive number is wanted, found {value}")

@@ -82,7 +82,7 @@ def from_fits(path, content):
     FileFormatError
         If the file holds something else, comes from a newer version, or was truncated or altered.
     """
-    from rimlens.reconstruction import Reconstruction
+    from rimlens.reconstruction import Reconstruction, Verdict
 
     hdus = _verified(path, content)
     sci = _map(hdus["SCI"])
@@ -105,6 +105,8 @@ def from_fits(path, content):
         model=_native(hdus["MODEL"].data),
         chi2_history=_native(hdus["CHI2"].data["CHI2"]),
         meta=metadata["reconstruction"],
+        # Files from before there were verdicts get one that does not know the solver.
+        verdict=Verdict(**metadata["verdict"]) if "verdict" in metadata else None,
     )
 
 
@@ -173,6 +175,7 @@ def _summary(reconstruction):
     header["RIMLENS"] = (_FORMAT, "version of this format")
     header["THETA_E"] = (_finite(theta_e), "[arcsec] circle of mean convergence 1")
     header["RCHI2"] = (_finite(chi2), "reduced chi-square over the pixels in use")
+    header["QUALITY"] = (reconstruction.quality, "good, suspect or unconstrained; see META")
     header["GAMMAEXT"] = (shear.gamma_ext, "external shear")
     header["PHIEXT"] = (shear.phi_ext.to_value("deg"), "[deg] its angle, east of north")
     header["GAMMA1"] = (shear.gamma1, "shear along the pixel axes, first component")
@@ -210,13 +213,15 @@ def _history(chi2_history):
 
 
 def _metadata(reconstruction):
-    """Return the metadata of the reconstruction and of its observation as a table of JSON."""
+    """Return the metadata of reconstruction and observation, and the verdict, as JSON."""
     from astropy.io import fits
 
-    names = ["reconstruction", "observation"]
-    texts = [
-        json.dumps(readable(m)) for m in (reconstruction.meta, reconstruction.observation.meta)
-    ]
+    contents = {
+        "reconstruction": reconstruction.meta,
+        "observation": reconstruction.observation.meta,
+        "verdict": reconstruction.verdict.to_dict(),
+    }
+    names, texts = list(contents), [json.dumps(readable(m)) for m in contents.values()]
     columns = [
         fits.Column("NAME", "16A", array=names),
         fits.Column("JSON", f"{max(map(len, texts))}A", array=texts),

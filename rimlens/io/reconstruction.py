@@ -110,6 +110,7 @@ def to_tree(reconstruction):
         "model": reconstruction.model.data,
         "chi2_history": reconstruction.chi2_history,
         "meta": readable(reconstruction.meta),
+        "verdict": reconstruction.verdict.to_dict(),
         **{name: model for name, model in models.items() if model is not None},
     }
 
@@ -129,7 +130,7 @@ def from_tree(node):
     """
     import numpy as np
 
-    from rimlens.reconstruction import Reconstruction
+    from rimlens.reconstruction import Reconstruction, Verdict
 
     stored = node["observation"]
     observation = stored_observation(
@@ -149,6 +150,8 @@ def from_tree(node):
         model=np.array(node["model"]),
         chi2_history=np.array(node["chi2_history"]),
         meta=dict(node["meta"]),
+        # Files from before there were verdicts get one that does not know the solver.
+        verdict=Verdict(**node["verdict"]) if "verdict" in node else None,
         **{name: node[name] for name in _MODELS if name in node},
     )
 

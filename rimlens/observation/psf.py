@@ -111,6 +111,34 @@ def trimmed_psf(psf, image_shape):
     return trimmed / trimmed.sum()
 
 
+def equivalent_fwhm(psf):
+    r"""Return the full width at half maximum of the Gaussian with the same noise-equivalent area.
+
+    The area is :math:`1 / \sum p^2 = 4 \pi \sigma^2` (King 1983, PASP 95, 163), which is well
+    defined where a half-maximum contour is not: in an undersampled point-spread function.
+
+    Parameters
+    ----------
+    psf : ndarray
+        A stamp, shape ``(ky, kx)``; it need not be normalized.
+
+    Returns
+    -------
+    float
+        In pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, x = np.mgrid[-10:11, -10:11]
+    >>> round(equivalent_fwhm(np.exp(-(x**2 + y**2) / 8)), 2)
+    4.71
+    """
+    psf = np.asarray(psf, dtype=float)
+    area = psf.sum() ** 2 / (psf**2).sum()
+    return float(np.sqrt(8 * np.log(2)) * np.sqrt(area / (4 * np.pi)))
+
+
 def _binned_row(row, factor):
     if factor % 2 == 0 and row.size % 2 == 1:
         row = np.convolve(row, _HALF_PIXEL)

@@ -228,5 +228,5 @@ def _summary(reconstruction):
     return (
         rf"{name}$\theta_E$ = {einstein}     $\gamma_\mathrm{{ext}}$ = {shear.gamma_ext:.3f} at "
         rf"{shear.phi_ext.to_value('deg'):.0f}° east of north     "
-        rf"$\chi^2_\nu$ = {reconstruction.reduced_chi2:.2f}"
+        rf"$\chi^2_\nu$ = {reconstruction.reduced_chi2:.2f}     {reconstruction.quality}"
     )

@@ -10,6 +10,7 @@ from astropy.wcs.utils import proj_plane_pixel_area
 from rimlens.errors import InputError
 from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.reconstruction.shear import Shear
+from rimlens.reconstruction.verdict import assess
 
 
 class Reconstruction:
@@ -40,6 +41,8 @@ class Reconstruction:
         count from the centre of the convergence map along the pixel axes.
     source_model : rimlens.source.Source, optional
         The like for the source.
+    verdict : Verdict, optional
+        Whether it can be believed; by default as `assess` says without knowing the solver.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class Reconstruction:
         meta=None,
         lens_model=None,
         source_model=None,
+        verdict=None,
     ):
         self._observation = observation
         self._source = _checked_map(source, "source")
@@ -79,12 +83,14 @@ class Reconstruction:
         self.meta = dict(meta or {})
         self._lens_model = lens_model
         self._source_model = source_model
+        self._verdict = verdict
 
     def __repr__(self):
         """Return the numbers that tell whether it went well."""
         return (
             f"<Reconstruction {self.model.data.shape}: Einstein radius "
-            f"{self.einstein_radius:.3f}, reduced chi-square {self.reduced_chi2:.2f}>"
+            f"{self.einstein_radius:.3f}, reduced chi-square {self.reduced_chi2:.2f}, "
+            f"{self.quality}>"
         )
 
     @property
@@ -111,6 +117,18 @@ class Reconstruction:
     def source_model(self):
         """The inferred source model, or None where the source was inferred as a map."""
         return self._source_model
+
+    @property
+    def verdict(self):
+        """Whether the reconstruction can be believed, with reasons and measures (`Verdict`)."""
+        if self._verdict is None:
+            self.judge()
+        return self._verdict
+
+    @property
+    def quality(self):
+        """``"good"``, ``"suspect"`` or ``"unconstrained"``; `verdict` says why."""
+        return self.verdict.quality
 
     @property
     def model(self):
@@ -157,6 +175,18 @@ class Reconstruction:
         wcs = self._convergence.wcs.celestial
         pixel_scale = np.sqrt(proj_plane_pixel_area(wcs)) * u.deg
         return einstein_radius(self._convergence.data) * pixel_scale.to(u.arcsec)
+
+    def judge(self, domain=None, answers=None):
+        """Set `verdict` anew, with what a solver knows.
+
+        Parameters
+        ----------
+        domain : dict, optional
+            As `RIMSolver.domain` gives it.
+        answers : Answers, optional
+            How the solver reached its answer.
+        """
+        self._verdict = assess(self, domain, answers)
 
     def plot(self, path=None):
         """Draw data, model, residual, source and convergence.

@@ -1,6 +1,5 @@
 """`RIMSolver`: from an observation to a reconstruction in one call."""
 
-import warnings
 from dataclasses import replace
 from time import perf_counter
 
@@ -12,12 +11,11 @@ from tqdm import tqdm
 
 from rimlens import __version__, backend
 from rimlens.backend.quiet import uncollected
-from rimlens.errors import DomainError, FileFormatError, InputError, RimlensWarning
-from rimlens.imaging import equivalent_fwhm
+from rimlens.errors import FileFormatError, InputError, RimlensError
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
 from rimlens.parameter import BRIGHTNESS
-from rimlens.reconstruction import Reconstruction
+from rimlens.reconstruction import Answers, Failure, Reconstruction
 from rimlens.rim import closing
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.frame import frame_observation
@@ -180,19 +178,15 @@ class RIMSolver:
 
         Returns
         -------
-        Reconstruction or list of Reconstruction
+        Reconstruction or list
+            Its `quality` says whether it can be believed.  In a list, a `Failure` stands for every
+            observation that cannot be reconstructed.
 
         Raises
         ------
         InputError
-            If something else than an observation is given, or one in which every pixel is masked.
-        DomainError
-            If the ring is larger or smaller than the weights were trained for.
-
-        Warns
-        -----
-        RimlensWarning
-            If the image is sharper or softer than the weights were trained for.
+            If something else than an observation is given, or, where it is a single one, every
+            pixel is masked or it cannot be brought to the solver's grid.
         """
         single = isinstance(observation, Observation)
         observations = [observation] if single else list(observation)
@@ -203,11 +197,12 @@ class RIMSolver:
                     "Observation.from_nddata makes one of an NDData or CCDData"
                 )
         progress = len(observations) > 1 if progress is None else progress
-        results = [
-            self._reconstruct(item)
+        if single:
+            return self._reconstruct(observation)
+        return [
+            self._reconstruct_or_fail(item)
             for item in tqdm(observations, desc="lenses", disable=not progress)
         ]
-        return results[0] if single else results
 
     def solve(self, inputs):
         """Run the recurrence on a batch of normalised images.
@@ -235,12 +230,19 @@ class RIMSolver:
 
     def _solved(self, inputs):
         state, history = self._recurrence(inputs)
+        state = self._mean(state, len(inputs["image"]))
+        orientation_radii = self._orientation_radii(inputs)
+        network_radius = self.machine.lens.einstein_radii(
+            keras.tree.map_structure(ops.convert_to_numpy, self._physical(state))
+        )
         inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
         away = closing.start(self.machine.lens, self.machine.source, state, self.expected_error)
         for step in range(closing.STEPS):
             state, away, model, chi2 = self._close(inputs, state, away)
             history += chi2[1:] if step else chi2
         result = {**self._physical(state), "model": model, "reduced_chi2": ops.stack(history)}
+        result["network_radius"] = np.array(network_radius)
+        result["orientation_radii"] = orientation_radii
         return keras.tree.map_structure(ops.convert_to_numpy, result)
 
     def answer(self, inputs):
@@ -256,11 +258,14 @@ class RIMSolver:
         dict of tensor
             The machine's variables.
         """
-        return self._recurrence(inputs)[0]
+        return self._mean(self._recurrence(inputs)[0], len(inputs["image"]))
 
-    def _recurrence(self, inputs):
-        """Return the unknowns after the network's last call, and the chi-squares before."""
-        # Every orientation has a network state of its own, and all share the mean of the unknowns.
+    def _recurrence(self, inputs, shared=True):
+        """Return all orientations' unknowns after the last call, and the chi-squares before.
+
+        Every orientation has a network state of its own; where `shared` is true, all go on from
+        the mean of their unknowns after every step.
+        """
         turned = {
             name: np.concatenate([oriented_map(value, k) for k in self._orientations])
             for name, value in inputs.items()
@@ -270,15 +275,41 @@ class RIMSolver:
         state, memory = self._step(state, memory, gradient, context)
         history = []
         for _ in range(self.architecture.steps - 1):
-            state = self._averaged(state)
+            state = self._averaged(state) if shared else state
             gradient = self._gradient(turned, state)
             history.append(gradient["reduced_chi2"][: len(inputs["image"])])
             state, memory = self._step(state, memory, gradient, context)
-        averaged = self._averaged(state).items()
-        state = {
-            name: ops.convert_to_tensor(value[: len(inputs["image"])]) for name, value in averaged
-        }
         return state, history
+
+    def _orientation_radii(self, inputs):
+        """Return the Einstein radii that the network finds for each orientation by itself.
+
+        Where the orientations share their mean after every step they cannot disagree; left alone
+        they differ by as much as the answer depends on chance.
+
+        Parameters
+        ----------
+        inputs
+            As for `solve`.
+
+        Returns
+        -------
+        ndarray
+            In pixels of the image, shape ``(orientations, batch)``; without rows where the solver
+            has no orientations.
+        """
+        batch = len(inputs["image"])
+        if len(self._orientations) == 1:
+            return np.zeros((0, batch))
+        state, _ = self._recurrence(inputs, shared=False)
+        log_kappa = ops.convert_to_numpy(state["convergence"]).astype(float)
+        radii = self.machine.lens.einstein_radii({"convergence": 10.0**log_kappa})
+        return np.reshape(radii, (len(self._orientations), batch))
+
+    def _mean(self, state, batch):
+        """Return the mean of the orientations' unknowns, as the first of them has it."""
+        averaged = self._averaged(state).items()
+        return {name: ops.convert_to_tensor(value[:batch]) for name, value in averaged}
 
     def _averaged(self, state):
         """Return the unknowns of all orientations replaced by their mean."""
@@ -322,11 +353,16 @@ class RIMSolver:
         exposure = machine.exposure(inputs)
         return closing.closing_step(machine.lens, machine.source, state, away, exposure)
 
+    def _reconstruct_or_fail(self, observation):
+        try:
+            return self._reconstruct(observation)
+        except RimlensError as error:
+            return Failure(observation, error)
+
     def _reconstruct(self, observation):
         start = perf_counter()
         frame = frame_observation(observation, self.architecture.image_size)
         seen = frame.observation
-        self._check_sharpness(seen)
         image, sigma, peak = normalised(
             frame.padded(seen.data, 0.0)[None],
             frame.padded(seen.sigma, np.inf)[None],
@@ -342,12 +378,11 @@ class RIMSolver:
         )
         convergence = result["convergence"][0].astype(float)
         scale = self.architecture.convergence_scale
-        self._check_ring(self.machine.lens.einstein_radii(result)[0])
         a = self.architecture
         kappa_wcs = grid_wcs(seen.wcs, frame.center, scale, convergence.shape)
         source_wcs = grid_wcs(seen.wcs, frame.center, a.source_scale, result["source"].shape[1:])
         source = result["source"][0] * float(peak[0])
-        return Reconstruction(
+        reconstruction = Reconstruction(
             observation=seen,
             source=NDData(source.astype(float), unit=seen.unit, wcs=source_wcs),
             convergence=NDData(convergence, unit="", wcs=kappa_wcs),
@@ -362,6 +397,9 @@ class RIMSolver:
             },
             **self._models(result, seen, float(peak[0])),
         )
+        answers = Answers(result["orientation_radii"][:, 0], float(result["network_radius"][0]))
+        reconstruction.judge(self.domain, answers)
+        return reconstruction
 
     def _models(self, result, observation, peak):
         """Return the inferred models in the units of the sky."""
@@ -382,31 +420,6 @@ class RIMSolver:
                     }
                 )
         return models
-
-    def _check_sharpness(self, observation):
-        low, high = self.domain.get("fwhm", (0, np.inf))
-        fwhm = equivalent_fwhm(observation.psf)
-        if not low <= fwhm <= high:
-            warnings.warn(
-                f"psf: its noise-equivalent full width is {fwhm:.2f} pixels of the solver's grid; "
-                f"these weights were trained for {low:g} to {high:g}",
-                RimlensWarning,
-                stacklevel=4,
-            )
-
-    def _check_ring(self, radius):
-        if np.isnan(radius):
-            raise DomainError(
-                "observation: no Einstein radius is found, the mean convergence is below 1 in "
-                "every circle; is there a ring, and is the lens at the centre of the image?"
-            )
-        low, high = self.domain.get("theta_E", (0, np.inf))
-        if not low <= radius <= high:
-            raise DomainError(
-                f"observation: the Einstein radius found is {radius:.1f} pixels of the solver's "
-                f"grid; these weights are for {low:g} to {high:g}; crop the image around the ring "
-                "if it is small, bin it or use a larger cutout if it is large"
-            )
 
     def _arrays(self):
         return {w.path: ops.convert_to_numpy(w.value) for w in self.machine.trainable_weights}

@@ -1,0 +1,238 @@
+"""The measures that tell whether a reconstruction can be believed.
+
+They look at the pixels where the light is, at what is left over there, at the images that tell
+the lens, at how well several answers of the network agree, and at what the weights were trained
+for.  Which values are in order is the business of `rimlens.reconstruction.verdict`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from astropy.wcs.utils import proj_plane_pixel_area
+from scipy import ndimage
+
+from rimlens.observation.psf import equivalent_fwhm
+from rimlens.reconstruction.critical_curves import inverse_magnification
+from rimlens.reconstruction.einstein import convergence_center
+
+# A pixel belongs to the arcs where the model exceeds so many standard deviations, and to the
+# blank sky this many pixels away from where it exceeds one.
+ARC_THRESHOLD = 2.0
+_AWAY = 3
+# Standard deviation in pixels of the Gaussian under which neighbouring residuals count as one.
+_COHERENCE = 1.5
+# A mean over fewer pixels tells nothing.
+_FEWEST_PIXELS = 6
+# The expected error of the Einstein radius is a product of powers of measures, each over a typical
+# value: fitted to 500 simulations of the training domain (seeds 4000001 and 4000002), whose errors
+# then follow Student's distribution of 5 degrees of freedom with this scale.
+_RADIUS_ERROR = 0.0256
+_RADIUS_ERROR_POWERS = {
+    "orientation_spread": (0.012, 0.72),
+    "counter_image_significance": (60.0, -0.38),
+    "einstein_radius": (19.0, -0.52),
+    "largest_residual": (6.0, 0.25),
+}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a solver knows about how it reached its answer.
+
+    Parameters
+    ----------
+    radii : array_like
+        Einstein radii in pixels that the network finds where each orientation of the image is
+        treated alone, nan where it finds none; empty for a solver without orientations.
+    network_radius : float
+        Einstein radius in pixels of the network's answer, before the steps that end it.
+    """
+
+    radii: object = ()
+    network_radius: float = np.nan
+
+
+def measure(reconstruction, answers=None):
+    """Return the measures that a verdict is built from.
+
+    Parameters
+    ----------
+    reconstruction : Reconstruction
+        What to measure.
+    answers : Answers, optional
+        How the solver reached its answer.
+
+    Returns
+    -------
+    dict of str to float
+        ``arc_significance`` and ``counter_image_significance``: standard deviations with which
+        the model is found in the data, in all pixels and in those inside the critical curve;
+        ``reduced_chi2``, ``chi2_arcs`` (where the model exceeds two standard deviations) and
+        ``chi2_blank`` (well away from it), with ``arc_pixels``; ``largest_residual``: that of
+        residuals smoothed over 1.5 pixels, in its own standard deviations;
+        ``autocorrelation_arcs`` and ``autocorrelation_blank``: mean product of the normalized
+        residuals of neighbours; ``einstein_radius`` and ``center_offset`` in pixels;
+        ``peak_signal_to_noise``, ``core_mask`` (radius in pixels) and ``fwhm`` of the data;
+        ``orientation_spread`` and ``network_difference``, relative to the Einstein radius; and
+        ``radius_error``, the expected relative error of the Einstein radius that follows.
+    """
+    image = _Image(reconstruction)
+    answers = answers or Answers()
+    radius = image.einstein_radius
+    radii = np.asarray(answers.radii, dtype=float)
+    found = radii[np.isfinite(radii)]
+    spread = np.std(found) / np.mean(found) if 2 * found.size > radii.size else np.inf
+    blank = image.used & ~ndimage.binary_dilation(image.model > image.sigma, iterations=_AWAY)
+    measures = {
+        "arc_significance": image.significance(image.used),
+        "counter_image_significance": image.significance(image.used & image.inside_critical_curve),
+        "reduced_chi2": image.chi2(image.used),
+        "chi2_arcs": image.chi2(image.arcs),
+        "chi2_blank": image.chi2(blank),
+        "arc_pixels": float(np.count_nonzero(image.arcs)),
+        "largest_residual": image.largest_residual,
+        "autocorrelation_arcs": image.autocorrelation(image.arcs),
+        "autocorrelation_blank": image.autocorrelation(blank),
+        "einstein_radius": radius,
+        "center_offset": image.center_offset,
+        "peak_signal_to_noise": image.peak_signal_to_noise,
+        "core_mask": image.core_mask,
+        "fwhm": image.fwhm,
+        "orientation_spread": spread if radii.size else np.nan,
+        "network_difference": abs(answers.network_radius / radius - 1.0),
+    }
+    return {**measures, "radius_error": _radius_error(measures)}
+
+
+def _radius_error(measures):
+    """Return the expected relative error of the Einstein radius, nan where it is not known."""
+    product = _RADIUS_ERROR
+    for name, (typical, power) in _RADIUS_ERROR_POWERS.items():
+        # Light inside the critical curve may be negative in the data: then there is none.
+        product *= max(measures[name] / typical, 1e-3) ** power
+    return float(product)
+
+
+class _Image:
+    """A reconstruction in the pixels of its image.
+
+    Parameters
+    ----------
+    reconstruction : Reconstruction
+        With data, model and convergence.
+    """
+
+    def __init__(self, reconstruction):
+        observation = reconstruction.observation
+        self._reconstruction = reconstruction
+        self.used, self.sigma = ~observation.mask, observation.sigma
+        self.model = reconstruction.model.data
+        # The smallest of doubles keeps a model of nothing from 0 / 0.
+        self._expected = np.where(self.used, self.model / self.sigma, 0.0)
+        self._found = np.where(self.used, observation.data / self.sigma, 0.0)
+        self.residual = self._found - self._expected
+
+    @cached_property
+    def arcs(self):
+        """Pixels in which the model without noise stands out of it."""
+        return self.used & (self.model > ARC_THRESHOLD * self.sigma)
+
+    def significance(self, where):
+        """Return the amplitude of the model in the data, in its standard deviations."""
+        expected = self._expected[where]
+        norm = np.sqrt(np.sum(expected**2))
+        return float(np.sum(expected * self._found[where]) / norm) if norm > 0 else 0.0
+
+    def chi2(self, where):
+        """Return the reduced chi-square of some pixels."""
+        if np.count_nonzero(where) < _FEWEST_PIXELS:
+            return np.nan
+        return float(np.mean(self.residual[where] ** 2))
+
+    def autocorrelation(self, where):
+        """Return the mean product of the residuals of pixels that share a side."""
+        products = []
+        for values, used in ((self.residual, where), (self.residual.T, where.T)):
+            both = used[1:] & used[:-1]
+            products.append((values[1:] * values[:-1])[both])
+        products = np.concatenate(products)
+        return float(np.mean(products)) if products.size >= _FEWEST_PIXELS else np.nan
+
+    @property
+    def largest_residual(self):
+        """The largest smoothed residual, in the standard deviations of smoothed white noise."""
+
+        def smoothed(values, width):
+            return ndimage.gaussian_filter(values, width, mode="constant")
+
+        # The square of a Gaussian is one of a width smaller by the root of 2.
+        variance = smoothed(self.used.astype(float), _COHERENCE / np.sqrt(2.0))
+        variance = np.maximum(variance, 0.2) / (4.0 * np.pi * _COHERENCE**2)
+        ratio = smoothed(self.residual, _COHERENCE) / np.sqrt(variance)
+        return float(np.max(np.abs(ratio[self.used]), initial=0.0))
+
+    @property
+    def peak_signal_to_noise(self):
+        """Signal-to-noise ratio of the third brightest pixel, which one bad pixel cannot be."""
+        values = np.sort(self._found[self.used])
+        return float(values[-min(3, values.size)]) if values.size else np.nan
+
+    @property
+    def core_mask(self):
+        """Distance in pixels of the nearest pixel in use from the middle of the lens's field."""
+        x, y = self._from_middle(np.arange(self.used.shape[1]), np.arange(self.used.shape[0]))
+        return float(np.min(np.hypot(x, y[:, None])[self.used], initial=np.inf))
+
+    @property
+    def fwhm(self):
+        """Noise-equivalent full width of the point-spread function."""
+        return float(equivalent_fwhm(self._reconstruction.observation.psf))
+
+    @property
+    def einstein_radius(self):
+        """Einstein radius in pixels of the image."""
+        scale = self._reconstruction.observation.pixel_scale
+        return float(self._reconstruction.einstein_radius / scale)
+
+    @property
+    def center_offset(self):
+        """Distance in pixels of the lens from the middle of the field."""
+        convergence = self._reconstruction.convergence.data
+        center = np.array(convergence_center(convergence))
+        middle = (np.array(convergence.shape[::-1]) - 1) / 2
+        return float(np.hypot(*(center - middle)) * self._ratio)
+
+    @property
+    def inside_critical_curve(self):
+        """Pixels of the image where the inverse magnification is negative."""
+        reconstruction = self._reconstruction
+        convergence, shear = reconstruction.convergence.data, reconstruction.shear
+        inverse = inverse_magnification(convergence, (shear.gamma1, shear.gamma2))
+        ny, nx = self.used.shape
+        x, y = self._from_middle(np.arange(nx), np.arange(ny))
+        middle = (np.array(convergence.shape) - 1) / 2
+        positions = np.meshgrid(
+            y / self._ratio + middle[0], x / self._ratio + middle[1], indexing="ij"
+        )
+        return ndimage.map_coordinates(inverse, positions, order=1, mode="nearest") < 0
+
+    @cached_property
+    def _ratio(self):
+        """Side of a pixel of the convergence map in pixels of the image."""
+        areas = [
+            proj_plane_pixel_area(item.wcs.celestial)
+            for item in (self._reconstruction.convergence, self._reconstruction.observation)
+        ]
+        return float(np.sqrt(areas[0] / areas[1]))
+
+    def _from_middle(self, columns, rows):
+        """Return pixels counted from the middle of the convergence map.
+
+        The axes of image and map are parallel.
+        """
+        convergence = self._reconstruction.convergence
+        ny, nx = convergence.data.shape
+        middle = convergence.wcs.celestial.pixel_to_world((nx - 1) / 2, (ny - 1) / 2)
+        x, y = self._reconstruction.observation.wcs.world_to_pixel(middle)
+        return columns - float(x), rows - float(y)
