@@ -1,0 +1,175 @@
+"""A verdict tells a reconstruction that can be believed from one that cannot."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from astropy.nddata import NDData
+from scipy import ndimage
+
+from known_lens import PIXEL_SCALE, SIGMA, THETA_E, known_reconstruction
+from rimlens.errors import InputError
+from rimlens.observation import Observation
+from rimlens.reconstruction import Answers, Reconstruction, Verdict, assess, measure
+
+# All that a solver of these weights says of the known lens, whose ring is 12 pixels in radius.
+DOMAIN = {"theta_E": (8, 46), "fwhm": (1.4, 4.0), "peak_signal_to_noise": (8, 100)}
+AGREEING = Answers(radii=12 + 0.05 * np.arange(-4, 4), network_radius=12.1)
+
+
+def changed(data=None, model=None, sigma=None, convergence=None):
+    """Return the known lens with other data, model, noise or convergence."""
+    known = known_reconstruction()
+    seen = known.observation
+    observation = Observation(
+        seen.data if data is None else data,
+        uncertainty=seen.sigma if sigma is None else sigma,
+        psf=seen.psf,
+        wcs=seen.wcs,
+        mask=seen.mask,
+        unit=seen.unit,
+    )
+    kappa = known.convergence
+    return Reconstruction(
+        observation=observation,
+        source=known.source,
+        convergence=kappa if convergence is None else NDData(convergence, wcs=kappa.wcs),
+        shear=(0.03, -0.04),
+        model=known.model.data if model is None else model,
+        chi2_history=[1.0],
+    )
+
+
+def reasons(reconstruction, **arguments):
+    return " ".join(assess(reconstruction, **arguments).reasons)
+
+
+def test_the_known_lens_is_good():
+    verdict = assess(known_reconstruction(), DOMAIN, AGREEING)
+    assert (verdict.quality, verdict.reasons) == ("good", ())
+
+
+def test_measures_of_the_known_lens_are_those_of_its_noise():
+    measures = measure(known_reconstruction(), AGREEING)
+    # Four standard deviations of the mean square of as many normal deviates.
+    for name, pixels in (("reduced_chi2", 1800), ("chi2_arcs", measures["arc_pixels"])):
+        assert abs(measures[name] - 1) < 4 * np.sqrt(2 / pixels)
+    assert abs(measures["autocorrelation_blank"]) < 4 / np.sqrt(500)
+    assert measures["largest_residual"] < 5
+    assert measures["einstein_radius"] == pytest.approx(THETA_E / PIXEL_SCALE, rel=0.01)
+    # The ring's middle lies half way between pixels, as the map's does.
+    assert measures["center_offset"] < 0.1
+    assert measures["core_mask"] == pytest.approx(0.15 / PIXEL_SCALE, abs=1)
+
+
+def test_significance_is_that_of_the_best_amplitude():
+    known = known_reconstruction()
+    used = ~known.observation.mask
+    model, data = known.model.data[used], known.observation.data[used]
+    # Of the fit of one amplitude, by least squares: its value over its standard deviation.
+    amplitude = (model @ data) / (model @ model)
+    expected = amplitude * np.sqrt(model @ model) / SIGMA
+    assert measure(known)["arc_significance"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_pure_noise_is_unconstrained():
+    rng = np.random.default_rng(1)
+    data = SIGMA * rng.normal(size=(40, 48))
+    # What a flexible model makes of noise: its smoothed self.
+    found = changed(data=data, model=ndimage.gaussian_filter(data, 2.0))
+    assert assess(found).quality == "unconstrained"
+    assert "No arcs stand out of the noise" in reasons(found)
+
+
+def test_a_single_image_does_not_constrain_the_lens():
+    y, x = np.indices((40, 48)) - np.array([[[19.5]], [[23.5]]])
+    model = np.exp(-0.5 * ((x - 17) ** 2 + y**2) / 4)
+    noise = SIGMA * np.random.default_rng(2).normal(size=model.shape)
+    found = changed(data=model + noise, model=model)
+    assert assess(found).quality == "unconstrained"
+    assert "inside the critical curve" in reasons(found)
+
+
+def test_no_einstein_radius_is_unconstrained():
+    found = changed(convergence=np.full((40, 48), 0.1))
+    assert assess(found).quality == "unconstrained"
+    assert "there is no Einstein radius" in reasons(found)
+
+
+def test_answers_that_disagree_are_unconstrained():
+    answers = Answers(radii=12 + 2.0 * np.arange(-4, 4), network_radius=12.0)
+    assert assess(known_reconstruction(), DOMAIN, answers).quality == "unconstrained"
+    assert "expected to be off by" in reasons(known_reconstruction(), answers=answers)
+
+
+def test_answers_of_which_most_have_no_radius_are_unconstrained():
+    answers = Answers(radii=[np.nan] * 6 + [12.0, 12.0], network_radius=12.0)
+    assert assess(known_reconstruction(), answers=answers).quality == "unconstrained"
+
+
+@pytest.mark.parametrize("factor", [0.4, 2.0])
+def test_noise_that_is_stated_wrongly_is_suspect(factor):
+    found = changed(sigma=np.full((40, 48), factor * SIGMA))
+    assert assess(found).quality == "suspect"
+    assert "blank sky" in reasons(found)
+
+
+def test_arcs_that_are_not_fitted_are_suspect_though_the_sky_is():
+    known = known_reconstruction()
+    found = changed(model=known.model.data * 0.8)
+    assert "on the arcs" in reasons(found)
+    assert assess(found).quality == "suspect"
+
+
+def test_an_object_that_is_not_in_the_model_is_suspect():
+    data = known_reconstruction().observation.data.copy()
+    data[4:7, 4:7] += 20 * SIGMA
+    assert "not part of the model" in reasons(changed(data=data))
+
+
+def test_a_lens_off_the_middle_is_suspect():
+    convergence = ndimage.shift(known_reconstruction().convergence.data, (0, 7), mode="nearest")
+    assert "off the middle of the image" in reasons(changed(convergence=convergence))
+
+
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [
+        ({"theta_E": (15, 46)}, "Einstein radius is 12.0 pixels"),
+        ({"fwhm": (5.0, 6.0)}, "point-spread function is"),
+        ({"peak_signal_to_noise": (8, 40)}, "signal-to-noise ratio"),
+        ({"core_mask": (0.5, 1.0)}, "mask of the core"),
+    ],
+)
+def test_what_the_weights_were_not_trained_for_is_suspect(domain, words):
+    found = known_reconstruction()
+    assert assess(found, domain).quality == "suspect"
+    assert words in reasons(found, domain=domain)
+
+
+def test_quality_is_one_of_three():
+    with pytest.raises(InputError, match="good, suspect, unconstrained is wanted, found 'fine'"):
+        Verdict("fine")
+
+
+@pytest.mark.parametrize("suffix", [".asdf", ".fits"])
+def test_files_keep_the_verdict(tmp_path, suffix):
+    found = known_reconstruction()
+    found.judge({"theta_E": (15, 46)}, AGREEING)
+    found.write(tmp_path / f"lens{suffix}")
+    read = Reconstruction.read(tmp_path / f"lens{suffix}")
+    assert read.quality == "suspect"
+    assert read.verdict.reasons == found.verdict.reasons
+    np.testing.assert_equal(read.verdict.measures, found.verdict.measures)
+
+
+def test_verdicts_are_copied_and_pickled():
+    verdict = known_reconstruction().verdict
+    for other in (copy.deepcopy(verdict), pickle.loads(pickle.dumps(verdict))):
+        assert other.reasons == verdict.reasons
+        np.testing.assert_equal(other.measures, verdict.measures)
+
+
+def test_representation_has_the_quality():
+    assert repr(known_reconstruction()).endswith("good>")
