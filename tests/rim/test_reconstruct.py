@@ -9,7 +9,8 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from scipy.ndimage import map_coordinates
 
 from rimlens import Observation, Reconstruction, RIMSolver
-from rimlens.errors import DomainError, RimlensWarning
+from rimlens.errors import InputError
+from rimlens.reconstruction import Failure
 from rimlens.rim import closing
 
 PIXEL = 0.05
@@ -138,16 +139,33 @@ def limited(untrained, architecture):
     return with_domain
 
 
-@pytest.mark.parametrize("domain", [(1.0, 10.0), (30.0, 40.0)])
-def test_a_ring_outside_the_domain_is_refused(limited, batch, domain):
-    with pytest.raises(DomainError, match="the Einstein radius found is .* pixels"):
-        limited(theta_E=domain).reconstruct(observation(batch))
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [
+        ({"theta_E": (1.0, 10.0)}, "The Einstein radius is"),
+        ({"theta_E": (30.0, 40.0)}, "The Einstein radius is"),
+        ({"fwhm": (0.1, 0.5)}, "The point-spread function is"),
+        ({"fwhm": (20.0, 30.0)}, "The point-spread function is"),
+    ],
+)
+def test_what_is_outside_the_domain_is_flagged_and_not_refused(limited, batch, domain, words):
+    found = limited(**domain).reconstruct(observation(batch))
+    assert found.quality != "good"
+    assert any(words in reason for reason in found.verdict.reasons)
 
 
-@pytest.mark.parametrize("domain", [(0.1, 0.5), (20.0, 30.0)])
-def test_a_psf_outside_the_domain_is_warned_of(limited, batch, domain):
-    with pytest.warns(RimlensWarning, match="psf: its noise-equivalent full width is"):
-        limited(fwhm=domain).reconstruct(observation(batch))
+def test_one_observation_that_fails_costs_no_other(untrained, batch, found):
+    seen = observation(batch)
+    hidden = observation({**batch, "weight": np.zeros_like(batch["weight"])})
+    first, failed, last = untrained.reconstruct([seen, hidden, seen], progress=False)
+    np.testing.assert_array_equal(first.source.data, found.source.data)
+    np.testing.assert_array_equal(last.source.data, found.source.data)
+    assert isinstance(failed, Failure)
+    assert failed.observation is hidden
+    assert failed.quality == "failed"
+    assert "every pixel is masked" in failed.reason
+    with pytest.raises(InputError, match="every pixel is masked"):
+        untrained.reconstruct(hidden)
 
 
 def test_an_observation_inside_the_domain_is_reconstructed_under_its_weights_name(limited, batch):
