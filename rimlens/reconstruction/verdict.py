@@ -100,7 +100,7 @@ _BOUNDS = (
         " are needed): a single image of the source does not tell the lens.",
     ),
     _Bound(
-        "radius_error", 0.0, 0.1, UNCONSTRAINED,
+        "radius_error", 0.0, 0.09, UNCONSTRAINED,
         "The Einstein radius is expected to be off by {value:.0%}, and at most {high:.0%} is "
         "accepted: by how far the answers for the turned and flipped image differ, and by how "
         "little light is imaged twice.",
