@@ -45,6 +45,35 @@ def exposure_keywords(*headers):
     }
 
 
+def repaired(header):
+    """Return a header in which every card can be read.
+
+    Some programs write cards that FITS does not allow, such as ``TEMP = nan``; astropy refuses
+    each when it is looked at, and with it the file.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        From a file.
+
+    Returns
+    -------
+    astropy.io.fits.Header
+        A new header, in which the value of such a card is its text.
+    """
+    cards = []
+    for card in header.cards:
+        try:
+            # The value is parsed when it is first asked for.
+            parsed = fits.Card(card.keyword, card.value, card.comment)
+        except (fits.VerifyError, ValueError):
+            text = card.image.partition("=")[2].partition("/")[0].strip(" '")
+            keyword = re.sub(r"[^A-Z0-9_-]", "_", card.image[:8].strip().upper())
+            parsed = fits.Card(keyword, text)
+        cards.append(parsed)
+    return fits.Header(cards)
+
+
 def is_exposure_keyword(keyword):
     """Return whether a keyword has no meaning for the structure or the axes of a FITS file."""
     return keyword not in _STRUCTURE and not _STRUCTURE_OR_WCS.fullmatch(keyword)

@@ -19,6 +19,8 @@ TOO_LARGE = 1e3
 TOO_SMALL = 0.2
 # The typical noise is sought among the values this close, as a factor, to the scatter of the data.
 _NEAR_SCATTER = 100.0
+# Median of the absolute value of a normal deviate.
+_MEDIAN_NORMAL = 0.6745
 
 
 def standard_deviation(uncertainty, unit, shape):
@@ -125,6 +127,32 @@ def filled(sigma, mask):
     """Return the standard deviation with the median of the pixels in use where `mask` is True."""
     used = sigma[~mask] if not mask.all() else sigma[np.isfinite(sigma) & (sigma > 0)]
     return np.where(mask, np.median(used) if used.size else 1.0, sigma)
+
+
+def scatter_ratio(data, sigma, used):
+    """Return the scatter of neighbouring pixels over what their noise lets expect.
+
+    Parameters
+    ----------
+    data, sigma : ndarray
+        Image and standard deviation, shape ``(ny, nx)``.
+    used : ndarray of bool
+        Pixels in use.
+
+    Returns
+    -------
+    float
+        The median difference of neighbours over their noise, 1 for independent normal noise on a
+        smooth image; nan where nothing scatters.
+    """
+    ratios = []
+    for axis in (0, 1):
+        both = _both(used, axis)
+        first, second = (sigma[:-1], sigma[1:]) if axis == 0 else (sigma[:, :-1], sigma[:, 1:])
+        ratios.append(np.abs(np.diff(data, axis=axis))[both] / np.hypot(first, second)[both])
+    ratios = np.concatenate(ratios)
+    ratio = np.median(ratios) / _MEDIAN_NORMAL if ratios.size else np.nan
+    return float(ratio) if ratio > 0 else np.nan
 
 
 def _typical(data, sigma, used):

@@ -7,6 +7,8 @@ the two middle pixels for an even one.
 import warnings
 
 import numpy as np
+from astropy.wcs import WCS, WcsError
+from astropy.wcs.utils import proj_plane_pixel_area
 
 from rimlens.errors import InputError, RimlensWarning
 
@@ -16,6 +18,8 @@ OVERSIZE = 1.5
 WING_TOLERANCE = 0.01
 # A point-spread function that is farther off moves the source by more than its own error.
 CENTER_TOLERANCE = 0.5
+# Pixel scales in headers round to a few digits, and those of pixels that are not square differ.
+SCALE_TOLERANCE = 0.03
 # Half a pixel's shift by cubic convolution (Keys 1981, IEEE Trans. ASSP 29, 1153): of the short
 # kernels it is one that does not widen what it shifts, the second moment being zero.
 _HALF_PIXEL = np.array([-1.0, 9.0, 9.0, -1.0]) / 16.0
@@ -101,6 +105,82 @@ def binned_psf(psf, factor):
     for axis in (0, 1):
         psf = np.apply_along_axis(_binned_row, axis, psf, factor)
     return psf / psf.sum()
+
+
+def stamp_at_scale(psf, header, pixel_scale):
+    """Return a point-spread function from a file at the pixel scale of its image.
+
+    Programs that compute point-spread functions (STPSF, TinyTim) write them with finer pixels than
+    the detector's and say so in the header: by ``PIXELSCL``, ``PIXSCALE`` or a WCS, or by the
+    factor ``OVERSAMP``.
+
+    Parameters
+    ----------
+    psf : ndarray
+        Shape ``(ky, kx)``.
+    header : astropy.io.fits.Header
+        Of the stamp.
+    pixel_scale : float
+        Of the image, in arcsec.
+
+    Returns
+    -------
+    ndarray
+        Binned about its centre where the header states finer pixels.
+
+    Raises
+    ------
+    InputError
+        If the pixels of the image are no whole number of the stamp's a side.
+
+    Warns
+    -----
+    RimlensWarning
+        If it was binned.
+    """
+    keyword, value, ratio = _stated_pixels(header, pixel_scale)
+    factor = round(ratio)
+    if abs(ratio - 1) < SCALE_TOLERANCE or psf.ndim != 2:
+        return psf
+    if factor < 1 or abs(ratio / factor - 1) > SCALE_TOLERANCE:
+        raise InputError(
+            f"its header states {keyword} = {value:g}, by which a pixel of the image is "
+            f"{ratio:.3g} of its pixels wide; a whole number is wanted: resample it to "
+            f"{pixel_scale:g} arcsec"
+        )
+    warnings.warn(
+        f"psf: its header states {keyword} = {value:g}; it was binned by {factor} to the pixels "
+        f"of the image, {pixel_scale:g} arcsec",
+        RimlensWarning,
+        stacklevel=2,
+    )
+    return binned_psf(psf, factor)
+
+
+def _stated_pixels(header, pixel_scale):
+    """Return what states a stamp's pixels, its value, and how many fit in one of the image."""
+    for keyword in ("PIXELSCL", "PIXSCALE"):
+        value = header.get(keyword)
+        if _is_positive(value):
+            return keyword, value, pixel_scale / value
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            wcs = WCS(header, naxis=2)
+            if wcs.has_celestial:
+                value = float(proj_plane_pixel_area(wcs)) ** 0.5 * 3600
+                return "a WCS with pixels", value, pixel_scale / value
+        except (WcsError, ValueError, KeyError, MemoryError):
+            pass
+    for keyword in ("OVERSAMP", "OVERSAMPLE", "OVERSAMPLING"):
+        value = header.get(keyword)
+        if _is_positive(value):
+            return keyword, value, float(value)
+    return "nothing", 1.0, 1.0
+
+
+def _is_positive(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < np.inf
 
 
 def trimmed_psf(psf, image_shape):

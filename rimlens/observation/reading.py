@@ -1,25 +1,26 @@
 """Finding image, noise, mask and point-spread function in FITS files."""
 
+import logging
 import os
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
-from astropy.utils.exceptions import AstropyUserWarning
-from astropy.wcs import WCS, FITSFixedWarning, WcsError
 
-from rimlens.errors import FileFormatError, InputError, RimlensWarning
+from rimlens.errors import InputError, RimlensWarning
+from rimlens.observation.bunit import header_unit
+from rimlens.observation.fits_images import FITSImages
 from rimlens.observation.keywords import exposure_keywords
-from rimlens.observation.noise import UNCERTAINTIES
-from rimlens.observation.wcs import arcsec
+from rimlens.observation.noise import UNCERTAINTIES, scatter_ratio
+from rimlens.observation.psf import stamp_at_scale
+from rimlens.observation.wcs import arcsec, image_wcs, pixel_scale_of
 
 # The usual names of extensions, the preferred first, and what a noise map of that name holds.
 _NAMES = {
-    "data": ("SCI", "LENSSUB"),
+    # An image without the light of the lens is what is wanted, where there is one.
+    "data": ("LENSSUB", "LENS_SUB", "LENSSUBTRACTED", "LENS_SUBTRACTED", "SUBTRACTED", "SCI"),
     "uncertainty": {
         "ERR": "std",
         "WHT": "ivar",
@@ -48,23 +49,10 @@ _WHAT = {
 # Where CCDData.write says what its extension UNCERT holds.
 _UTYPES = {kind.__name__: name for name, kind in UNCERTAINTIES.items()}
 _BRACKETS = re.compile(r"(?P<path>.+)\[(?P<extension>[^\[\]]+)\]")
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x1f\x9d")
-
-
-@dataclass(frozen=True)
-class _Image:
-    """An image extension: where it stands and what it holds."""
-
-    path: Path
-    index: int
-    name: str
-    version: int
-    header: fits.Header
-    values: np.ndarray
-    wcs: WCS | None
-
-    def __str__(self):
-        return f"{self.path}[{self.name or self.index}]"
+_log = logging.getLogger("rimlens.observation")
+# Noise and scatter of the data agree within these factors: drizzled noise is correlated, which
+# lowers the differences of neighbours to 0.6 of it, and light that varies raises them.
+_SCATTER_RANGE = (0.45, 2.2)
 
 
 def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_scale, unit):
@@ -75,7 +63,7 @@ def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_sca
             f"{uncertainty_type!r}"
         )
     path, extension = _split(path)
-    files = _Files()
+    files = FITSImages()
     image = _find(files, path, "data", extension if data is None else data)
     noise = _find(files, image.path, "uncertainty", uncertainty, image)
     flags = _find(files, image.path, "mask", mask, image)
@@ -86,126 +74,83 @@ def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_sca
                 f"{other}: the {what} has the shape {other.values.shape}, but the image {image} "
                 f"has {image.values.shape}; both must agree"
             )
-    file_unit = None if unit is not None else _unit(image)
-    kind = UNCERTAINTIES[uncertainty_type or _uncertainty_type(noise)]
+    file_unit = None if unit is not None else header_unit(image)
+    uncertainty_type = uncertainty_type or _uncertainty_type(noise)
+    kind = UNCERTAINTIES[uncertainty_type]
+    noise_unit = None if file_unit is None else header_unit(noise, quiet=True)
+    _check_noise_unit(noise, noise_unit, uncertainty_type, file_unit)
     wcs = image.wcs
     if wcs is None:
         pixel_scale = _stated_scale(image) if pixel_scale is None else pixel_scale
         warnings.warn(
             f"{image}: has no celestial WCS; north is taken to be up, the centre of the image to "
             f"be at right ascension and declination 0, and a pixel to be {arcsec(pixel_scale):g} "
-            "arcsec wide",
+            f"arcsec wide{image.wcs_error and f' ({image.wcs_error})'}",
             RimlensWarning,
             stacklevel=3,
         )
+    parts = {"data": image, "uncertainty": noise, "mask": flags, "psf": stamp}
+    taken = " ".join(f"{role}={_place(part, image)}" for role, part in parts.items() if part)
+    _log.info("%s: %s", image.path, taken)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             observation = cls(
                 image.values,
-                uncertainty=kind(
-                    noise.values, unit=None if file_unit is None else _unit(noise, quiet=True)
-                ),
-                psf=stamp.values,
+                uncertainty=kind(noise.values, unit=noise_unit),
+                psf=_stamp(stamp, wcs, image, pixel_scale),
                 wcs=wcs,
                 mask=None if flags is None else flags.values != 0,
                 unit=file_unit if unit is None else unit,
                 meta=exposure_keywords(files.primary_header(image.path), image.header)
-                | files.stored_meta(image.path),
+                | files.stored_meta(image.path)
+                | {"EXTENSIONS": taken},
                 pixel_scale=pixel_scale,
             )
         except InputError as error:
             raise InputError(f"{image}: {error}") from error
     for warning in caught:
         warnings.warn(f"{image}: {warning.message}", warning.category, stacklevel=3)
+    ratio = scatter_ratio(observation.data, observation.sigma, ~observation.mask)
+    if not (np.isnan(ratio) or _SCATTER_RANGE[0] <= ratio <= _SCATTER_RANGE[1]):
+        warnings.warn(
+            f"{noise}: read as {kind.__name__}, the noise is {1 / ratio:.2g} times the scatter of "
+            f"neighbouring pixels of {image}; is uncertainty_type={uncertainty_type!r} right, or "
+            "is this an exposure time?",
+            RimlensWarning,
+            stacklevel=3,
+        )
     return observation
 
 
-class _Files:
-    """The FITS files in use, each read once."""
-
-    def __init__(self):
-        self._images = {}
-        self._primary = {}
-        self._meta = {}
-
-    def images(self, path):
-        """Return the images of a file in its order; tables and empty extensions are left out."""
-        if path not in self._images:
-            self._load(path)
-        return self._images[path]
-
-    def primary_header(self, path):
-        return self._primary[path]
-
-    def stored_meta(self, path):
-        return self._meta[path]
-
-    def _load(self, path):
-        from rimlens.observation.writing import read_meta
-
-        _check_start(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # A file that ends early is no more than a warning to astropy.
-            warnings.filterwarnings("error", ".*truncated", AstropyUserWarning)
-            try:
-                with (
-                    open(path, "rb") as file,
-                    fits.open(file, memmap=False, lazy_load_hdus=False) as hdus,
-                ):
-                    _check_end(file, hdus)
-                    self._primary[path] = hdus[0].header.copy()
-                    self._meta[path] = read_meta(hdus)
-                    self._images[path] = [
-                        _load_image(path, index, hdu, hdus)
-                        for index, hdu in enumerate(hdus)
-                        if hdu.is_image and hdu.data is not None
-                    ]
-            except Exception as error:  # astropy raises many kinds for a broken file
-                raise FileFormatError(
-                    f"{path}: is damaged or truncated: {_first_line(error)}; fetch or write it "
-                    "again"
-                ) from error
+def _place(part, image):
+    """Return the extension of a part, behind the name of its file where that is another."""
+    extension = part.name or str(part.index)
+    return extension if part.path == image.path else f"{part.path.name}[{extension}]"
 
 
-def _load_image(path, index, hdu, hdus):
-    # A copy: its bytes are in the machine's order and it does not keep the file open.
-    values = np.array(hdu.data, dtype=float)
-    while values.ndim > 2 and values.shape[0] == 1:
-        values = values[0]
+def _check_noise_unit(noise, unit, uncertainty_type, image_unit):
+    """Refuse a noise map that says it has no unit beside an image that has one."""
+    if unit != u.dimensionless_unscaled or image_unit == u.dimensionless_unscaled:
+        return
+    wanted = {"std": image_unit, "var": image_unit**2, "ivar": image_unit**-2}[uncertainty_type]
+    raise InputError(
+        f"{noise}: its unit BUNIT = {noise.header['BUNIT']!r} does not fit an uncertainty of "
+        f"uncertainty_type {uncertainty_type!r}, for which {wanted} is wanted; is it an exposure "
+        "time? Give the noise, or remove BUNIT if the numbers are right"
+    )
+
+
+def _stamp(stamp, wcs, image, pixel_scale):
+    """Return the point-spread function at the pixel scale of the image."""
+    if wcs is None:
+        scale = arcsec(pixel_scale)
+    else:
+        scale = pixel_scale_of(image_wcs(wcs, image.values.shape))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FITSFixedWarning)
-            wcs = WCS(hdu.header, hdus)
-        wcs = wcs if wcs.has_celestial else None
-    except (WcsError, ValueError, KeyError, AssertionError):
-        wcs = None
-    return _Image(path, index, hdu.name.upper(), hdu.ver, hdu.header.copy(), values, wcs)
-
-
-def _check_start(path):
-    try:
-        with open(path, "rb") as file:
-            start = file.read(80)
-    except FileNotFoundError as error:
-        raise FileFormatError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if not start:
-        raise FileFormatError(f"{path}: is empty; a FITS file is wanted")
-    if not start.startswith((b"SIMPLE  =", *_COMPRESSED)):
-        raise FileFormatError(f"{path}: is not a FITS file")
-
-
-def _check_end(file, hdus):
-    """Refuse a file that ends within a header, which astropy leaves out without a word."""
-    last = hdus[-1].fileinfo()
-    file.seek(0)
-    if file.read(6) == b"SIMPLE":
-        file.seek(last["datLoc"] + last["datSpan"])
-        if file.read(8) == b"XTENSION":
-            raise ValueError("the header of the last extension is not whole")
+        return stamp_at_scale(stamp.values, stamp.header, scale)
+    except InputError as error:
+        raise InputError(f"{stamp}: {error}") from error
 
 
 def _find(files, path, role, wanted, image=None):
@@ -330,34 +275,5 @@ def _stated_scale(image):
     raise InputError(
         f"{image}: has no celestial WCS and no pixel scale; give the side of a pixel with "
         "pixel_scale, for instance pixel_scale=0.05 for arcsec"
+        f"{image.wcs_error and f' ({image.wcs_error})'}"
     )
-
-
-def _unit(image, quiet=False):
-    """Return the unit of the keyword BUNIT, None if there is none or it is not known."""
-    if "BUNIT" not in image.header:
-        return None
-    text = str(image.header["BUNIT"]).strip()
-    if text.upper() in ("UNITLESS", "DIMENSIONLESS", "NONE"):
-        return u.dimensionless_unscaled
-    plain = re.sub(r"\b(electron|count|photon)s\b", r"\1", text.lower())
-    plain = re.sub(r"\b(cps)\b", "count/s", re.sub(r"\be-?(?=/|$| )", "electron", plain))
-    plain = re.sub(r"/\s*sec(onds?)?\b", "/s", re.sub(r"\bdn\b", "DN", plain))
-    for candidate, form in ((text, "fits"), (text, None), (plain, None)):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", u.UnitsWarning)
-                return u.Unit(candidate, format=form)
-        except (ValueError, TypeError):
-            continue
-    if not quiet:
-        warnings.warn(
-            f"{image}: the unit BUNIT = {text!r} is not known and left out; give it with unit=",
-            RimlensWarning,
-            stacklevel=4,
-        )
-    return None
-
-
-def _first_line(error):
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
