@@ -92,7 +92,8 @@ def test_what_is_wrong_with_a_wcs_is_repeated(write):
         ("DN/S", "DN / s"), ("COUNTS/S", "ct / s"), ("ELECTRONS/S", "electron / s"),
         ("ADU/S", "adu / s"), ("count/S", "ct / s"), ("electron/S", "electron / s"),
         ("PHOTON S-1", "ph / s"), ("MJY/SR", "MJy / sr"), ("NJY", "nJy"),
-        ("ELECTRONS/SEC", "electron / s"),        ("e-/s", "electron / s"), ("counts/sec", "ct / s"), ("cps", "ct / s"), ("DN", "DN"),
+        ("ELECTRONS/SEC", "electron / s"),
+        ("e-/s", "electron / s"), ("counts/sec", "ct / s"), ("cps", "ct / s"), ("DN", "DN"),
         ("ERG/S/CM2/ANGSTROM", "erg / (Angstrom s cm2)"), ("MJy/sr", "MJy / sr"), ("mJy", "mJy"),
     ],
 )  # fmt: skip
