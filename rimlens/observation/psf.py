@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 from rimlens.errors import InputError, RimlensWarning
+from rimlens.observation.masked import without_mask
 
 # A stamp may be larger than the image (real ones are) if it is not much larger and if what lies
 # beyond the size of the image is a faint wing.
@@ -39,7 +40,8 @@ def normalized_psf(psf, image_shape):
     Raises
     ------
     InputError
-        If it is missing, not finite, not two-dimensional, without positive sum or too large.
+        If it is missing, masked somewhere, not finite, not two-dimensional, without positive sum
+        or too large.
 
     Warns
     -----
@@ -51,6 +53,7 @@ def normalized_psf(psf, image_shape):
             "psf: the observation has no point-spread function; give one at the pixel scale of "
             "the image"
         )
+    psf = without_mask(psf, "psf")
     try:
         psf = np.array(psf, dtype=float)
     except (TypeError, ValueError) as error:

@@ -15,6 +15,7 @@ from astropy.wcs import WCS, FITSFixedWarning, WcsError
 from rimlens.errors import FileFormatError, InputError, RimlensWarning
 from rimlens.observation.keywords import exposure_keywords
 from rimlens.observation.noise import UNCERTAINTIES
+from rimlens.observation.units import unit_of_text
 from rimlens.observation.wcs import arcsec
 
 # The usual names of extensions, the preferred first, and what a noise map of that name holds.
@@ -334,7 +335,10 @@ def _stated_scale(image):
 
 
 def _unit(image, quiet=False):
-    """Return the unit of the keyword BUNIT, None if there is none or it is not known."""
+    """Return the unit of the keyword BUNIT, None if there is none.
+
+    One that is not known is kept by its name, or is None where `quiet` is set.
+    """
     if "BUNIT" not in image.header:
         return None
     text = str(image.header["BUNIT"]).strip()
@@ -350,13 +354,15 @@ def _unit(image, quiet=False):
                 return u.Unit(candidate, format=form)
         except (ValueError, TypeError):
             continue
-    if not quiet:
-        warnings.warn(
-            f"{image}: the unit BUNIT = {text!r} is not known and left out; give it with unit=",
-            RimlensWarning,
-            stacklevel=4,
-        )
-    return None
+    if quiet:
+        return None
+    warnings.warn(
+        f"{image}: the unit BUNIT = {text!r} is not known and converts to no other; give another "
+        "with unit=",
+        RimlensWarning,
+        stacklevel=4,
+    )
+    return unit_of_text(text)
 
 
 def _first_line(error):
