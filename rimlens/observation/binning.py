@@ -29,8 +29,8 @@ def binned_pixels(data, sigma, mask, factor):
     --------
     >>> image = np.arange(12.0).reshape(3, 4)
     >>> data, sigma, mask, center = binned_pixels(image, np.ones((3, 4)), image > 6, 2)
-    >>> data.tolist(), sigma[0, 0].item(), mask.tolist(), center
-    ([[2.5, 4.0]], 0.5, [[False, True]], (1.5, 0.5))
+    >>> data.round(2).tolist(), sigma[0, 0].item(), mask.tolist(), center
+    ([[2.5, 3.67]], 0.5, [[False, True]], (1.5, 0.5))
     """
     shape = tuple(n // factor for n in data.shape)
     starts = tuple(n % factor // 2 for n in data.shape)
