@@ -8,6 +8,7 @@ from keras import ops
 
 from rimlens.errors import InputError
 from rimlens.imaging.noise import ConstantNoise, Noise, NoiseMap
+from rimlens.observation.masked import unmasked, without_mask
 
 
 def of_kind(model, kind, name):
@@ -19,7 +20,8 @@ def of_kind(model, kind, name):
 
 def checked_mask(mask, shape):
     """Return a mask of a shape, or raise `InputError`."""
-    mask = np.asarray(mask, bool)
+    mask, hidden = unmasked(mask, "mask")
+    mask = np.asarray(mask, bool) | hidden
     if mask.shape != shape:
         raise InputError(f"mask: the shape {shape} is wanted, found {mask.shape}")
     return mask
@@ -28,7 +30,7 @@ def checked_mask(mask, shape):
 def checked_noise(noise, mask, shape):
     """Return a noise model of a model, a number or an array."""
     if noise is not None and not isinstance(noise, Noise):
-        noise = np.asarray(noise)
+        noise = np.asarray(unmasked_where_used(noise, mask, "noise"))
         if noise.shape[-2:] == shape:
             # What stands at masked pixels is often a flag.
             noise = NoiseMap(np.where(mask, 1.0, noise))
@@ -37,6 +39,19 @@ def checked_noise(noise, mask, shape):
     if noise is not None:
         noise.check(shape)
     return noise
+
+
+def unmasked_where_used(values, mask, name):
+    """Return values without their own mask, or raise `InputError` if it hides a pixel in use."""
+    values, hidden = unmasked(values, name)
+    if hidden.shape[-2:] == mask.shape:
+        hidden = hidden & ~mask
+    if hidden.any():
+        raise InputError(
+            f"{name}: {np.count_nonzero(hidden)} values are masked that the forward model uses; "
+            "give their pixels to the forward model as mask="
+        )
+    return values
 
 
 def in_unit(value, unit, name):
@@ -52,10 +67,11 @@ def in_unit(value, unit, name):
 
 
 def as_tensor(value, dtype, name):
-    """Return numbers as a tensor, or raise `InputError` if they are none or not finite."""
+    """Return numbers as a tensor, or raise `InputError` if they are none, masked or not finite."""
     # A tensor is taken as it is: to look at its values would take longer than the physics.
     if ops.is_tensor(value):
         return value if value.dtype == dtype else ops.cast(value, dtype)
+    value = without_mask(value, name)
     try:
         value = np.asarray(value, dtype=dtype)
     except (TypeError, ValueError) as error:
@@ -67,6 +83,7 @@ def as_tensor(value, dtype, name):
 
 def finite_numbers(values, name):
     """Return an array of finite numbers, or raise `InputError`."""
+    values = without_mask(values, name)
     try:
         values = np.array(values, dtype=float)
     except (TypeError, ValueError) as error:

@@ -13,6 +13,7 @@ from rimlens.imaging.arguments import (
     in_unit,
     known_parameter,
     of_kind,
+    unmasked_where_used,
 )
 from rimlens.imaging.blur import Blur
 from rimlens.imaging.psf import PSF
@@ -403,7 +404,13 @@ class ForwardModel:
         -------
         tensor
             Shape ``(batch, ny, nx)``; zero where pixels are masked.
+
+        Raises
+        ------
+        InputError
+            If they have another shape or unit, or are masked or not finite where a pixel counts.
         """
+        data = unmasked_where_used(data, self.mask, "data")
         if isinstance(data, u.Quantity):
             data = in_unit(data, self._unit, "data")
         if not ops.is_tensor(data) and np.shape(data)[-2:] == self.grid.shape:

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from rimlens.errors import InputError
+from rimlens.observation.masked import without_mask
 
 
 class Noise(ABC):
@@ -231,6 +232,7 @@ class PoissonNoise(Noise):
 
 def _positive(values, name, what, axes):
     """Return positive numbers with one of some numbers of axes, or raise `InputError`."""
+    values = without_mask(values, f"{what}: {name}")
     try:
         values = np.array(values, dtype=float)
     except (TypeError, ValueError) as error:

@@ -191,18 +191,12 @@ def _finite(value):
 def _image(name, data, wcs=None, unit=None):
     from astropy.io import fits
 
+    from rimlens.observation.units import unit_text
+
     header = fits.Header() if wcs is None else wcs.to_header(relax=True)
     if unit is not None:
-        header["BUNIT"] = _unit_text(unit)
+        header["BUNIT"] = unit_text(unit)
     return fits.ImageHDU(data, header=header, name=name)
-
-
-def _unit_text(unit):
-    """Return a unit as FITS writes it, or as astropy reads it where FITS knows none."""
-    try:
-        return unit.to_string("fits")
-    except ValueError:
-        return unit.to_string()
 
 
 def _history(chi2_history):
@@ -230,15 +224,16 @@ def _metadata(reconstruction):
 
 
 def _map(hdu):
-    import astropy.units as u
     from astropy.nddata import NDData
     from astropy.wcs import WCS, FITSFixedWarning
+
+    from rimlens.observation.units import unit_of_text
 
     unit = hdu.header.get("BUNIT")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         wcs = WCS(hdu.header)
-    return NDData(_native(hdu.data), unit=None if unit is None else u.Unit(unit), wcs=wcs)
+    return NDData(_native(hdu.data), unit=None if unit is None else unit_of_text(unit), wcs=wcs)
 
 
 def _native(data):

@@ -130,6 +130,7 @@ def from_tree(node):
     """
     import numpy as np
 
+    from rimlens.observation.units import known_unit
     from rimlens.reconstruction import Reconstruction, Verdict
 
     stored = node["observation"]
@@ -139,7 +140,7 @@ def from_tree(node):
         psf=np.array(stored["psf"]),
         wcs=stored["wcs"],
         mask=np.array(stored["mask"]),
-        unit=stored.get("unit"),
+        unit=known_unit(stored.get("unit")),
         meta=dict(stored["meta"]),
     )
     return Reconstruction(
@@ -161,11 +162,19 @@ def _map_node(nddata):
 
 
 def _with_unit(node, unit):
-    return node if unit is None else {**node, "unit": unit}
+    from rimlens.observation.units import unit_text
+
+    if unit is None:
+        return node
+    # A unit that no file gives back is refused here.
+    unit_text(unit)
+    return {**node, "unit": unit}
 
 
 def _map(node):
     import numpy as np
     from astropy.nddata import NDData
 
-    return NDData(np.array(node["data"]), unit=node.get("unit"), wcs=node["wcs"])
+    from rimlens.observation.units import known_unit
+
+    return NDData(np.array(node["data"]), unit=known_unit(node.get("unit")), wcs=node["wcs"])

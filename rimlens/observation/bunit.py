@@ -6,6 +6,7 @@ import warnings
 import astropy.units as u
 
 from rimlens.errors import RimlensWarning
+from rimlens.observation.units import unit_of_text
 
 # Names as astropy spells them, found in any case; others are left as they are.
 _NAMES = {
@@ -31,12 +32,13 @@ def header_unit(image, quiet=False):
     image : object
         Has a ``header``; its text names it in the warning.
     quiet : bool, optional
-        Whether an unknown unit is left out without a warning.
+        Whether a unit that is not known is left out without a warning.
 
     Returns
     -------
     Unit or None
-        None if there is none or it is not known.
+        None if there is none; one that is not known is kept by its name, or is None where `quiet`
+        is set.
 
     Warns
     -----
@@ -56,13 +58,15 @@ def header_unit(image, quiet=False):
                     return u.Unit(candidate, format=form)
             except (ValueError, TypeError):
                 continue
-    if not quiet:
-        warnings.warn(
-            f"{image}: the unit BUNIT = {text!r} is not known and left out; give it with unit=",
-            RimlensWarning,
-            stacklevel=4,
-        )
-    return None
+    if quiet:
+        return None
+    warnings.warn(
+        f"{image}: the unit BUNIT = {text!r} is not known and converts to no other; give another "
+        "with unit=",
+        RimlensWarning,
+        stacklevel=4,
+    )
+    return unit_of_text(text)
 
 
 def _spellings(text):

@@ -5,6 +5,8 @@ from astropy import units as u
 from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertainty
 
 from rimlens.errors import InputError
+from rimlens.observation.masked import unmasked
+from rimlens.observation.units import linear_unit
 
 UNCERTAINTIES = {
     "std": StdDevUncertainty,
@@ -24,12 +26,13 @@ _MEDIAN_NORMAL = 0.6745
 
 
 def standard_deviation(uncertainty, unit, shape):
-    """Return the standard deviation that an uncertainty stands for.
+    """Return the standard deviation that an uncertainty stands for, and where it is masked.
 
     Parameters
     ----------
     uncertainty : NDUncertainty, Quantity or array_like
-        Standard deviation (also what a bare array is taken for), variance or inverse variance.
+        Standard deviation (also what a bare array is taken for), variance or inverse variance. An
+        array may bring a mask; those of astropy's uncertainties have lost it.
     unit : Unit or None
         Unit of the data, to which an uncertainty with a unit of its own is converted.
     shape : tuple of int
@@ -37,8 +40,10 @@ def standard_deviation(uncertainty, unit, shape):
 
     Returns
     -------
-    ndarray
+    sigma : ndarray
         Infinite for an inverse variance of zero, NaN or not positive where the uncertainty is not.
+    hidden : ndarray of bool
+        True where the uncertainty is masked, of a shape that broadcasts with `sigma`.
 
     Raises
     ------
@@ -50,10 +55,12 @@ def standard_deviation(uncertainty, unit, shape):
             "uncertainty: the observation has no noise; give a standard deviation, or an "
             "astropy.nddata uncertainty"
         )
-    if isinstance(uncertainty, u.Quantity):
-        uncertainty = StdDevUncertainty(uncertainty.value, unit=uncertainty.unit)
-    elif not hasattr(uncertainty, "uncertainty_type"):
-        uncertainty = StdDevUncertainty(np.asarray(uncertainty))
+    hidden = np.zeros((), dtype=bool)
+    if not hasattr(uncertainty, "uncertainty_type"):
+        uncertainty, hidden = unmasked(uncertainty, "uncertainty")
+        uncertainty = StdDevUncertainty(
+            uncertainty if isinstance(uncertainty, u.Quantity) else np.asarray(uncertainty)
+        )
     kind = uncertainty.uncertainty_type
     if kind not in UNCERTAINTIES:
         raise InputError(
@@ -70,21 +77,29 @@ def standard_deviation(uncertainty, unit, shape):
         raise InputError(
             f"uncertainty: the shape of the data {shape} is wanted, found {values.shape}"
         )
-    if uncertainty.unit is not None and unit is not None:
-        wanted = {"std": unit, "var": unit**2, "ivar": unit**-2}[kind]
-        try:
-            values = values * u.Unit(uncertainty.unit).to(wanted)
-        except u.UnitConversionError as error:
-            raise InputError(
-                f"uncertainty: the unit {uncertainty.unit} does not convert to {wanted}, which "
-                f"fits data in {unit}"
-            ) from error
+    values = values * _factor(uncertainty, kind, unit)
     if kind == "std":
-        return values
+        return values, hidden
     # A negative or zero variance stays so, to be counted.
     with np.errstate(divide="ignore", invalid="ignore"):
         root = np.sign(values) * np.sqrt(np.abs(values))
-        return root if kind == "var" else np.where(values == 0, np.inf, 1 / root)
+        return (root if kind == "var" else np.where(values == 0, np.inf, 1 / root)), hidden
+
+
+def _factor(uncertainty, kind, unit):
+    """Return what turns an uncertainty into the one that fits data in a unit."""
+    own = linear_unit(uncertainty.unit, "uncertainty")
+    if own is None or unit is None or (kind == "std" and own == unit):
+        return 1.0
+    try:
+        return own.to(unit ** {"std": 1, "var": 2, "ivar": -2}[kind])
+    # With a unit that astropy does not know nothing can be multiplied.
+    except (u.UnitConversionError, ValueError) as error:
+        power = {"std": "", "var": " squared", "ivar": " to the power -2"}[kind]
+        raise InputError(
+            f"uncertainty: the unit {own} does not convert to {unit}{power}, which fits data in "
+            f"{unit}"
+        ) from error
 
 
 def unusable(data, sigma, mask):

@@ -2,17 +2,22 @@
 
 import copy
 import operator
-import warnings
 
 import numpy as np
 from astropy import units as u
-from astropy.nddata import NDData, StdDevUncertainty, block_reduce
+from astropy.nddata import NDData, StdDevUncertainty
 
-from rimlens.errors import InputError, RimlensWarning
-from rimlens.observation.image import image_arrays
-from rimlens.observation.noise import filled, standard_deviation, unusable
+from rimlens.errors import InputError
+from rimlens.observation.binning import binned_pixels
+from rimlens.observation.image import changed_pixels, mask_array, usable_pixels
+from rimlens.observation.noise import filled
 from rimlens.observation.psf import binned_psf, normalized_psf, trimmed_psf
+from rimlens.observation.units import linear_unit
 from rimlens.observation.wcs import grid_wcs, image_wcs, pixel_scale_of
+
+# What an observation keeps, and the attributes that are checked when they are set.
+_PARTS = ("data", "sigma", "mask", "unit", "psf", "wcs", "meta")
+_CHECKED = (*_PARTS, "uncertainty")
 
 
 class Observation(NDData):
@@ -22,24 +27,29 @@ class Observation(NDData):
     noise that is NaN, infinite, zero, negative, at least 1000 times or at most 0.2 times the
     typical noise (such values are flags).
 
+    What is set later (``observation.mask = flags``) is checked and converted in the same way. A
+    pixel that was masked stays so, because its noise is not kept, and the unit cannot be changed;
+    for both make a new observation.
+
     Parameters
     ----------
     data : array_like or Quantity
-        Surface brightness, shape ``(ny, nx)``.
+        Surface brightness, shape ``(ny, nx)``; a masked array or ``Masked`` brings its mask.
     uncertainty : NDUncertainty, Quantity or array_like
         `~astropy.nddata.StdDevUncertainty`, `~astropy.nddata.VarianceUncertainty` or
-        `~astropy.nddata.InverseVariance`; anything else is a standard deviation.
+        `~astropy.nddata.InverseVariance`; anything else is a standard deviation, and is not used
+        where it is masked.
     psf : array_like
         Point-spread function at the pixel scale of the image, of odd or even size; its centre is
         the geometric centre of the stamp, which for an even size lies between pixels. It is
         normalised to a sum of 1.
     wcs : astropy.wcs.WCS or None
-        Celestial WCS; the pixels must be square. Tables of distortions are made linear at the
-        centre of the image.
+        Celestial WCS; the pixels must be square. It is kept in degrees, whatever its units, and
+        under the primary key. Tables of distortions are made linear at the centre of the image.
     mask : array_like, optional
         True or not zero where a pixel is not to be used.
     unit : Unit or str, optional
-        Unit of the data.
+        Unit of the data; magnitudes and other logarithmic units are refused.
     meta : mapping, optional
         Facts about the exposure, such as ``EXPTIME``.
     pixel_scale : Quantity or float, optional
@@ -51,9 +61,9 @@ class Observation(NDData):
     ------
     InputError
         If an array has the wrong shape or holds no usable pixel, if the point-spread function is
-        larger than the image or has no positive sum, or if there is no celestial WCS and no pixel
-        scale. A stamp up to 1.5 times as large as the image is accepted if not more than 1 % of
-        its light lies beyond the image's size.
+        larger than the image or has no positive sum, if there is no celestial WCS and no pixel
+        scale, or if a number of the WCS is NaN or infinite. A stamp up to 1.5 times as large as
+        the image is accepted if not more than 1 % of its light lies beyond the image's size.
 
     Warns
     -----
@@ -86,41 +96,45 @@ class Observation(NDData):
         meta=None,
         pixel_scale=None,
     ):
-        data, unit, mask = image_arrays(data, unit, mask)
-        sigma = standard_deviation(uncertainty, unit, data.shape)
+        data, sigma, mask, unit = usable_pixels(data, uncertainty, mask, unit)
         psf = normalized_psf(psf, data.shape)
         wcs = image_wcs(wcs, data.shape, pixel_scale)
-        reasons = unusable(data, sigma, mask)
-        bad = np.logical_or.reduce(list(reasons.values()))
-        if (bad | mask).all() and not mask.all():
-            raise InputError(f"data: no pixel can be used: {_counts(reasons, mask)}")
-        if np.any(bad & ~mask):
-            warnings.warn(
-                f"{np.count_nonzero(bad & ~mask)} of {data.size} pixels cannot be used and were "
-                f"masked: {_counts(reasons, mask)}",
-                RimlensWarning,
-                stacklevel=2,
-            )
-        # Flags under the given mask are no noise either.
-        sigma = filled(np.where(bad, np.nan, sigma), bad | mask)
-        self._set(np.where(bad, 0.0, data), sigma, bad | mask, psf, wcs, unit, meta)
+        self._set(data, sigma, mask, unit, psf, wcs, meta)
 
-    def _set(self, data, sigma, mask, psf, wcs, unit, meta):
-        super().__init__(
-            data,
-            uncertainty=StdDevUncertainty(sigma),
-            mask=mask,
-            wcs=wcs,
-            meta=copy.deepcopy(dict(meta or {})),
-            unit=unit,
-            psf=psf,
-        )
+    def __setattr__(self, name, value):
+        """Set an attribute, checked as when the observation was made."""
+        # NDData sets all of them while the observation is made.
+        if name not in _CHECKED or not vars(self).get("_made"):
+            return super().__setattr__(name, value)
+        if name == "unit" and linear_unit(value) != self.unit:
+            raise InputError(
+                f"unit: {self.unit} cannot become {value}; make a new Observation with unit="
+            )
+        parts = {part: getattr(self, part) for part in _PARTS}
+        if name in ("psf", "wcs"):
+            parts[name] = (normalized_psf if name == "psf" else image_wcs)(value, self.shape)
+        elif name == "meta":
+            parts[name] = value
+        elif name != "unit":
+            pixels = changed_pixels(self, name, value)
+            parts.update(zip(_PARTS, usable_pixels(*pixels, self.unit)))
+        self._set(**parts)
+
+    def _set(self, data, sigma, mask, unit, psf, wcs, meta):
+        """Set all parts, which are checked but for `meta`."""
+        try:
+            meta = copy.deepcopy(dict(meta or {}))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"meta: a mapping is wanted, found {meta!r}") from error
+        self._made = False
+        super().__init__(data, StdDevUncertainty(sigma), mask, wcs, meta, unit, psf=psf)
+        self._made = True
 
     def _derived(self, data, sigma, mask, psf, wcs):
         """Return an observation from arrays that need no check."""
         new = type(self).__new__(type(self))
         psf = trimmed_psf(psf, data.shape)
-        new._set(data, filled(sigma, mask), mask, psf, wcs, self.unit, self.meta)
+        new._set(data, filled(sigma, mask), mask, self.unit, psf, wcs, self.meta)
         return new
 
     @classmethod
@@ -178,9 +192,7 @@ class Observation(NDData):
         Examples
         --------
         >>> Observation.read("lens.fits", data="LENSSUB")  # doctest: +SKIP
-        >>> Observation.read(
-        ...     "data.fits", uncertainty="noise_map.fits", psf="psf.fits", pixel_scale=0.05
-        ... )  # doctest: +SKIP
+        >>> Observation.read("data.fits", uncertainty="rms.fits", psf="psf.fits")  # doctest: +SKIP
         """
         from rimlens.observation.reading import read
 
@@ -233,13 +245,13 @@ class Observation(NDData):
         """
         if not isinstance(nddata, NDData):
             raise InputError(f"nddata: an NDData is wanted, found {type(nddata).__name__}")
-        masks = [m for m in (nddata.mask, mask) if m is not None]
+        shape = np.shape(nddata.data)
         return cls(
             nddata.data,
             uncertainty=nddata.uncertainty if uncertainty is None else uncertainty,
             psf=nddata.psf if psf is None else psf,
             wcs=nddata.wcs,
-            mask=np.logical_or.reduce(np.broadcast_arrays(*masks)) if masks else None,
+            mask=mask_array(nddata.mask, shape) | mask_array(mask, shape),
             unit=nddata.unit,
             meta=nddata.meta,
             pixel_scale=pixel_scale,
@@ -301,24 +313,9 @@ class Observation(NDData):
                 f"factor: 1 to {min(self.shape)} is wanted for an image of {self.shape}, found "
                 f"{factor}"
             )
-        shape = tuple(n // factor for n in self.shape)
-        starts = tuple(n % factor // 2 for n in self.shape)
-        window = tuple(slice(start, start + m * factor) for start, m in zip(starts, shape))
-        used = ~self.mask[window]
-
-        def total(values):
-            return block_reduce(np.where(used, values[window], 0.0), factor)
-
-        count = total(np.ones(self.shape))
-        divisor = np.maximum(count, 1.0)
-        y, x = (start + (m * factor - 1) / 2 for start, m in zip(starts, shape))
-        return self._derived(
-            total(self.data) / divisor,
-            np.sqrt(total(self.sigma**2)) / divisor,
-            count < factor**2,
-            binned_psf(self.psf, factor),
-            grid_wcs(self.wcs, (x, y), factor, shape),
-        )
+        data, sigma, mask, center = binned_pixels(self.data, self.sigma, self.mask, factor)
+        wcs = grid_wcs(self.wcs, center, factor, data.shape)
+        return self._derived(data, sigma, mask, binned_psf(self.psf, factor), wcs)
 
     def cutout(self, slices):
         """Return a part of the observation.
@@ -386,7 +383,7 @@ class Observation(NDData):
         OutputExistsError
             If the file exists and may not be overwritten.
         InputError
-            If it cannot be written.
+            If it cannot be written, or no text gives back its unit.
         """
         from rimlens.observation.writing import write
 
@@ -400,8 +397,3 @@ class Observation(NDData):
         )
 
     __str__ = __repr__
-
-
-def _counts(reasons, mask):
-    counts = ((np.count_nonzero(where & ~mask), reason) for reason, where in reasons.items())
-    return ", ".join(f"{count} with {reason}" for count, reason in counts if count)

@@ -11,6 +11,7 @@ from astropy.wcs import WCS, WcsError
 from astropy.wcs.utils import proj_plane_pixel_area
 
 from rimlens.errors import InputError, RimlensWarning
+from rimlens.observation.masked import without_mask
 
 # A stamp may be larger than the image (real ones are) if it is not much larger and if what lies
 # beyond the size of the image is a faint wing.
@@ -43,7 +44,8 @@ def normalized_psf(psf, image_shape):
     Raises
     ------
     InputError
-        If it is missing, not finite, not two-dimensional, without positive sum or too large.
+        If it is missing, masked somewhere, not finite, not two-dimensional, without positive sum
+        or too large.
 
     Warns
     -----
@@ -55,6 +57,7 @@ def normalized_psf(psf, image_shape):
             "psf: the observation has no point-spread function; give one at the pixel scale of "
             "the image"
         )
+    psf = without_mask(psf, "psf")
     try:
         psf = np.array(psf, dtype=float)
     except (TypeError, ValueError) as error:

@@ -6,6 +6,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
 from rimlens.errors import InputError
+from rimlens.observation.celestial import celestial_wcs
 
 # Sides and angles of a pixel may differ this much from a square's: over a stamp of 100 pixels the
 # grid is then off by one pixel at the edge.
@@ -31,12 +32,13 @@ def grid_wcs(wcs, center, ratio, shape):
     Returns
     -------
     astropy.wcs.WCS
-        The same projection and orientation; a new object.
+        The same projection and orientation, in degrees; a new object.
 
     Raises
     ------
     InputError
-        If `ratio` is not positive.
+        If `ratio` is not positive, `center` not finite, or the WCS not a celestial one of finite
+        numbers.
 
     Examples
     --------
@@ -55,7 +57,10 @@ def grid_wcs(wcs, center, ratio, shape):
     """
     if not (np.isfinite(ratio) and ratio > 0):
         raise InputError(f"ratio: a positive number is wanted, found {ratio}")
-    new = _linear(wcs, center) if wcs.has_distortion else wcs.deepcopy()
+    if not np.all(np.isfinite(center)):
+        raise InputError(f"center: finite numbers are wanted, found {center}")
+    new = celestial_wcs(wcs)
+    new = _linear(new, center) if new.has_distortion else new
     middle = (np.asarray(shape[::-1], dtype=float) - 1) / 2
     new.wcs.crpix = (new.wcs.crpix - 1 - np.asarray(center, dtype=float)) / ratio + middle + 1
     if new.wcs.has_cd():
@@ -97,7 +102,7 @@ def tangent_wcs(shape, pixel_scale):
 
 
 def pixel_scale_of(wcs):
-    """Return the side of a pixel of a celestial WCS, in arcsec."""
+    """Return the side of a pixel of a celestial WCS in degrees (`celestial_wcs`), in arcsec."""
     return float(np.sqrt(proj_plane_pixel_area(wcs)) * 3600)
 
 
@@ -120,8 +125,8 @@ def arcsec(pixel_scale):
     return value
 
 
-def image_wcs(wcs, shape, pixel_scale=None):
-    """Return the WCS that an observation of `shape` gets.
+def image_wcs(wcs, shape, pixel_scale=None, name="wcs"):
+    """Return the WCS that an image of `shape` gets.
 
     Parameters
     ----------
@@ -131,41 +136,40 @@ def image_wcs(wcs, shape, pixel_scale=None):
         ``(ny, nx)`` of the image.
     pixel_scale : float or Quantity, optional
         Stands in where there is no WCS, and is compared where there is one.
+    name : str, optional
+        The argument, for the messages.
 
     Returns
     -------
     astropy.wcs.WCS
-        Celestial, with two axes; a new object.
+        As `~rimlens.observation.celestial.celestial_wcs` makes it; a new object.
 
     Raises
     ------
     InputError
-        If there is neither WCS nor pixel scale, if both disagree, or if the pixels are not square.
+        If there is neither WCS nor pixel scale, if both disagree, if the pixels are not square,
+        if the image is not on the sky, or as for a celestial WCS.
     """
     scale = None if pixel_scale is None else arcsec(pixel_scale)
     if wcs is None:
         if scale is None:
             raise InputError(
-                "wcs: the image has no celestial WCS and no pixel scale; give pixel_scale, for "
-                "instance pixel_scale=0.05 for arcsec"
+                f"{name}: the image has no celestial WCS and no pixel scale; give pixel_scale, "
+                "for instance pixel_scale=0.05 for arcsec"
             )
         return tangent_wcs(shape, scale)
-    if not isinstance(wcs, WCS):
-        raise InputError(
-            f"wcs: an astropy.wcs.WCS is wanted, found {type(wcs).__name__}; a generalised WCS "
-            "has a method to_fits_sip, and a CCDData keeps its WCS when sliced"
-        )
-    if not wcs.has_celestial:
-        raise InputError(
-            f"wcs: two celestial axes are wanted, found {list(wcs.wcs.ctype)}; give a celestial "
-            "WCS, or wcs=None and pixel_scale"
-        )
-    wcs = wcs.deepcopy() if wcs.naxis == 2 else wcs.celestial
+    wcs = celestial_wcs(wcs, name)
     wcs.array_shape = shape
+    center = (shape[1] - 1) / 2, (shape[0] - 1) / 2
     if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
         # Headers, and with them most files, cannot hold tables.
-        wcs = grid_wcs(wcs, ((shape[1] - 1) / 2, (shape[0] - 1) / 2), 1.0, shape)
-    _check_square(wcs)
+        wcs = grid_wcs(wcs, center, 1.0, shape)
+    _check_square(wcs, name)
+    if not np.all(np.isfinite(wcs.wcs_pix2world([center], 0))):
+        raise InputError(
+            f"{name}: the center of the image is not on the sky; the reference pixel is at "
+            f"{wcs.wcs.crpix.tolist()} in an image of {shape}"
+        )
     found = pixel_scale_of(wcs)
     if scale is not None and abs(scale / found - 1) > SCALE_TOLERANCE:
         raise InputError(
@@ -175,19 +179,20 @@ def image_wcs(wcs, shape, pixel_scale=None):
     return wcs
 
 
-def _check_square(wcs):
+def _check_square(wcs, name):
     matrix = wcs.pixel_scale_matrix
     metric = matrix.T @ matrix
     scale = np.sqrt(np.abs(np.linalg.det(matrix)))
     # Lines of pixels that are parallel to rounding span no area.
     if not scale**2 > 1e-9 * np.trace(metric):
-        raise InputError("wcs: the pixels have no area; the matrix of the WCS is singular")
+        raise InputError(f"{name}: the pixels have no area; the matrix of the WCS is singular")
     if np.abs(metric / scale**2 - np.eye(2)).max() > 2 * SQUARE_TOLERANCE:
         sides = np.sqrt(np.diag(metric)) * 3600
         angle = np.rad2deg(np.arccos(metric[0, 1] / np.sqrt(metric[0, 0] * metric[1, 1])))
         raise InputError(
-            f"wcs: square pixels are wanted, found {sides[0]:.5g} x {sides[1]:.5g} arcsec at an "
-            f"angle of {angle:.1f} degrees; resample the image first, for instance with reproject"
+            f"{name}: square pixels are wanted, found {sides[0]:.5g} x {sides[1]:.5g} arcsec at "
+            f"an angle of {angle:.1f} degrees; resample the image first, for instance with "
+            "reproject"
         )
 
 
@@ -205,6 +210,7 @@ def _linear(wcs, center):
     new.wcs.crval = wcs.wcs.crval
     new.wcs.crpix = center - offset + 1
     new.wcs.pc, new.wcs.cdelt = matrix, [1.0, 1.0]
+    new.wcs.set_pv(wcs.wcs.get_pv())
     for name in ("radesys", "equinox", "lonpole", "latpole"):
         setattr(new.wcs, name, getattr(wcs.wcs, name))
     return new

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.io import fits
 
 from rimlens.observation.keywords import is_exposure_keyword
+from rimlens.observation.units import unit_text
 
 _PLAIN_KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
 _META = "META"
@@ -20,7 +21,7 @@ def write(observation, path, overwrite=False):
     header = observation.wcs.to_header(relax=True)
     image = header.copy()
     if observation.unit is not None:
-        image["BUNIT"] = _unit_text(observation.unit)
+        image["BUNIT"] = unit_text(observation.unit)
     primary = fits.PrimaryHDU()
     rest = {}
     for key, value in observation.meta.items():
@@ -50,13 +51,6 @@ def read_meta(hdus):
     if _META not in hdus or hdus[_META].header.get("TTYPE1") != "JSON":
         return {}
     return dict(json.loads(row) for row in hdus[_META].data["JSON"])
-
-
-def _unit_text(unit):
-    try:
-        return unit.to_string("fits")
-    except ValueError:
-        return unit.to_string()
 
 
 def _fits_header(key, value):

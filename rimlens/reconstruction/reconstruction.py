@@ -8,6 +8,8 @@ from astropy.nddata import NDData
 from astropy.wcs.utils import proj_plane_pixel_area
 
 from rimlens.errors import InputError
+from rimlens.observation.units import linear_unit
+from rimlens.observation.wcs import image_wcs
 from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.reconstruction.shear import Shear
 from rimlens.reconstruction.verdict import assess
@@ -47,7 +49,8 @@ class Reconstruction:
     Raises
     ------
     InputError
-        If a map is not two-dimensional, lacks its WCS, or the shapes disagree.
+        If a map is not two-dimensional, has no celestial WCS of finite numbers or no linear unit,
+        or the shapes disagree.
     """
 
     def __init__(
@@ -258,10 +261,19 @@ class Reconstruction:
 
 
 def _checked_map(nddata, name):
-    if np.ndim(nddata.data) != 2:
-        raise InputError(
-            f"{name}: a map of shape (ny, nx) is wanted, found shape {np.shape(nddata.data)}"
-        )
+    """Return a map with its WCS in degrees, like that of an observation."""
+    if not isinstance(nddata, NDData):
+        raise InputError(f"{name}: an NDData is wanted, found {type(nddata).__name__}")
+    shape = np.shape(nddata.data)
+    if len(shape) != 2:
+        raise InputError(f"{name}: a map of shape (ny, nx) is wanted, found shape {shape}")
     if nddata.wcs is None:
         raise InputError(f"{name}: a map with a celestial WCS is wanted, found none")
-    return nddata
+    return NDData(
+        nddata.data,
+        uncertainty=nddata.uncertainty,
+        mask=nddata.mask,
+        wcs=image_wcs(nddata.wcs, shape, name=f"{name}: wcs"),
+        meta=nddata.meta,
+        unit=linear_unit(nddata.unit, f"{name}: unit"),
+    )

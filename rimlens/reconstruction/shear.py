@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 
+from rimlens.observation.celestial import celestial_wcs
+
 
 @dataclass(frozen=True)
 class Shear:
@@ -92,6 +94,7 @@ def position_angle(wcs, position, direction):
     Quantity
         East of the ICRS north, in degrees.
     """
+    wcs = celestial_wcs(wcs)
     x, y = position
     dx, dy = np.asarray(direction) / np.hypot(*direction)
     behind = wcs.pixel_to_world(x - 0.5 * dx, y - 0.5 * dy).icrs

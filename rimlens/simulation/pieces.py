@@ -32,7 +32,8 @@ class PSFLibrary:
     Raises
     ------
     InputError
-        If the shape is another one, a stamp is not finite or has no positive sum.
+        If the shape is another one, a stamp is masked or not finite somewhere or has no
+        positive sum.
 
     Examples
     --------
@@ -44,9 +45,10 @@ class PSFLibrary:
     """
 
     def __init__(self, stamps):
+        from rimlens.observation.masked import without_mask
         from rimlens.observation.psf import normalized_psf
 
-        stamps = np.asarray(stamps)
+        stamps = np.asarray(without_mask(stamps, "psf"))
         if stamps.ndim != 3 or len(set(stamps.shape[1:])) != 1 or stamps.shape[1] % 2 == 0:
             raise InputError(
                 "psf: a library of shape (count, size, size) with an odd size is wanted, found "

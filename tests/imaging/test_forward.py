@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.utils.masked import Masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
@@ -424,3 +425,45 @@ def test_data_that_cannot_be_used_are_refused():
         model.value_and_grad(np.ones(IMAGE.shape), {"lens.sie_q": 0.8}, of="chi")
     with pytest.raises(InputError, match="noise: a noise model is wanted"):
         ForwardModel(LENS, SOURCE, IMAGE).simulate(rng=1)
+
+
+@pytest.mark.parametrize("masked", [Masked, np.ma.MaskedArray])
+def test_pixels_that_data_or_noise_mask_are_masked_in_the_model_or_refused(masked):
+    flags = np.zeros(IMAGE.shape, bool)
+    flags[3:5] = True
+    data = np.where(flags, 1e6, 0.1)
+    noise = np.where(flags, np.nan, 0.2)
+    model = ForwardModel(LENS, SOURCE, IMAGE, STAMP, 0.2, mask=flags)
+    by_masked = ForwardModel(
+        LENS,
+        SOURCE,
+        IMAGE,
+        STAMP,
+        masked(noise, mask=flags),
+        mask=masked(np.zeros(IMAGE.shape, bool), mask=flags),
+    )
+    np.testing.assert_array_equal(by_masked.mask, flags)
+    np.testing.assert_allclose(
+        array(by_masked.chi2(masked(data, mask=flags))), array(model.chi2(data)), rtol=1e-6
+    )
+    unmasked = ForwardModel(LENS, SOURCE, IMAGE, STAMP, 0.2)
+    with pytest.raises(InputError, match="data: 34 values are masked that the forward model uses"):
+        unmasked.chi2(masked(data, mask=flags))
+    with pytest.raises(InputError, match="noise: 34 values are masked that the forward model"):
+        ForwardModel(LENS, SOURCE, IMAGE, STAMP, masked(noise, mask=flags))
+    with pytest.raises(InputError, match="noise: sigma: 34 of 238 values are masked"):
+        NoiseMap(masked(noise, mask=flags))
+
+
+def test_masked_parameters_are_refused():
+    model = ForwardModel(LENS, SOURCE, IMAGE)
+    with pytest.raises(InputError, match="1 of 2 values are masked; repair them first"):
+        model({"source.I_eff": np.ma.MaskedArray([1.0, 2.0], mask=[False, True])})
+
+
+@pytest.mark.parametrize("name", ["stamps", "variance"])
+def test_masked_pixels_of_a_point_spread_function_are_refused(name):
+    stamp = STAMP.stamps[0]
+    masked = Masked(stamp, mask=np.eye(7, dtype=bool))
+    with pytest.raises(InputError, match="7 of 49 values are masked; repair them first"):
+        PSF(**{"stamps": stamp, name: masked})

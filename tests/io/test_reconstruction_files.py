@@ -7,6 +7,8 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.nddata import NDData
+from astropy.wcs import WCS
 
 from known_lens import known_reconstruction
 from rimlens.errors import FileFormatError, InputError, OutputExistsError, RimlensWarning
@@ -65,6 +67,55 @@ def test_what_is_written_is_read(tmp_path, suffix, unit, flipped):
     assert read.reduced_chi2 == written.reduced_chi2
     # The pixel scale is one of the numbers of the WCS.
     assert u.isclose(read.einstein_radius, written.einstein_radius, rtol=1e-10)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_unit_that_astropy_does_not_know_is_read_as_it_was_written(tmp_path, suffix):
+    unit = u.Unit("nanomaggies", parse_strict="silent")
+    known_reconstruction(unit=unit).write(tmp_path / f"lens{suffix}")
+    read = Reconstruction.read(tmp_path / f"lens{suffix}")
+    assert read.observation.unit == read.source.unit == read.model.unit == unit
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_unit_that_no_file_gives_back_is_refused_when_it_is_written(tmp_path, suffix):
+    written = known_reconstruction(unit=u.def_unit("rimlens_test_unit"))
+    with pytest.raises(InputError, match="cannot be written so that it is read again"):
+        written.write(tmp_path / f"lens{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_maps_with_a_wcs_of_another_key_and_unit_come_back(tmp_path, suffix):
+    known = known_reconstruction()
+
+    def other(nddata):
+        header = nddata.wcs.to_header()
+        wcs = WCS(naxis=2, preserve_units=True)
+        wcs.wcs.ctype = nddata.wcs.wcs.ctype
+        wcs.wcs.cunit = "arcsec", "arcsec"
+        wcs.wcs.crval = 3600 * nddata.wcs.wcs.crval
+        wcs.wcs.crpix = nddata.wcs.wcs.crpix
+        wcs.wcs.cd = 3600 * nddata.wcs.pixel_scale_matrix
+        wcs.wcs.radesys = header["RADESYS"]
+        wcs.wcs.alt = "A"
+        return NDData(nddata.data, unit=nddata.unit, wcs=wcs)
+
+    written = Reconstruction(
+        observation=known.observation,
+        source=other(known.source),
+        convergence=other(known.convergence),
+        shear=(0.03, -0.04),
+        model=known.model.data,
+        chi2_history=[1.0],
+    )
+    # The pixel scale is one of the numbers of a header, of 12 digits.
+    assert u.isclose(written.einstein_radius, known.einstein_radius, rtol=1e-10)
+    written.write(tmp_path / f"lens{suffix}")
+    read = Reconstruction.read(tmp_path / f"lens{suffix}")
+    for name in ("source", "convergence"):
+        assert_same_map(getattr(read, name), getattr(known, name))
+    assert u.isclose(read.einstein_radius, known.einstein_radius, rtol=1e-10)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

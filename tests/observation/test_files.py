@@ -273,7 +273,9 @@ class TestHeaders:
     def test_unknown_unit_is_warned_of_and_can_be_given(self, tmp_path):
         path = write_fits(tmp_path / "lens.fits", header={"BUNIT": "quatloo"})
         with pytest.warns(RimlensWarning, match=r"\[SCI\]: the unit BUNIT = 'quatloo' is not"):
-            assert Observation.read(path).unit is None
+            unit = Observation.read(path).unit
+        assert isinstance(unit, u.UnrecognizedUnit)
+        assert unit.name == "quatloo"
         assert Observation.read(path, unit="adu").unit == u.adu
 
     def test_noise_in_another_unit_is_converted(self, tmp_path):

@@ -1,5 +1,8 @@
 """What an observation accepts, and what becomes of pixels that cannot be used."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -11,6 +14,8 @@ from astropy.nddata import (
     UnknownUncertainty,
     VarianceUncertainty,
 )
+from astropy.utils.masked import Masked
+from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,6 +97,51 @@ def test_masked_array_brings_its_mask():
     np.testing.assert_array_equal(
         exposure(SHAPE, data=data, mask=mask).mask, np.eye(*SHAPE, dtype=bool) | mask
     )
+
+
+FLAGS = np.eye(*SHAPE, dtype=bool)
+FLAGS.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    ("masked", "unit"),
+    [(Masked, 1), (Masked, u.electron / u.s), (np.ma.MaskedArray, u.electron / u.s)],
+    ids=["masked", "masked-quantity", "masked-array-of-quantity"],
+)
+def test_no_mask_of_astropy_or_numpy_is_lost(masked, unit):
+    data = masked(np.where(FLAGS, 1e6, image(SHAPE)) * unit, mask=FLAGS)
+    observation = exposure(SHAPE, data=data)
+    np.testing.assert_array_equal(observation.mask, FLAGS)
+    assert observation.unit == u.electron / u.s
+    assert observation.data[~observation.mask].max() < 10 * SIGMA
+    noise = np.full(SHAPE, SIGMA) * u.Unit("electron / s")
+    by_nddata = Observation.from_nddata(
+        NDData(
+            data,
+            uncertainty=StdDevUncertainty(noise),
+            unit=observation.unit,
+            wcs=rotated_wcs(SHAPE),
+        ),
+        psf=gaussian(),
+        mask=Masked(np.zeros(SHAPE), mask=FLAGS[::-1]),
+    )
+    np.testing.assert_array_equal(by_nddata.mask, FLAGS | FLAGS[::-1])
+
+
+@pytest.mark.parametrize("masked", [Masked, np.ma.MaskedArray])
+def test_pixels_whose_noise_or_flag_is_masked_are_not_used(masked):
+    noise = np.where(FLAGS, 99.0, SIGMA)
+    np.testing.assert_array_equal(
+        exposure(SHAPE, uncertainty=masked(noise, mask=FLAGS)).mask, FLAGS
+    )
+    flags = masked(np.zeros(SHAPE, bool), mask=FLAGS)
+    np.testing.assert_array_equal(exposure(SHAPE, mask=flags).mask, FLAGS)
+
+
+def test_a_masked_value_is_no_image_and_no_noise():
+    for name in ("data", "uncertainty"):
+        with pytest.raises(InputError, match=f"{name}: numbers are wanted, found a masked value"):
+            exposure(SHAPE, **{name: np.ma.masked})
 
 
 def test_every_kind_of_bad_pixel_is_masked_and_counted_in_one_warning():
@@ -216,6 +266,9 @@ def test_noise_is_positive_and_data_finite_whatever_is_bad(ny, nx, fraction, see
             {"mask": np.ones((3, 3), bool)},
             r"mask: the shape of the data \(20, 26\) is wanted, found \(3, 3\)",
         ),
+        ({"mask": NDData(np.ones(SHAPE))}, "mask: booleans or numbers are wanted, found object"),
+        ({"mask": "DQ"}, "mask: booleans or numbers are wanted"),
+        ({"meta": 5}, "meta: a mapping is wanted, found 5"),
         ({"unit": "furlong per fortnight"}, "unit: an astropy unit is wanted"),
         ({"data": np.ones(SHAPE) * u.m, "unit": "s"}, "data in m does not convert to s"),
         ({"wcs": None}, "has no celestial WCS and no pixel scale; give pixel_scale"),
@@ -275,3 +328,165 @@ def test_nddata_is_completed_by_arguments():
         Observation.from_nddata(bare, uncertainty=SIGMA, pixel_scale=0.1)
     with pytest.raises(InputError, match="an NDData is wanted, found ndarray"):
         Observation.from_nddata(image(SHAPE))
+
+
+@pytest.mark.parametrize("unit", ["mag", u.ABmag, u.mag / u.arcsec**2, u.dB, u.dex(u.Jy)])
+def test_logarithmic_units_are_refused_wherever_they_stand(unit):
+    found = "a linear unit is wanted, found"
+    with pytest.raises(InputError, match=f"unit: {found}"):
+        exposure(SHAPE, unit=unit)
+    with pytest.raises(InputError, match=f"uncertainty: {found}"):
+        exposure(SHAPE, uncertainty=StdDevUncertainty(np.ones(SHAPE), unit=unit), unit=None)
+    # A CCDData has no noise in the unit of magnitudes, whose noise has the unit mag.
+    ccd = CCDData(image(SHAPE), unit=unit, wcs=rotated_wcs(SHAPE))
+    with pytest.raises(InputError, match=f"unit: {found}"):
+        Observation.from_nddata(ccd, psf=gaussian(), uncertainty=SIGMA)
+
+
+def test_data_in_magnitudes_are_refused():
+    with pytest.raises(InputError, match=r"data: a linear unit is wanted, found mag\(AB\)"):
+        exposure(SHAPE, data=np.full(SHAPE, 22.0) * u.ABmag, unit=None)
+
+
+def test_noise_does_not_convert_to_a_unit_that_astropy_does_not_know():
+    unit = u.Unit("nanomaggies", parse_strict="silent")
+    same = exposure(SHAPE, unit=unit, uncertainty=StdDevUncertainty(np.ones(SHAPE), unit=unit))
+    assert same.unit == unit
+    with pytest.raises(InputError, match="the unit Jy2 does not convert to nanomaggies squared"):
+        exposure(SHAPE, unit=unit, uncertainty=VarianceUncertainty(np.ones(SHAPE), unit=u.Jy**2))
+
+
+class TestWhatIsSetLater:
+    """What is set is checked and converted as when the observation is made, or refused."""
+
+    def test_mask_of_flags_is_one_of_truth_values(self):
+        observation = exposure(SHAPE)
+        flags = np.zeros(SHAPE, "uint8")
+        flags[:10] = 4
+        observation.mask = flags
+        np.testing.assert_array_equal(observation.mask, flags > 0)
+        assert observation.binned(2).mask.sum() == 5 * 13
+        observation.mask = Masked(flags, mask=FLAGS)
+        np.testing.assert_array_equal(observation.mask, (flags > 0) | FLAGS)
+
+    def test_no_mask_is_one_that_is_false(self):
+        observation = exposure(SHAPE)
+        observation.mask = None
+        assert observation.mask.dtype == bool
+        assert not observation.binned(2).mask.any()
+
+    @pytest.mark.parametrize("mask", [None, ~FLAGS])
+    def test_pixels_whose_noise_is_gone_stay_masked(self, mask):
+        observation = exposure(SHAPE, mask=FLAGS)
+        with pytest.raises(InputError, match="mask: 20 pixels that were masked would be used"):
+            observation.mask = mask
+        np.testing.assert_array_equal(observation.mask, FLAGS)
+
+    @pytest.mark.parametrize(
+        "noise",
+        [
+            3 * SIGMA,
+            VarianceUncertainty(np.full(SHAPE, 9 * SIGMA**2)),
+            3e3 * SIGMA * u.Unit("1e-3 electron / s"),
+        ],
+    )
+    def test_all_forms_of_noise_agree(self, noise):
+        observation = exposure(SHAPE)
+        observation.uncertainty = noise
+        np.testing.assert_allclose(observation.sigma, 3 * SIGMA, rtol=1e-12)
+        assert isinstance(observation.uncertainty, StdDevUncertainty)
+        assert observation.uncertainty.unit == observation.unit
+
+    def test_bad_pixels_are_masked_with_a_warning(self):
+        observation = exposure(SHAPE, mask=FLAGS)
+        noise, data = np.full(SHAPE, SIGMA), image(SHAPE, seed=2)
+        noise[0, 3], data[1, 5:7] = 0.0, np.nan
+        with pytest.warns(RimlensWarning, match="1 with zero noise") as caught:
+            observation.uncertainty = noise
+        assert caught[0].filename == __file__
+        with pytest.warns(RimlensWarning, match="2 with NaN or infinite data"):
+            observation.data = data
+        assert observation.mask.sum() == FLAGS.sum() + 3
+        assert np.all(np.isfinite(observation.data))
+        np.testing.assert_array_equal(observation.sigma, SIGMA)
+
+    def test_data_are_converted_to_the_unit_and_bring_their_mask(self):
+        observation = exposure(SHAPE)
+        data = Masked(1000 * image(SHAPE, seed=2) * u.Unit("1e-3 electron / s"), mask=FLAGS)
+        observation.data = data
+        np.testing.assert_allclose(observation.data, image(SHAPE, seed=2), rtol=1e-12)
+        np.testing.assert_array_equal(observation.mask, FLAGS)
+
+    def test_psf_is_normalised_and_wcs_is_in_degrees(self):
+        observation = exposure(SHAPE)
+        observation.psf = 7 * gaussian((7, 8))
+        assert observation.psf.sum() == pytest.approx(1.0, rel=1e-14)
+        wcs = WCS(rotated_wcs(SHAPE, pixel_scale=0.1).to_header(), preserve_units=True)
+        wcs.wcs.alt = "A"
+        observation.wcs = wcs
+        assert observation.pixel_scale.to_value("arcsec") == pytest.approx(0.1)
+        assert observation.wcs.wcs.alt == " "
+        assert observation.wcs.array_shape == SHAPE
+
+    def test_meta_are_a_copy(self):
+        observation = exposure(SHAPE)
+        meta = {"EXPTIME": [1.0]}
+        observation.meta = meta
+        meta["EXPTIME"].append(2.0)
+        assert observation.meta == {"EXPTIME": [1.0]}
+
+    @pytest.mark.parametrize(
+        ("name", "value", "message"),
+        [
+            ("data", np.ones((3, 3)), r"data: the shape \(20, 26\) and the unit electron / s"),
+            ("data", np.ones(SHAPE) * u.Jy, "data in Jy does not convert to electron / s"),
+            ("data", None, "data: an array of real numbers is wanted|two axes"),
+            ("uncertainty", None, "uncertainty: the observation has no noise"),
+            ("uncertainty", np.ones((3, 3)), "uncertainty: the shape of the data"),
+            ("mask", FLAGS[:3], r"mask: the shape of the data \(20, 26\) is wanted"),
+            ("psf", None, "psf: the observation has no point-spread function"),
+            ("psf", -gaussian(), "psf: a positive sum is wanted"),
+            ("psf", Masked(gaussian(), mask=gaussian() < 1e-3), "values are masked"),
+            ("wcs", None, "wcs: the image has no celestial WCS"),
+            ("wcs", WCS(naxis=2), "wcs: two celestial axes are wanted"),
+            ("unit", "Jy", "unit: electron / s cannot become Jy; make a new Observation"),
+            ("unit", "mag", "unit: a linear unit is wanted"),
+            ("meta", 5, "meta: a mapping is wanted"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused_and_changes_nothing(self, name, value, message):
+        observation = exposure(SHAPE)
+        before = pickle.dumps(observation)
+        with pytest.raises(InputError, match=message):
+            setattr(observation, name, value)
+        assert pickle.dumps(observation) == before
+
+    def test_the_unit_may_be_set_to_itself(self):
+        observation = exposure(SHAPE)
+        observation.unit = u.electron / u.s
+        assert observation.unit == u.electron / u.s
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))], ids=["deepcopy", "pickle"]
+)
+def test_a_copy_is_the_same_observation_and_shares_nothing(copied):
+    wcs = rotated_wcs(SHAPE)
+    wcs.wcs.dateobs = "2004-02-29T12:00:00"
+    observation = exposure(SHAPE, mask=FLAGS, wcs=wcs)
+    found = copied(observation)
+    for name in ("data", "sigma", "mask", "psf"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(observation, name))
+        assert not np.shares_memory(getattr(found, name), getattr(observation, name))
+    assert found.unit == observation.unit
+    assert found.meta == observation.meta
+    assert found.uncertainty.parent_nddata is found
+    assert repr(found) == repr(observation)
+    # astropy pickles a WCS as a header of 12 digits.
+    there = found.wcs.pixel_to_world(3.0, 4.0).separation(observation.wcs.pixel_to_world(3.0, 4.0))
+    assert there < 10 * u.uas
+    # Its attributes are checked as before, and it is not tied to the first.
+    found.mask = np.ones(SHAPE, "uint8")
+    assert found.mask.dtype == bool
+    np.testing.assert_array_equal(observation.mask, FLAGS)
+    assert found.binned(2).mask.all()

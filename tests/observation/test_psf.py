@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.utils.masked import Masked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,8 @@ def test_odd_even_and_rectangular_stamps_are_accepted(shape):
         (np.ones((0, 3)), "two axes are wanted"),
         ("psf.fits", "psf: an array of numbers is wanted"),
         (None, "has no point-spread function"),
+        (Masked(gaussian(), mask=np.eye(9, dtype=bool)), "psf: 9 of 81 values are masked"),
+        (np.ma.masked_less(gaussian(), 1e-4), "values are masked; repair them first"),
         (np.ones((21, 27)), r"the stamp of \(21, 27\) is larger than the image of \(20, 26\)"),
         (gaussian((31, 9)), r"the stamp of \(31, 9\) is larger than the image"),
     ],

@@ -1,15 +1,18 @@
 """World coordinate systems of grids derived from an image."""
 
+import copy
 import warnings
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
-from astropy.wcs import WCS, Sip
+from astropy.wcs import WCS, DistortionLookupTable, Sip
 from hypothesis import given
 from hypothesis import strategies as st
 
 from observation.mock_exposure import exposure, rotated_wcs
+from rimlens import Observation
 from rimlens.errors import InputError
 from rimlens.observation import grid_wcs
 
@@ -101,8 +104,6 @@ def test_distortions_are_kept_to_first_order():
 
 
 def test_tables_of_distortions_are_made_linear_at_the_centre():
-    from astropy.wcs import DistortionLookupTable
-
     shape = (20, 26)
     wcs = rotated_wcs(shape)
     wcs.cpdis1 = DistortionLookupTable(
@@ -171,3 +172,127 @@ def test_cutout_and_bins_of_a_distorted_image_stay_where_they_were():
     assert separation(part.wcs, ([3.0], [4.0]), observation.wcs, ([8.0], [14.0])) < 1e-7
     binned = part.binned(2)
     assert separation(binned.wcs, ([0.0, 14], [0.0, 14]), part.wcs, ([0.5, 28.5],) * 2) < 3e-4
+
+
+def in_other_form(wcs, cunit, key):
+    """Return the same place on the sky in other units and under another key."""
+    other = WCS(naxis=2, preserve_units=True)
+    other.wcs.ctype = wcs.wcs.ctype
+    other.wcs.cunit = cunit
+    factors = np.array([u.deg.to(unit) for unit in cunit])
+    other.wcs.crval = wcs.wcs.crval * factors
+    other.wcs.crpix = wcs.wcs.crpix
+    other.wcs.cd = factors[:, None] * wcs.wcs.cd
+    other.wcs.alt = key
+    return other
+
+
+@pytest.mark.parametrize("key", [" ", "A", "Z"])
+@pytest.mark.parametrize("cunit", [("deg", "deg"), ("arcsec", "arcsec"), ("rad", "arcmin")])
+def test_units_and_key_of_the_wcs_move_nothing(tmp_path, cunit, key):
+    wcs = rotated_wcs((20, 26))
+    observation = exposure(wcs=in_other_form(wcs, cunit, key))
+    corners = [0.0, 25.0], [0.0, 19.0]
+    # A header, which is how units are changed, holds 12 digits: 4e-7 arcsec of 360 degrees.
+    assert separation(observation.wcs, corners, wcs, corners) < 2e-6
+    assert observation.pixel_scale.to_value("arcsec") == pytest.approx(0.05, rel=1e-9)
+    assert list(observation.wcs.wcs.cunit) == [u.deg, u.deg]
+    grid = grid_wcs(in_other_form(wcs, cunit, key), (12.5, 9.5), 1.0, (20, 26))
+    assert separation(grid, corners, wcs, corners) < 2e-6
+    observation.write(tmp_path / "lens.fits")
+    read = Observation.read(tmp_path / "lens.fits")
+    assert separation(read.wcs, corners, wcs, corners) < 2e-6
+    binned = copy.deepcopy(observation).binned(2)
+    assert binned.pixel_scale.to_value("arcsec") == pytest.approx(0.1, rel=1e-9)
+
+
+def test_distortions_stay_where_units_change():
+    wcs = distorted_wcs((50, 40))
+    other = in_other_form(wcs, ("arcsec", "arcsec"), " ")
+    other.sip = wcs.sip
+    observation = exposure((50, 40), wcs=other)
+    corners = [0.0, 39.0], [0.0, 49.0]
+    assert separation(observation.wcs, corners, wcs, corners) < 2e-6
+
+
+def test_wcs_of_the_columns_of_a_table_is_written_as_that_of_an_image(tmp_path):
+    wcs = rotated_wcs((20, 26))
+    wcs.wcs.colnum = 3
+    exposure(wcs=wcs).write(tmp_path / "lens.fits")
+    read = Observation.read(tmp_path / "lens.fits")
+    assert separation(read.wcs, ([3.0], [4.0]), wcs, ([3.0], [4.0])) < 2e-6
+
+
+NUMBERS = {
+    "CRVAL2": ("crval", [150.0, None]),
+    "CRPIX1": ("crpix", [None, 10.0]),
+    "CDELT1": ("cdelt", [None, 1e-5]),
+    "PC2_1": ("pc", [[1.0, 0.0], [None, 1.0]]),
+    "CD1_2": ("cd", [[1e-5, None], [0.0, 1e-5]]),
+    "CROTA2": ("crota", [0.0, None]),
+}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("keyword", NUMBERS)
+def test_a_number_that_is_not_finite_is_refused_by_its_keyword(keyword, value):
+    attribute, numbers = NUMBERS[keyword]
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+    wcs.wcs.cdelt = -1e-5, 1e-5
+    # None becomes NaN.
+    numbers = np.array(numbers, dtype=float)
+    setattr(wcs.wcs, attribute, np.where(np.isnan(numbers), value, numbers))
+    with pytest.raises(InputError, match=f"wcs: a finite number is wanted for {keyword}, found"):
+        exposure(wcs=wcs)
+    with pytest.raises(InputError, match=f"wcs: a finite number is wanted for {keyword}, found"):
+        grid_wcs(wcs, (2.0, 2.0), 1.0, (3, 3))
+    wcs.wcs.alt = "B"
+    with pytest.raises(InputError, match=f"wanted for {keyword}B, found"):
+        exposure(wcs=wcs)
+
+
+def test_numbers_of_projection_and_distortion_are_finite_too():
+    wcs = rotated_wcs((20, 26))
+    wcs.wcs.set_pv([(2, 1, np.nan)])
+    with pytest.raises(InputError, match="wanted for PV2_1, found nan"):
+        exposure(wcs=wcs)
+    wcs = rotated_wcs((20, 26))
+    wcs.wcs.lonpole = np.inf
+    with pytest.raises(InputError, match="wanted for LONPOLE, found inf"):
+        exposure(wcs=wcs)
+    wcs = distorted_wcs((20, 26))
+    bad = np.array(wcs.sip.b)
+    bad[0, 2] = np.inf
+    wcs.sip = Sip(np.array(wcs.sip.a), bad, None, None, wcs.wcs.crpix)
+    with pytest.raises(InputError, match="wanted for B_0_2, found inf"):
+        exposure(wcs=wcs)
+    wcs = rotated_wcs((20, 26))
+    wcs.cpdis2 = DistortionLookupTable(
+        np.full((2, 2), np.nan, "float32"), (1.0, 1.0), (1.0, 1.0), (100.0, 100.0)
+    )
+    with pytest.raises(InputError, match="wanted for CPDIS2, found nan"):
+        exposure(wcs=wcs)
+
+
+def test_what_wcslib_refuses_is_refused_with_its_reason():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+    wcs.wcs.cunit = "m", "m"
+    with pytest.raises(InputError, match="wcs: the WCS cannot be used: In CUNIT1 : Mismatched"):
+        exposure(wcs=wcs)
+
+
+def test_an_image_off_the_sky_is_refused():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---AIT", "DEC--AIT"
+    wcs.wcs.cdelt = -1e-5, 1e-5
+    wcs.wcs.crpix = -1e8, 0.0
+    with pytest.raises(InputError, match="wcs: the center of the image is not on the sky"):
+        exposure(wcs=wcs)
+
+
+@pytest.mark.parametrize("center", [(np.nan, 2.0), (2.0, np.inf)])
+def test_center_of_a_grid_is_finite(center):
+    with pytest.raises(InputError, match="center: finite numbers are wanted"):
+        grid_wcs(rotated_wcs((5, 5)), center, 1.0, (3, 3))
