@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from rimlens.cosmology import critical_surface_density, kpc_per_arcsec
 from rimlens.datasets.tng import Particles
-from rimlens.datasets.tng.cosmology import critical_surface_density, kpc_per_arcsec
 
 
 def isothermal_halo(n, settings, theta_E, edge, rng):

@@ -10,8 +10,8 @@ import time
 import numpy as np
 from isothermal_halo import einstein_radius_of, isothermal_halo, pixel_means, ring_means
 
+from rimlens.cosmology import critical_surface_density, kpc_per_arcsec
 from rimlens.datasets.tng import MapSettings, Particles, convergence_maps
-from rimlens.datasets.tng.cosmology import critical_surface_density, kpc_per_arcsec
 from rimlens.imaging import Grid
 from rimlens.reconstruction.einstein import einstein_radius
 

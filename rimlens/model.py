@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 from astropy import units as u
 
+from rimlens.arguments import finite_numbers, numbers, without_mask
 from rimlens.errors import InputError
 from rimlens.parameter import BRIGHTNESS
 
@@ -53,6 +54,19 @@ class Model:
                 ]
             )
             cls.__doc__ = _documented(cls.__doc__, cls.parameters)
+
+    def __new__(cls, *settings, **values):
+        """Refuse values without names, of which Python's own message says little."""
+        own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        if not any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in own):
+            wanted = [p.name for p in own if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+            if len(settings) > len(wanted):
+                first = next(iter(getattr(cls, "parameters", None) or ["name"]))
+                raise InputError(
+                    f"{cls.__name__}: parameters are given by name, as {first}=..., found "
+                    f"{settings[len(wanted)]!r} without one"
+                )
+        return super().__new__(cls)
 
     def __init__(self, **values):
         for name in values:
@@ -209,7 +223,7 @@ class Model:
         from rimlens import backend  # noqa: F401 - chooses the array library, quietly
 
         quantity = isinstance(x, u.Quantity) or isinstance(y, u.Quantity)
-        x, y = (_in_arcsec(v, name) for v, name in ((x, "x"), (y, "y")))
+        x, y = (finite_numbers(v, name, u.arcsec) for v, name in ((x, "x"), (y, "y")))
         try:
             x, y = np.broadcast_arrays(x, y)
         except ValueError:
@@ -240,18 +254,9 @@ class Model:
         where = f"{type(self).__name__}: {name}"
         if parameter.unit == BRIGHTNESS:
             value = self._brightness(where, value)
-        elif isinstance(value, u.Quantity):
-            try:
-                value = value.to_value(parameter.unit)
-            except u.UnitConversionError:
-                wanted = parameter.unit or "a pure number"
-                raise InputError(
-                    f"{where}: a unit like {wanted} is wanted, found {value.unit}"
-                ) from None
-        try:
-            value = np.array(value, dtype=float)
-        except (TypeError, ValueError):
-            raise InputError(f"{where}: numbers are wanted, found {value!r}") from None
+            value = numbers(value, where)
+        else:
+            value = numbers(value, where, parameter.unit)
         axes = value.ndim - len(parameter.shape)
         if axes not in (0, 1) or value.shape[axes:] != parameter.shape:
             wanted = f"{parameter.shape} or (n, *{parameter.shape})"
@@ -274,6 +279,7 @@ class Model:
         return value
 
     def _brightness(self, where, value):
+        value = without_mask(value, where)
         unit = value.unit if isinstance(value, u.Quantity) else None
         if not any(self.parameters[n].unit == BRIGHTNESS for n in self._values):
             self._brightness_unit = unit
@@ -288,22 +294,6 @@ class Model:
             raise InputError(
                 f"{where}: a unit like {self._brightness_unit} is wanted, found {unit}"
             ) from None
-
-
-def _in_arcsec(value, name):
-    """Return coordinates as float64 numbers in arcsec."""
-    if isinstance(value, u.Quantity):
-        try:
-            value = value.to_value(u.arcsec)
-        except u.UnitConversionError:
-            raise InputError(f"{name}: an angle is wanted, found the unit {value.unit}") from None
-    try:
-        value = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"{name}: numbers are wanted, found {value!r}") from None
-    if not np.all(np.isfinite(value)):
-        raise InputError(f"{name}: finite numbers are wanted, found NaN or infinity")
-    return value
 
 
 def _documented(doc, parameters):

@@ -5,11 +5,13 @@ import inspect
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.utils.masked import Masked
 
 from rimlens.errors import InputError
-from rimlens.lens import SIE, SIS, Lens
+from rimlens.imaging import Grid
+from rimlens.lens import NFW, SIE, SIS, Lens
 from rimlens.parameter import BRIGHTNESS, Parameter
-from rimlens.source import Gaussian, Source
+from rimlens.source import Gaussian, PixelatedSource, Source
 
 
 def test_bare_numbers_and_quantities_are_the_same_model():
@@ -80,14 +82,30 @@ def test_signature_and_documentation_come_from_the_parameters():
     ("make", "message"),
     [
         (lambda: SIE(thetaE=1.0), "no parameter 'thetaE'; did you mean 'theta_E'"),
-        (lambda: SIE(theta_E=1 * u.s), "SIE: theta_E: a unit like arcsec is wanted, found s"),
-        (lambda: SIE(q=1 * u.m), "SIE: q: a unit like a pure number is wanted, found m"),
+        (
+            lambda: SIE(theta_E=1 * u.s),
+            "theta_E: a unit like arcsec is wanted, found the unit s",
+        ),
+        (lambda: SIE(q=1 * u.m), "SIE: q: pure numbers are wanted, found the unit m"),
         (lambda: SIE(q=1.2), "SIE: q: between 0.01 and 1  is wanted, found 1.2"),
         (lambda: SIE(theta_E=np.nan), "theta_E: finite numbers are wanted, found NaN"),
         (lambda: SIE(theta_E="wide"), "theta_E: numbers are wanted, found 'wide'"),
+        (lambda: SIE(theta_E="1"), "theta_E: numbers are wanted, found '1'"),
+        (lambda: SIE("1"), "SIE: parameters are given by name, as theta_E=..., found '1' without"),
+        (lambda: SIE(1.2, 0.8), "SIE: parameters are given by name, .* found 1.2 without one"),
+        (lambda: NFW(1.0), "NFW: parameters are given by name"),
+        (lambda: PixelatedSource(Grid((2, 2)), "bilinear", np.ones((2, 2))), "given by name"),
+        (
+            lambda: SIE(theta_E=np.ma.MaskedArray([1.0, 2.0], [True, False])),
+            "theta_E: 1 of 2 values are masked",
+        ),
+        (lambda: SIE().deflection(Masked([1.0, 2.0], [True, False]), 0), "x: 1 of 2 values are"),
         (lambda: SIE(theta_E=np.ones((2, 2))), r"theta_E: shape \(\) or .* is wanted, found"),
         (lambda: SIE(theta_E=[1, 2], q=[0.5] * 3), "q: a batch of 2 is wanted.*found 3"),
-        (lambda: SIE().deflection(1 * u.s, 0), "x: an angle is wanted, found the unit s"),
+        (
+            lambda: SIE().deflection(1 * u.s, 0),
+            "x: a unit like arcsec is wanted, found the unit",
+        ),
         (lambda: SIE().deflection([1, 2], [1, 2, 3]), "shapes that broadcast are wanted"),
         (lambda: SIE().deflection(np.inf, 0), "x: finite numbers are wanted"),
         (lambda: SIE().time_delay(1, 1, 0.5, 0.4), "a source behind the lens is wanted"),

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 
+from rimlens.arguments import positive_angle
 from rimlens.errors import InputError
 
 
@@ -174,11 +175,4 @@ def _checked(found, true):
 def _per_length(wave_number, pixel_scale):
     if pixel_scale is None:
         return wave_number
-    try:
-        scale = u.Quantity(pixel_scale, u.arcsec).to(u.arcsec)
-        good = scale.isscalar and np.isfinite(scale.value) and scale.value > 0
-    except (TypeError, ValueError, u.UnitConversionError):
-        good = False
-    if not good:
-        raise InputError(f"pixel_scale: a positive angle is wanted, found {pixel_scale!r}")
-    return wave_number / scale
+    return wave_number / (positive_angle(pixel_scale, "pixel_scale") * u.arcsec)

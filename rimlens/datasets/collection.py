@@ -4,6 +4,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Table
 
+from rimlens.arguments import positive_angle
 from rimlens.errors import FileFormatError, InputError
 from rimlens.io._files import read_asdf, write_asdf
 from rimlens.io._metadata import plain
@@ -61,7 +62,7 @@ class MapCollection:
 
     def __init__(self, maps, pixel_scale, table=None, unit=None, meta=None):
         self.maps = _checked_maps(maps)
-        self.pixel_scale = _checked_scale(pixel_scale)
+        self.pixel_scale = positive_angle(pixel_scale, "pixel_scale") * u.arcsec
         self.table = _checked_table(table, len(self.maps))
         try:
             self.unit = None if unit is None else u.Unit(unit)
@@ -266,17 +267,6 @@ def _checked_maps(maps):
         if bad:
             raise InputError(f"maps: finite values are wanted, found {bad} others in map {i}")
     return maps
-
-
-def _checked_scale(pixel_scale):
-    try:
-        scale = u.Quantity(pixel_scale)
-        scale = scale * u.arcsec if scale.unit == u.dimensionless_unscaled else scale.to(u.arcsec)
-    except (TypeError, u.UnitConversionError):
-        scale = np.nan * u.arcsec
-    if scale.shape or not (np.isfinite(scale) and scale > 0):
-        raise InputError(f"pixel_scale: one positive angle is wanted, found {pixel_scale!r}")
-    return scale
 
 
 def _checked_table(table, n):

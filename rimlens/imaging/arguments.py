@@ -6,9 +6,9 @@ import numpy as np
 from astropy import units as u
 from keras import ops
 
+from rimlens.arguments import finite_numbers, unmasked
 from rimlens.errors import InputError
 from rimlens.imaging.noise import ConstantNoise, Noise, NoiseMap
-from rimlens.observation.masked import unmasked, without_mask
 
 
 def of_kind(model, kind, name):
@@ -33,12 +33,17 @@ def checked_noise(noise, mask, shape):
         noise = np.asarray(unmasked_where_used(noise, mask, "noise"))
         if noise.shape[-2:] == shape:
             # What stands at masked pixels is often a flag.
-            noise = NoiseMap(np.where(mask, 1.0, noise))
+            noise = NoiseMap(np.where(mask, _typical(noise[..., ~mask]), noise))
         else:
             noise = NoiseMap(noise) if noise.ndim else ConstantNoise(noise)
     if noise is not None:
         noise.check(shape)
     return noise
+
+
+def _typical(sigma):
+    """Return a standard deviation as those of the pixels in use, or 1 if there is none."""
+    return np.median(sigma) if sigma.size and sigma.dtype.kind in "fiu" else 1.0
 
 
 def unmasked_where_used(values, mask, name):
@@ -71,27 +76,7 @@ def as_tensor(value, dtype, name):
     # A tensor is taken as it is: to look at its values would take longer than the physics.
     if ops.is_tensor(value):
         return value if value.dtype == dtype else ops.cast(value, dtype)
-    value = without_mask(value, name)
-    try:
-        value = np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: numbers are wanted: {error}") from None
-    if not np.all(np.isfinite(value)):
-        raise InputError(f"{name}: finite numbers are wanted, found NaN or infinity")
-    return ops.convert_to_tensor(value)
-
-
-def finite_numbers(values, name):
-    """Return an array of finite numbers, or raise `InputError`."""
-    values = without_mask(values, name)
-    try:
-        values = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: an array of numbers is wanted: {error}") from error
-    bad = np.count_nonzero(~np.isfinite(values))
-    if bad:
-        raise InputError(f"{name}: {bad} of {values.size} values are NaN or infinite")
-    return values
+    return ops.convert_to_tensor(finite_numbers(value, name).astype(dtype))
 
 
 def known_parameter(name, parameters):

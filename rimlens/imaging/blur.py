@@ -82,14 +82,22 @@ class Blur:
         -------
         image : tensor
             Shape ``(batch, ny, nx)``.
-        variance : tensor or None
-            What the point-spread function's variance adds to that of the noise.
+        sigma : tensor or None
+            Standard deviation of what the point-spread function's variance adds to the noise.
         """
         light = _averaged(light, self._before)
         if self._psf is None:
             return light, None
         image = _averaged(self._blurred(light), self._after)
-        return image, None if self._variance is None else self._variance(ops.square(light))
+        if self._variance is None:
+            return image, None
+        # In units of the brightest: the square of a physical brightness can be below what single
+        # precision holds.
+        brightest = ops.stop_gradient(ops.max(ops.abs(light), axis=(1, 2), keepdims=True))
+        brightest = ops.where(brightest > 0, brightest, ops.ones_like(brightest))
+        variance = self._variance(ops.square(light / brightest))
+        tiny = np.finfo(ops.dtype(light)).tiny
+        return image, brightest * ops.sqrt(ops.maximum(variance, tiny))
 
     def __len__(self):
         """Return the number of stamps."""

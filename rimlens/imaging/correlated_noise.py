@@ -4,8 +4,8 @@ import numpy as np
 from keras import ops
 
 from rimlens import backend
+from rimlens.arguments import finite_numbers
 from rimlens.errors import InputError
-from rimlens.imaging.arguments import finite_numbers
 from rimlens.imaging.convolution import as_complex, padded_length
 from rimlens.imaging.noise import Noise
 
@@ -62,6 +62,7 @@ class CorrelatedNoise(Noise):
         if not xi[tuple(n // 2 for n in xi.shape)] > 0:
             raise InputError("noise: covariance: a positive variance in the middle is wanted")
         self.covariance = 0.5 * (xi + xi[::-1, ::-1])
+        self._sigma = float(np.sqrt(xi[tuple(n // 2 for n in xi.shape)]))
         self._spectrum(tuple(4 * n for n in xi.shape))
 
     @classmethod
@@ -141,10 +142,9 @@ class CorrelatedNoise(Noise):
                 f"for images of {tuple(shape)}, found {self.covariance.shape}"
             )
 
-    def variance(self, image):
-        """Return the variance of a pixel."""
-        middle = self.covariance[tuple(n // 2 for n in self.covariance.shape)]
-        return ops.full((1, 1, 1), middle, dtype=ops.dtype(image))
+    def standard_deviation(self, image):
+        """Return the standard deviation of a pixel."""
+        return ops.full((1, 1, 1), self._sigma, dtype=ops.dtype(image))
 
     def draw(self, image, rng):
         """Return an image with correlated noise."""
@@ -153,7 +153,7 @@ class CorrelatedNoise(Noise):
         padded = self._padded((ny, nx))
         white = np.fft.rfft2(rng.standard_normal((len(image), *padded)))
         noise = np.fft.irfft2(white * np.sqrt(self._spectrum(padded)), padded)[:, :ny, :nx]
-        return (image + noise).astype(image.dtype)
+        return (image + self._sigma * noise).astype(image.dtype)
 
     def chi2(self, model, data, weight, extra=None):
         """Return the chi-square of each image; arguments as for `Noise.chi2`, without `extra`."""
@@ -166,7 +166,7 @@ class CorrelatedNoise(Noise):
         padded = self._padded(shape)
         spectrum = np.swapaxes(self._spectrum(padded), 0, 1)
         counts = ops.cast(weight > 0, dtype)
-        rest = counts * (model - data)
+        rest = counts * (model - data) / self._sigma
 
         def filtered(values, transform):
             product = backend.rfft2(counts * values, padded) * transform
@@ -194,10 +194,13 @@ class CorrelatedNoise(Noise):
         return tuple(padded_length(-r, r, n, n) for r, n in zip(reach, shape))
 
     def _spectrum(self, padded):
-        """Return the power spectrum of noise on a padded grid, as `numpy.fft.rfft2` orders it."""
+        """Return the power spectrum on a padded grid, as `numpy.fft.rfft2` orders it.
+
+        It is that of the noise in units of its standard deviation.
+        """
         ky, kx = self.covariance.shape
         full = np.zeros(padded)
-        full[:ky, :kx] = self.covariance
+        full[:ky, :kx] = self.covariance / self._sigma**2
         power = np.fft.rfft2(np.roll(full, (-(ky // 2), -(kx // 2)), (0, 1))).real
         if power.min() < -_NEGATIVE_POWER * power.max():
             raise InputError(

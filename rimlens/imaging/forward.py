@@ -1,5 +1,7 @@
 """The forward model: a lens and a source give an image, its chi-square and the gradient."""
 
+from functools import partial
+
 import numpy as np
 from astropy import units as u
 from keras import ops
@@ -127,6 +129,8 @@ class ForwardModel:
         }
         self.mask = np.zeros(grid.shape, bool) if mask is None else checked_mask(mask, grid.shape)
         self.noise = checked_noise(noise, self.mask, grid.shape)
+        # Looked at here, before anything is compiled.
+        self.noise_scale = 1.0 if self.noise is None else self.noise.scale
         self._weight = (~self.mask)[None].astype(dtype)
         fine = grid.refined(int(oversampling))
         self._x, self._y = (v[None].astype(dtype) for v in (fine.x, fine.y))
@@ -141,6 +145,18 @@ class ForwardModel:
         self._batch({})
         self._unit = source.brightness_unit
         self._compiled = {}
+        # Copies and other processes make it again: compiled functions cannot go there.
+        self._arguments = {
+            "lens": lens,
+            "source": source,
+            "grid": grid,
+            "psf": psf,
+            "noise": self.noise,
+            "lens_light": lens_light,
+            "mask": self.mask,
+            "oversampling": oversampling,
+            "dtype": dtype,
+        }
 
     @classmethod
     def of_observation(cls, observation, lens, source, **options):
@@ -168,6 +184,10 @@ class ForwardModel:
             "mask": observation.mask,
         }
         return cls(lens, source, grid, **{**found, **options})
+
+    def __reduce__(self):
+        """Pickle and copy the arguments."""
+        return partial(type(self), **self._arguments), ()
 
     def __call__(self, values=None):
         """Return the image without noise.
@@ -245,7 +265,7 @@ class ForwardModel:
         gradient : dict of tensor
             Of every parameter in `values`, shape ``(batch, *shape)``.
         """
-        function = differentiated(self.objective(of))
+        function = differentiated(self.objective(of), self.noise_scale)
         data = self.images(data)
         return self._run(f"gradient of {of}", function, values, data, pixels_together=0)
 
@@ -272,7 +292,7 @@ class ForwardModel:
         return self._noise().draw(ops.convert_to_numpy(self(values)), rng)
 
     def tensor_image(self, values, batch=None):
-        """Return the image and what the point-spread function adds to the variance.
+        """Return the image and what the point-spread function adds to the noise.
 
         Parameters
         ----------
@@ -283,8 +303,9 @@ class ForwardModel:
 
         Returns
         -------
-        image, variance : tensor
-            Shape ``(batch, ny, nx)``; the second is None for a point-spread function without one.
+        image, sigma : tensor
+            Shape ``(batch, ny, nx)``; the second, a standard deviation, is None for a
+            point-spread function without variance.
         """
         batch = batch or self._batch(values)
         shares = self._shares(values, batch)
@@ -427,13 +448,17 @@ class ForwardModel:
         return data
 
 
-def differentiated(function):
+def differentiated(function, scale=1.0):
     """Return a function that gives the value of `function` and its gradient.
 
     Parameters
     ----------
     function : callable
         ``function(values, data)`` of a dict of tensors.
+    scale : float, optional
+        A power of two about as large as the noise (`ForwardModel.noise_scale`).  The derivative by
+        a brightness is as large as the noise is small, and those of a model's formulas would
+        overflow beside it: what is differentiated is the product with the scale.
 
     Returns
     -------
@@ -444,9 +469,9 @@ def differentiated(function):
     def value_and_grad(values, data):
         names = list(values)
         (value, _), gradients = backend.value_and_grad(
-            lambda *point: (function(dict(zip(names, point)), data), ()),
+            lambda *point: (scale * function(dict(zip(names, point)), data), ()),
             [values[name] for name in names],
         )
-        return value, dict(zip(names, gradients))
+        return value / scale, {name: slope / scale for name, slope in zip(names, gradients)}
 
     return value_and_grad

@@ -4,10 +4,13 @@ A grid is pixel centres in (row, column) = (y, x) order, measured along the pixe
 WCS of an observation knows the sky.
 """
 
+import operator
 from dataclasses import dataclass
 
 import numpy as np
+from astropy import units as u
 
+from rimlens.arguments import finite_numbers, positive_angle
 from rimlens.errors import InputError
 
 
@@ -19,15 +22,17 @@ class Grid:
     ----------
     shape : tuple of int
         ``(ny, nx)``.
-    pixel_scale : float
-        Side of a pixel, in the unit of the coordinates (arcsec, or pixels of the image).
-    center : tuple of float, optional
-        ``(x, y)`` of the grid's centre, in the unit of the coordinates; the origin by default.
+    pixel_scale : Quantity or float
+        Side of a pixel, an angle; kept as a number of arcsec, which a bare number is.  Grids that
+        count in pixels of the image have bare numbers.
+    center : Quantity or pair of float, optional
+        ``(x, y)`` of the grid's centre, likewise; the origin by default.
 
     Raises
     ------
     InputError
-        If the shape or the pixel scale is not positive, or the centre is no pair of numbers.
+        If the shape is no pair of positive integers, the pixel scale no positive angle, or the
+        centre no pair of angles.
 
     Examples
     --------
@@ -35,6 +40,9 @@ class Grid:
     array([-0.5,  0. ,  0.5])
     >>> Grid((2, 3), 0.5, center=(1.0, 0.0)).x[0]
     array([0.5, 1. , 1.5])
+    >>> from astropy import units as u
+    >>> Grid((2, 3), 50 * u.mas)
+    Grid(shape=(2, 3), pixel_scale=0.05, center=(0.0, 0.0))
     """
 
     shape: tuple
@@ -43,21 +51,15 @@ class Grid:
 
     def __post_init__(self):
         """Check the shape, the pixel scale and the centre."""
-        shape = tuple(int(n) for n in self.shape)
+        shape = _integers(self.shape)
         if len(shape) != 2 or min(shape) < 1:
             raise InputError(f"shape: a pair of positive integers is wanted, found {self.shape}")
-        if not (np.isfinite(self.pixel_scale) and self.pixel_scale > 0):
-            raise InputError(
-                f"pixel_scale: a positive finite number is wanted, found {self.pixel_scale}"
-            )
-        try:
-            center = tuple(float(c) for c in self.center)
-        except (TypeError, ValueError):
-            center = ()
-        if len(center) != 2 or not np.all(np.isfinite(center)):
+        center = finite_numbers(self.center, "center", u.arcsec)
+        if center.shape != (2,):
             raise InputError(f"center: a pair of finite numbers is wanted, found {self.center}")
         object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "center", center)
+        object.__setattr__(self, "pixel_scale", positive_angle(self.pixel_scale, "pixel_scale"))
+        object.__setattr__(self, "center", tuple(center.tolist()))
 
     @property
     def x_axis(self):
@@ -106,3 +108,10 @@ class Grid:
 
     def _steps(self, n):
         return (np.arange(n) - (n - 1) / 2) * self.pixel_scale
+
+
+def _integers(shape):
+    try:
+        return tuple(operator.index(n) for n in shape)
+    except TypeError:
+        return ()

@@ -66,6 +66,10 @@ class JointModel:
                     )
         self._compiled = {}
 
+    def __getstate__(self):
+        """Leave out compiled functions, which cannot go to another process."""
+        return {**self.__dict__, "_compiled": {}}
+
     @property
     def parameters(self):
         """Every parameter by its name in the whole, as a dict."""
@@ -136,7 +140,8 @@ class JointModel:
         gradient : dict of tensor
             Of every parameter in `values`.
         """
-        function = differentiated(self._sum(of))
+        first = next(iter(self.exposures.values()))
+        function = differentiated(self._sum(of), first.noise_scale)
         return self._run(f"gradient of {of}", function, data, values)
 
     def simulate(self, rng, values=None):

@@ -2,18 +2,22 @@
 
 import math
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import numpy as np
 from keras import ops
 
+from rimlens.arguments import numbers
 from rimlens.errors import InputError
-from rimlens.observation.masked import without_mask
+from rimlens.imaging.likelihood import chi2
 
 
 class Noise(ABC):
     """The noise of an exposure.
 
-    An author gives `variance`; noise that is independent from pixel to pixel needs no more.
+    An author gives `standard_deviation`; noise that is independent from pixel to pixel needs no
+    more.  No method squares a brightness: in physical units that are small, as erg/s/cm2/Å, its
+    square is below what single precision holds.
 
     Attributes
     ----------
@@ -23,9 +27,15 @@ class Noise(ABC):
 
     batch = 1
 
+    @cached_property
+    def scale(self):
+        """A power of two about as large as the noise where the image is dark."""
+        sigma = self.standard_deviation(np.zeros((1, 1, 1), "float32"))
+        return float(2.0 ** np.round(np.log2(np.median(ops.convert_to_numpy(sigma)))))
+
     @abstractmethod
-    def variance(self, image):
-        """Return the variance of each pixel.
+    def standard_deviation(self, image):
+        """Return the standard deviation of each pixel.
 
         Parameters
         ----------
@@ -58,11 +68,11 @@ class Noise(ABC):
             Of the same shape and dtype.
         """
         rng = np.random.default_rng(rng)
-        sigma = np.sqrt(ops.convert_to_numpy(self.variance(image)))
+        sigma = ops.convert_to_numpy(self.standard_deviation(image))
         return (image + sigma * rng.standard_normal(image.shape)).astype(image.dtype)
 
     def chi2(self, model, data, weight, extra=None):
-        r"""Return :math:`\sum_i w_i (m_i - d_i)^2 / v_i` of each image.
+        r"""Return :math:`\sum_i w_i (m_i - d_i)^2 / \sigma_i^2` of each image.
 
         Parameters
         ----------
@@ -71,18 +81,24 @@ class Noise(ABC):
         weight : tensor
             One where a pixel counts and zero where it is masked.
         extra : tensor, optional
-            Variance to be added to that of the noise.
+            Standard deviation of what is added to the noise, independent of it.
 
         Returns
         -------
         tensor
             Shape ``(batch,)``.
         """
-        variance = self._total(model, extra)
-        return ops.sum(weight * ops.square(model - data) / variance, axis=(1, 2))
+        # In about units of the noise, whose square would underflow in the derivative by it.
+        sigma = self._total(model, extra) / self.scale
+        return chi2(model / self.scale, data / self.scale, sigma, weight)
 
     def log_likelihood(self, model, data, weight, extra=None):
-        r"""Return :math:`-\tfrac12 \sum_i w_i [(m_i - d_i)^2 / v_i + \ln 2\pi v_i]` of each image.
+        r"""Return the logarithm of the normal distribution of each image.
+
+        .. math::
+
+            -\sum_i w_i \left[ \frac{(m_i - d_i)^2}{2 \sigma_i^2} + \ln \sigma_i
+            + \tfrac12 \ln 2\pi \right]
 
         Parameters
         ----------
@@ -94,13 +110,13 @@ class Noise(ABC):
         tensor
             Shape ``(batch,)``.
         """
-        variance = self._total(model, extra) + 0 * model
-        normalisation = ops.sum(weight * ops.log(2 * math.pi * variance), axis=(1, 2))
-        return -0.5 * (self.chi2(model, data, weight, extra) + normalisation)
+        sigma = self._total(model, extra) + 0 * model
+        normalization = weight * (ops.log(sigma) + 0.5 * math.log(2 * math.pi))
+        return -0.5 * self.chi2(model, data, weight, extra) - ops.sum(normalization, axis=(1, 2))
 
     def _total(self, model, extra):
-        variance = self.variance(model)
-        return variance if extra is None else variance + extra
+        sigma = self.standard_deviation(model)
+        return sigma if extra is None else sigma * ops.sqrt(1 + ops.square(extra / sigma))
 
 
 class ConstantNoise(Noise):
@@ -128,9 +144,9 @@ class ConstantNoise(Noise):
     def __init__(self, sigma):
         self.sigma = float(_positive(sigma, "sigma", "noise", (0,)))
 
-    def variance(self, image):
-        """Return the square of the standard deviation."""
-        return ops.full((1, 1, 1), self.sigma**2, dtype=ops.dtype(image))
+    def standard_deviation(self, image):
+        """Return the one standard deviation."""
+        return ops.full((1, 1, 1), self.sigma, dtype=ops.dtype(image))
 
 
 class NoiseMap(Noise):
@@ -164,9 +180,9 @@ class NoiseMap(Noise):
         """Raise `InputError` if the map has another shape than the images."""
         _same_shape(self.sigma, "noise: sigma", shape)
 
-    def variance(self, image):
-        """Return the squares of the standard deviations."""
-        return ops.convert_to_tensor((self.sigma**2).astype(ops.dtype(image)))
+    def standard_deviation(self, image):
+        """Return the map."""
+        return ops.convert_to_tensor(self.sigma.astype(ops.dtype(image)))
 
 
 class PoissonNoise(Noise):
@@ -174,10 +190,10 @@ class PoissonNoise(Noise):
 
     .. math::
 
-        v = \sigma_\mathrm{bg}^2 + \frac{\max(m, 0)}{g\,t}
+        \sigma^2 = \sigma_\mathrm{bg}^2 + \frac{\max(m, 0)}{g\,t}
 
     with the image :math:`m` in counts per second, the exposure time :math:`t` and the gain
-    :math:`g`.  The variance depends on the model: compare models by the `log_likelihood`, as
+    :math:`g`.  The noise depends on the model: compare models by the `log_likelihood`, as
     the chi-square alone favours bright ones.
 
     Parameters
@@ -200,8 +216,8 @@ class PoissonNoise(Noise):
     >>> import numpy as np
     >>> from rimlens.imaging import PoissonNoise
     >>> noise = PoissonNoise(exposure_time=100.0, background=0.1)
-    >>> round(float(noise.variance(np.ones((1, 1, 1), "float32"))[0, 0, 0]), 4)
-    0.02
+    >>> round(float(noise.standard_deviation(np.ones((1, 1, 1), "float32"))[0, 0, 0]), 4)
+    0.1414
     """
 
     def __init__(self, exposure_time, background, gain=1.0):
@@ -214,11 +230,12 @@ class PoissonNoise(Noise):
         _same_shape(self.exposure_time, "noise: exposure_time", shape)
         _same_shape(self.background, "noise: background", shape)
 
-    def variance(self, image):
-        """Return the variance of background and photons."""
-        electrons = (self.gain * self.exposure_time).astype(ops.dtype(image))
-        background = (self.background**2).astype(ops.dtype(image))
-        return ops.maximum(image, 0.0) / electrons + background
+    def standard_deviation(self, image):
+        """Return the standard deviation of background and photons."""
+        # The brightness at which the photons' variance is that of the background.
+        equal = self.gain * self.exposure_time * self.background**2
+        equal, background = (a.astype(ops.dtype(image)) for a in (equal, self.background))
+        return background * ops.sqrt(1 + ops.maximum(image, 0.0) / equal)
 
     def draw(self, image, rng):
         """Return an image with counted photons and a normal background."""
@@ -232,11 +249,7 @@ class PoissonNoise(Noise):
 
 def _positive(values, name, what, axes):
     """Return positive numbers with one of some numbers of axes, or raise `InputError`."""
-    values = without_mask(values, f"{what}: {name}")
-    try:
-        values = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{what}: {name}: numbers are wanted: {error}") from None
+    values = numbers(values, f"{what}: {name}")
     if values.ndim not in axes:
         raise InputError(
             f"{what}: {name}: {' or '.join(map(str, axes))} axes are wanted, found the shape "

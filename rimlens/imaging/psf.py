@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from rimlens.arguments import finite_numbers, positive_angle
 from rimlens.errors import InputError
-from rimlens.imaging.arguments import finite_numbers
 from rimlens.observation.psf import binned_psf, normalized_psf
 
 # Points a side at which a model that lacks the pixel's response is averaged over a pixel.
@@ -83,10 +83,10 @@ class PSF:
 
         Parameters
         ----------
-        fwhm : float
-            Full width at half maximum, in the unit of the pixel scale.
-        pixel_scale : float
-            Side of the image's pixels.
+        fwhm : Quantity or float
+            Full width at half maximum; a bare number is in arcsec.
+        pixel_scale : Quantity or float
+            Side of the image's pixels, likewise.
         oversampling : int, optional
             Pixels of the stamp a side in a pixel of the image.
         size : int, optional
@@ -103,7 +103,7 @@ class PSF:
         """
         from photutils.psf import CircularGaussianPSF
 
-        width = _positive("fwhm", fwhm) / _positive("pixel_scale", pixel_scale)
+        width = positive_angle(fwhm, "fwhm") / positive_angle(pixel_scale, "pixel_scale")
         model = CircularGaussianPSF(fwhm=width)
         return cls.from_model(model, oversampling, size or _odd(6 * width, oversampling))
 
@@ -113,8 +113,8 @@ class PSF:
 
         Parameters
         ----------
-        fwhm : float
-            Full width at half maximum, in the unit of the pixel scale.
+        fwhm : Quantity or float
+            Full width at half maximum; a bare number is in arcsec.
         beta : float
             Power of the wings, above 1.
         pixel_scale, oversampling, size
@@ -133,7 +133,7 @@ class PSF:
 
         if not beta > 1:
             raise InputError(f"beta: a number above 1 is wanted, found {beta}")
-        width = _positive("fwhm", fwhm) / _positive("pixel_scale", pixel_scale)
+        width = positive_angle(fwhm, "fwhm") / positive_angle(pixel_scale, "pixel_scale")
         alpha = width / (2 * np.sqrt(2 ** (1 / beta) - 1))
         model = MoffatPSF(alpha=alpha, beta=beta)
         return cls.from_model(model, oversampling, size or _odd(10 * width, oversampling))
@@ -144,9 +144,9 @@ class PSF:
 
         Parameters
         ----------
-        radius : float
-            Of the first dark ring, 1.22 wavelengths over the diameter of the aperture, in the unit
-            of the pixel scale.
+        radius : Quantity or float
+            Of the first dark ring, 1.22 wavelengths over the diameter of the aperture; a bare
+            number is in arcsec.
         pixel_scale, oversampling, size
             As in `gaussian`; five radii about the centre by default.
 
@@ -161,7 +161,7 @@ class PSF:
         """
         from photutils.psf import AiryDiskPSF
 
-        radius = _positive("radius", radius) / _positive("pixel_scale", pixel_scale)
+        radius = positive_angle(radius, "radius") / positive_angle(pixel_scale, "pixel_scale")
         model = AiryDiskPSF(radius=radius)
         return cls.from_model(model, oversampling, size or _odd(10 * radius, oversampling))
 
@@ -259,12 +259,6 @@ class PSF:
         n, ky, kx = self.stamps.shape
         finer = f", {self.oversampling} a side in a pixel" if self.oversampling > 1 else ""
         return f"PSF({n} stamp{'s' if n > 1 else ''} of {ky} x {kx} pixels{finer})"
-
-
-def _positive(name, value):
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(f"{name}: a positive number is wanted, found {value}")
-    return value
 
 
 def _odd(width, oversampling):

@@ -7,6 +7,8 @@ from keras import ops
 from scipy.optimize.elementwise import find_root
 
 from rimlens import backend
+from rimlens.arguments import finite_numbers
+from rimlens.cosmology import cosmology_of
 from rimlens.errors import InputError
 from rimlens.model import Model
 
@@ -155,7 +157,8 @@ class Lens(Model):
             names = [next((p for p in self.parameters if p.endswith(c)), None) for c in _CENTER]
             center = [self._values[name] if name else 0.0 for name in names]
         center_x, center_y = (
-            np.broadcast_to(u.Quantity(c, u.arcsec).value, n)[:, None, None] for c in center
+            np.broadcast_to(finite_numbers(c, "center", u.arcsec), n)[:, None, None]
+            for c in center
         )
         azimuth = 2 * np.pi * (np.arange(72) + 0.5) / 72
         values = self.tensors()
@@ -198,8 +201,8 @@ class Lens(Model):
             Positions of images, in arcsec if bare.
         z_lens, z_source : float
             Redshifts.
-        cosmology : astropy.cosmology.FLRW, optional
-            Astropy's default cosmology if not given.
+        cosmology : str or astropy.cosmology.FLRW, optional
+            A cosmology of astropy or its name; astropy's default if not given.
 
         Returns
         -------
@@ -211,14 +214,12 @@ class Lens(Model):
         InputError
             If the source is not behind the lens, or the lens knows its deflection only.
         """
-        from astropy.cosmology import default_cosmology
-
         if not 0 < z_lens < z_source:
             raise InputError(
                 "z_lens, z_source: a source behind the lens is wanted, found redshifts "
                 f"{z_lens:g} and {z_source:g}"
             )
-        cosmology = cosmology or default_cosmology.get()
+        cosmology = cosmology_of(cosmology)
         lens, source = (cosmology.angular_diameter_distance(z) for z in (z_lens, z_source))
         between = cosmology.angular_diameter_distance(z_lens, z_source)
         alpha_x, alpha_y = self.deflection(x, y)

@@ -4,6 +4,7 @@ from itertools import groupby
 
 from keras import ops
 
+from rimlens.cosmology import cosmology_of
 from rimlens.errors import InputError
 from rimlens.lens.lens import Lens
 from rimlens.sums import Sum
@@ -33,7 +34,8 @@ class MultiPlane(Sum, Lens):
     z_source : float
         Redshift of the source.
     cosmology : astropy.cosmology.FLRW or str, optional
-        A cosmology, or its YAML text as astropy writes it; astropy's default if not given.
+        A cosmology of astropy, its name, or the YAML text that astropy writes; astropy's default
+        if not given.
     **values
         Parameters that differ from those of the lenses.
 
@@ -54,8 +56,6 @@ class MultiPlane(Sum, Lens):
     """
 
     def __init__(self, planes, z_source, cosmology=None, **values):
-        from astropy.cosmology import Cosmology, default_cosmology
-
         pairs = []
         try:
             for redshift, lens in planes:
@@ -74,9 +74,7 @@ class MultiPlane(Sum, Lens):
                 f"redshifts {', '.join(f'{z:g}' for z in self.redshifts)} and a source at "
                 f"{self.z_source:g}"
             )
-        if isinstance(cosmology, str):
-            cosmology = Cosmology.from_format(cosmology, format="yaml")
-        self.cosmology = cosmology or default_cosmology.get()
+        self.cosmology = cosmology_of(cosmology)
         super().__init__([lens for _, lens in pairs], **values)
         self._planes = [
             [i for _, i in members]

@@ -6,8 +6,8 @@ import numpy as np
 from astropy import units as u
 from astropy.nddata import NDData
 
+from rimlens.arguments import unmasked
 from rimlens.errors import InputError, RimlensWarning
-from rimlens.observation.masked import unmasked
 from rimlens.observation.noise import filled, standard_deviation, unusable
 from rimlens.observation.units import linear_unit
 

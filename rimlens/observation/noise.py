@@ -4,8 +4,8 @@ import numpy as np
 from astropy import units as u
 from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertainty
 
+from rimlens.arguments import unmasked
 from rimlens.errors import InputError
-from rimlens.observation.masked import unmasked
 from rimlens.observation.units import linear_unit
 
 UNCERTAINTIES = {

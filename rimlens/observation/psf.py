@@ -10,8 +10,8 @@ import numpy as np
 from astropy.wcs import WCS, WcsError
 from astropy.wcs.utils import proj_plane_pixel_area
 
+from rimlens.arguments import without_mask
 from rimlens.errors import InputError, RimlensWarning
-from rimlens.observation.masked import without_mask
 
 # A stamp may be larger than the image (real ones are) if it is not much larger and if what lies
 # beyond the size of the image is a faint wing.

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 
+from rimlens.arguments import positive_angle
 from rimlens.errors import InputError, RimlensWarning
 from rimlens.observation.bunit import header_unit
 from rimlens.observation.fits_images import FITSImages
 from rimlens.observation.keywords import exposure_keywords
 from rimlens.observation.noise import UNCERTAINTIES, scatter_ratio
 from rimlens.observation.psf import stamp_at_scale
-from rimlens.observation.wcs import arcsec, image_wcs, pixel_scale_of
+from rimlens.observation.wcs import image_wcs, pixel_scale_of
 
 # The usual names of extensions, the preferred first, and what a noise map of that name holds.
 _NAMES = {
@@ -82,10 +83,11 @@ def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_sca
     wcs = image.wcs
     if wcs is None:
         pixel_scale = _stated_scale(image) if pixel_scale is None else pixel_scale
+        scale = positive_angle(pixel_scale, "pixel_scale")
         warnings.warn(
             f"{image}: has no celestial WCS; north is taken to be up, the centre of the image to "
-            f"be at right ascension and declination 0, and a pixel to be {arcsec(pixel_scale):g} "
-            f"arcsec wide{image.wcs_error and f' ({image.wcs_error})'}",
+            f"be at right ascension and declination 0, and a pixel to be {scale:g} arcsec "
+            f"wide{image.wcs_error and f' ({image.wcs_error})'}",
             RimlensWarning,
             stacklevel=3,
         )
@@ -144,7 +146,7 @@ def _check_noise_unit(noise, unit, uncertainty_type, image_unit):
 def _stamp(stamp, wcs, image, pixel_scale):
     """Return the point-spread function at the pixel scale of the image."""
     if wcs is None:
-        scale = arcsec(pixel_scale)
+        scale = positive_angle(pixel_scale, "pixel_scale")
     else:
         scale = pixel_scale_of(image_wcs(wcs, image.values.shape))
     try:

@@ -1,10 +1,10 @@
 """World coordinate systems: checks, and the systems of grids derived from an image."""
 
 import numpy as np
-from astropy import units as u
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
+from rimlens.arguments import positive_angle
 from rimlens.errors import InputError
 from rimlens.observation.celestial import celestial_wcs
 
@@ -106,25 +106,6 @@ def pixel_scale_of(wcs):
     return float(np.sqrt(proj_plane_pixel_area(wcs)) * 3600)
 
 
-def arcsec(pixel_scale):
-    """Return a pixel scale, a Quantity or a number of arcsec, as a number of arcsec.
-
-    Raises
-    ------
-    InputError
-        If it is not a positive angle.
-    """
-    try:
-        value = float(u.Quantity(pixel_scale, u.arcsec).value)
-    except (u.UnitConversionError, TypeError, ValueError) as error:
-        raise InputError(
-            f"pixel_scale: an angle or a number of arcsec is wanted, found {pixel_scale!r}"
-        ) from error
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(f"pixel_scale: a positive angle is wanted, found {pixel_scale}")
-    return value
-
-
 def image_wcs(wcs, shape, pixel_scale=None, name="wcs"):
     """Return the WCS that an image of `shape` gets.
 
@@ -150,7 +131,7 @@ def image_wcs(wcs, shape, pixel_scale=None, name="wcs"):
         If there is neither WCS nor pixel scale, if both disagree, if the pixels are not square,
         if the image is not on the sky, or as for a celestial WCS.
     """
-    scale = None if pixel_scale is None else arcsec(pixel_scale)
+    scale = None if pixel_scale is None else positive_angle(pixel_scale, "pixel_scale")
     if wcs is None:
         if scale is None:
             raise InputError(

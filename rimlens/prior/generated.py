@@ -10,6 +10,7 @@ import numpy as np
 from astropy import units as u
 from keras import ops
 
+from rimlens.arguments import numbers
 from rimlens.errors import InputError
 from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.prior.maps import MapPrior
@@ -211,10 +212,7 @@ class GeneratedGalaxyPrior(GeneratedPrior):
 def _plain(name, value):
     """Return a range as plain numbers, those of lengths in arcsec."""
     if isinstance(value, u.Quantity):
-        try:
-            value = value.to_value("arcsec")
-        except u.UnitConversionError as error:
-            raise InputError(f"{name}: a length is wanted, found {value}") from error
+        value = numbers(value, name, u.arcsec)
     return value if isinstance(value, str) else np.asarray(value, float).tolist()
 
 

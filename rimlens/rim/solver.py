@@ -1,6 +1,7 @@
 """`RIMSolver`: from an observation to a reconstruction in one call."""
 
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import keras
@@ -64,6 +65,21 @@ class RIMSolver:
         self.weights = None
         self.expected_error = None
         self._compile()
+
+    def __reduce__(self):
+        """Pickle and copy what makes the solver again: compiled functions cannot be kept."""
+        made = partial(type(self), self.architecture, lens=self.lens, source=self.source)
+        state = {
+            "arrays": self._arrays(),
+            "weights": self.weights,
+            "expected_error": self.expected_error,
+        }
+        return made, (), state
+
+    def __setstate__(self, state):
+        """Take the arrays of another solver."""
+        self._set_arrays(state["arrays"], "pickle")
+        self.weights, self.expected_error = state["weights"], state["expected_error"]
 
     @classmethod
     def presets(cls):

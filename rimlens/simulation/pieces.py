@@ -45,7 +45,7 @@ class PSFLibrary:
     """
 
     def __init__(self, stamps):
-        from rimlens.observation.masked import without_mask
+        from rimlens.arguments import without_mask
         from rimlens.observation.psf import normalized_psf
 
         stamps = np.asarray(without_mask(stamps, "psf"))

@@ -101,7 +101,17 @@ class Simulator:
             if source is None
             else ModelSources(source_grid, source)
         )
+        self._fused = fused
         self._render = backend.compiled(self._render_eagerly, fused)
+
+    def __getstate__(self):
+        """Leave out the compiled function, which cannot go to another process."""
+        return {name: value for name, value in self.__dict__.items() if name != "_render"}
+
+    def __setstate__(self, state):
+        """Compile anew."""
+        self.__dict__.update(state)
+        self._render = backend.compiled(self._render_eagerly, self._fused)
 
     def draw(self, n, rng):
         """Draw `n` mock observations and their truths.

@@ -146,7 +146,7 @@ def test_stack_has_the_maps_of_all(collection):
             "finite values are wanted, found 12 others in map 0",
         ),
         ({"pixel_scale": 0.0}, "pixel_scale: one positive angle is wanted"),
-        ({"pixel_scale": 1 * u.kpc}, "pixel_scale: one positive angle is wanted, found .*kpc"),
+        ({"pixel_scale": 1 * u.kpc}, "pixel_scale: a unit like arcsec is wanted, found .*kpc"),
         ({"table": {"group": [0]}}, "a row for each of 2 maps is wanted, found 1 rows"),
         ({"table": {"halo": [0, 1]}}, "a column 'group' of integers or text is wanted"),
         ({"table": {"group": [0.5, 1.5]}}, "a column 'group' of integers or text is wanted"),

@@ -319,6 +319,42 @@ def test_an_uncertain_psf_adds_to_the_variance():
     assert float(model.chi2(data)[0]) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-17, 1e17])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        lambda scale: 0.1 * scale,
+        lambda scale: np.full(IMAGE.shape, 0.1 * scale),
+        lambda scale: PoissonNoise(exposure_time=50.0, background=0.1 * scale, gain=1 / scale),
+        lambda scale: CorrelatedNoise(
+            scale**2 * np.array([[0.0, 0.01, 0.0], [0.01, 0.04, 0.01], [0.0, 0.01, 0.0]])
+        ),
+        "of the point-spread function",
+    ],
+)
+def test_the_unit_of_brightness_changes_neither_chi2_nor_its_gradient(noise, scale):
+    psf = STAMP
+    if isinstance(noise, str):
+        psf, noise = PSF(STAMP.stamps, variance=np.full((7, 7), 1e-4)), lambda scale: 0.1 * scale
+    model, scaled = (
+        ForwardModel(LENS, SOURCE.copy(I_eff=s), IMAGE, psf=psf, noise=noise(s))
+        for s in (1.0, scale)
+    )
+    data = model.simulate(rng=3)
+    found = scaled.value_and_grad(data * scale, {"lens.sie_theta_E": 0.52})
+    expected = model.value_and_grad(data, {"lens.sie_theta_E": 0.52})
+    # Rounding in single precision.
+    np.testing.assert_allclose(array(found[0]), array(expected[0]), rtol=1e-4)
+    for name, slope in expected[1].items():
+        np.testing.assert_allclose(array(found[1][name]), array(slope), rtol=1e-3)
+    likelihoods = [
+        float(m.log_likelihood(data * s)[0]) for m, s in ((model, 1.0), (scaled, scale))
+    ]
+    if not isinstance(model.noise, CorrelatedNoise):
+        likelihoods[1] += IMAGE.x.size * np.log(scale)
+    assert likelihoods[1] == pytest.approx(likelihoods[0], rel=1e-3)
+
+
 def test_masked_pixels_do_not_count_whatever_stands_there():
     mask = np.zeros(IMAGE.shape, bool)
     mask[2:5] = True
@@ -369,7 +405,7 @@ def test_the_model_of_an_observation_has_its_pixels_noise_and_mask():
         ({"dtype": "float16"}, "dtype: one of float32, float64 is wanted, found 'float16'"),
         ({"psf": np.ones((31, 31))}, r"psf: the stamp of \(31, 31\) is larger than the image"),
         ({"psf": -np.ones((3, 3))}, "psf: a positive sum is wanted, found -9"),
-        ({"psf": np.full((3, 3), np.nan)}, "psf: 9 of 9 values are NaN or infinite"),
+        ({"psf": np.full((3, 3), np.nan)}, "psf: finite numbers are wanted, found 9 of 9"),
         ({"psf": PSF(np.ones((9, 9)), 3), "oversampling": 2}, "must divide one another, found 2"),
         ({"noise": 0.0}, "noise: sigma: positive numbers are wanted"),
         ({"noise": np.ones((3, 3))}, r"noise: sigma: the shape \(14, 17\) is wanted"),

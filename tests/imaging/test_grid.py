@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,30 @@ def test_grids_of_equal_shape_and_scale_are_equal_however_they_are_written():
     assert Grid((4, 5)) != Grid((5, 4))
 
 
-@pytest.mark.parametrize("shape", [(0, 4), (4, -1), (4,), (4, 4, 4)])
+def test_lengths_have_units():
+    grid = Grid((4, 5), 50 * u.mas, center=[100, -200] * u.mas)
+    assert grid == Grid((4, 5), 0.05, (0.1, -0.2))
+    assert Grid((4, 5), 50 * u.mas, center=(100 * u.mas, 0.1 * u.arcsec)).center == (0.1, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((50 * u.kpc,), "pixel_scale: a unit like arcsec is wanted, found the unit kpc"),
+        (
+            (0.05 * u.arcsec, [1, 2] * u.kpc),
+            "center: a unit like arcsec is wanted, found the unit",
+        ),
+        ((0.05, (1 * u.mas, 2.0)), "center: numbers of one kind of unit are wanted"),
+        (("0.05",), "pixel_scale: numbers are wanted, found '0.05'"),
+    ],
+)
+def test_what_is_no_angle_is_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Grid((4, 5), *arguments)
+
+
+@pytest.mark.parametrize("shape", [(4.5, 4), "45", 4, (0, 4), (4, -1), (4,), (4, 4, 4)])
 def test_a_shape_that_is_no_pair_of_positive_integers_is_refused(shape):
     with pytest.raises(InputError, match=r"shape: a pair of positive integers is wanted, found"):
         Grid(shape)
@@ -43,13 +67,13 @@ def test_a_shape_that_is_no_pair_of_positive_integers_is_refused(shape):
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
 def test_a_pixel_scale_that_is_not_positive_and_finite_is_refused(scale):
-    with pytest.raises(InputError, match="pixel_scale: a positive finite number is wanted"):
+    with pytest.raises(InputError, match="pixel_scale: one positive angle is wanted"):
         Grid((4, 4), scale)
 
 
 @pytest.mark.parametrize("center", [(1.0,), (1.0, np.nan), "ab", 3.0])
 def test_a_centre_that_is_no_pair_of_numbers_is_refused(center):
-    with pytest.raises(InputError, match="center: a pair of finite numbers is wanted"):
+    with pytest.raises(InputError, match="center: (a pair of )?(finite )?numbers (is|are) wanted"):
         Grid((4, 4), 1.0, center)
 
 

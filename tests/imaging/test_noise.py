@@ -30,7 +30,8 @@ def models():
 def test_draws_have_the_model_s_mean_and_variance(name):
     noise, truth = models()[name], image(4000)
     drawn = noise.draw(truth, rng=1) - truth
-    variance = np.broadcast_to(ops.convert_to_numpy(noise.variance(truth[:1])), truth[:1].shape)
+    sigma = ops.convert_to_numpy(noise.standard_deviation(truth[:1]))
+    variance = np.broadcast_to(sigma**2, truth[:1].shape)
     # Five standard errors of 4000 draws.
     np.testing.assert_array_less(np.abs(drawn.mean(axis=0)), 5 * np.sqrt(variance[0] / 4000))
     np.testing.assert_allclose(drawn.var(axis=0), variance[0], rtol=5 * np.sqrt(2 / 4000) * 1.3)
@@ -68,7 +69,7 @@ def test_poisson_noise_counts_photons():
 def test_the_log_likelihood_is_that_of_normal_noise():
     noise, truth = models()["poisson"], image()
     data = noise.draw(truth, rng=4)
-    variance = ops.convert_to_numpy(noise.variance(truth))
+    variance = ops.convert_to_numpy(noise.standard_deviation(truth)) ** 2
     density = np.exp(-((truth - data) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
     found = noise.log_likelihood(truth, data, np.ones_like(truth))
     # Rounding of double precision.
@@ -148,10 +149,16 @@ def test_a_blank_patch_gives_back_the_noise_that_it_holds():
         (lambda: CorrelatedNoise([[1.0, 2.0, 0.5]]), "symmetry about the middle is wanted"),
         (lambda: CorrelatedNoise([[0.1, 0.0, 0.1]]), "a positive variance in the middle"),
         (lambda: CorrelatedNoise([[1.0, 1.0, 1.0]]), "no noise has it, its power spectrum falls"),
-        (lambda: CorrelatedNoise([[np.nan]]), "covariance: 1 of 1 values are NaN or infinite"),
+        (
+            lambda: CorrelatedNoise([[np.nan]]),
+            "covariance: finite numbers are wanted, found 1",
+        ),
         (lambda: CorrelatedNoise.from_power_spectrum(-np.ones((4, 4))), "not negative are wanted"),
         (lambda: CorrelatedNoise.from_patch(np.ones((9, 50))), "at least 12 pixels a side"),
-        (lambda: CorrelatedNoise.from_patch(np.full((20, 20), np.nan)), "400 of 400 values are"),
+        (
+            lambda: CorrelatedNoise.from_patch(np.full((20, 20), np.nan)),
+            "patch: finite numbers are wanted, found 400 of 400",
+        ),
     ],
 )
 def test_what_is_no_noise_is_refused(make, message):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.convolution import convolve as astropy_convolve
 from astropy.nddata import NDData
 from hypothesis import given, settings
@@ -147,16 +148,16 @@ def test_a_stamp_off_its_centre_is_warned_of_once():
     [
         (lambda: PSF(np.ones(5)), r"psf: a stamp \(ky, kx\) or a batch of them is wanted"),
         (lambda: PSF(np.zeros((0, 3))), "psf: a stamp"),
-        (lambda: PSF("star"), "psf: an array of numbers is wanted"),
-        (lambda: PSF([[np.inf]]), "psf: 1 of 1 values are NaN or infinite"),
+        (lambda: PSF("star"), "psf: numbers are wanted, found 'star'"),
+        (lambda: PSF([[np.inf]]), "psf: finite numbers are wanted, found 1 of 1"),
         (lambda: PSF(-np.ones((3, 3))), "psf: a positive sum is wanted, found -9"),
         (lambda: PSF(np.ones((3, 3)), oversampling=0), "a positive integer is wanted, found 0"),
         (lambda: PSF(np.ones((3, 3)), variance=np.ones((5, 5))), r"variance: the shape of the"),
         (lambda: PSF(np.ones((3, 3)), variance=-np.ones((3, 3))), "not negative are wanted"),
-        (lambda: PSF.gaussian(-0.1, 0.05), "fwhm: a positive number is wanted, found -0.1"),
-        (lambda: PSF.gaussian(0.1, 0.0), "pixel_scale: a positive number is wanted, found 0"),
+        (lambda: PSF.gaussian(-0.1, 0.05), "fwhm: one positive angle is wanted, found -0.1"),
+        (lambda: PSF.gaussian(0.1, 0.0), "pixel_scale: one positive angle is wanted, found 0"),
         (lambda: PSF.moffat(0.1, 1.0, 0.05), "beta: a number above 1 is wanted, found 1"),
-        (lambda: PSF.airy(np.nan, 0.05), "radius: a positive number is wanted, found nan"),
+        (lambda: PSF.airy(np.nan, 0.05), "radius: one positive angle is wanted, found nan"),
         (lambda: PSF.from_model(np.sin), "model: a point-spread function of photutils is wanted"),
         (
             lambda: PSF.from_model(CircularGaussianPRF(fwhm=2.0), oversampling=2),
@@ -172,3 +173,19 @@ def test_a_stamp_off_its_centre_is_warned_of_once():
 def test_what_is_no_psf_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda size, scale: PSF.gaussian(size, scale),
+        lambda size, scale: PSF.moffat(size, 3.0, scale),
+        lambda size, scale: PSF.airy(size, scale),
+    ],
+)
+def test_widths_have_units(make):
+    np.testing.assert_array_equal(
+        make(100 * u.mas, 0.05 * u.arcsec).stamps, make(0.1, 0.05).stamps
+    )
+    with pytest.raises(InputError, match="a unit like arcsec is wanted, found the unit kpc"):
+        make(1 * u.kpc, 0.05)

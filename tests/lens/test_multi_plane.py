@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from astropy.cosmology import FlatLambdaCDM
+from astropy.cosmology import WMAP5, FlatLambdaCDM, Planck18
 from keras import ops
 from lenstronomy.LensModel.lens_model import LensModel
 from lenstronomy.Util.param_util import phi_q2_ellipticity
@@ -92,3 +92,27 @@ def test_a_lens_survives_a_copy_and_says_what_it_is():
     assert lens.copy() == lens
     assert repr(lens).startswith("MultiPlane([(0.4, SIE(")
     assert lens.sis_theta_E.value == 0.4
+
+
+def test_a_cosmology_is_known_by_its_name():
+    lens = SIE(theta_E=1.2, q=0.8)
+    delay = lens.time_delay(1.0, 0.2, 0.5, 2.0, cosmology=Planck18)
+    assert lens.time_delay(1.0, 0.2, 0.5, 2.0, cosmology="Planck18") == delay
+    assert lens.time_delay(1.0, 0.2, 0.5, 2.0, cosmology="WMAP5") != delay
+    planes = [(0.3, lens), (0.5, SIS(theta_E=0.2))]
+    named, given = (MultiPlane(planes, 1.0, cosmology=c) for c in ("WMAP5", WMAP5))
+    assert named == given
+    assert MultiPlane(**given.arguments) == given
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda cosmology: SIS().time_delay(1.0, 0.2, 0.5, 2.0, cosmology=cosmology),
+        lambda cosmology: MultiPlane([(0.3, SIS())], 1.0, cosmology=cosmology),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["Plank18", 70.0])
+def test_what_is_no_cosmology_is_refused(make, wrong):
+    with pytest.raises(InputError, match=f"cosmology: .*Planck18.* is wanted, found {wrong!r}"):
+        make(wrong)

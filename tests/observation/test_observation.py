@@ -274,8 +274,8 @@ def test_noise_is_positive_and_data_finite_whatever_is_bad(ny, nx, fraction, see
         ({"wcs": None}, "has no celestial WCS and no pixel scale; give pixel_scale"),
         ({"wcs": "TAN"}, "an astropy.wcs.WCS is wanted, found str"),
         ({"pixel_scale": 0.2}, "0.2 arcsec was given, but the WCS has 0.05 arcsec"),
-        ({"wcs": None, "pixel_scale": -0.1}, "a positive angle is wanted, found -0.1"),
-        ({"wcs": None, "pixel_scale": 3 * u.m}, "an angle or a number of arcsec is wanted"),
+        ({"wcs": None, "pixel_scale": -0.1}, "one positive angle is wanted, found -0.1"),
+        ({"wcs": None, "pixel_scale": 3 * u.m}, "a unit like arcsec is wanted"),
     ],
 )
 def test_unfit_arguments_are_refused_by_name(changes, message):

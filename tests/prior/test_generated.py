@@ -81,7 +81,7 @@ def test_lengths_scale_with_the_grid():
 def test_quantities_are_lengths():
     one = GeneratedConvergencePrior(LENS, theta_E=(800, 1600) * u.mas)
     assert one.ranges["theta_E"] == pytest.approx([0.8, 1.6])
-    with pytest.raises(InputError, match="theta_E: a length is wanted"):
+    with pytest.raises(InputError, match="theta_E: a unit like arcsec is wanted"):
         GeneratedConvergencePrior(LENS, theta_E=(1, 2) * u.kg)
 
 

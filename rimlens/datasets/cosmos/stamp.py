@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from astropy import units as u
 
+from rimlens.arguments import positive_angle
 from rimlens.datasets.cosmos.denoising import denoised
 from rimlens.datasets.cosmos.neighbours import FILLS, isolated
 from rimlens.datasets.cosmos.psf import centred_psf, homogenised
@@ -61,7 +62,7 @@ class StampSettings:
         for name in ("pixel_scale", "psf_fwhm"):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, _arcsec(name, value))
+                object.__setattr__(self, name, positive_angle(value, name))
         if not (isinstance(self.size, int) and self.size >= 4):
             raise InputError(f"size: an integer of at least 4 is wanted, found {self.size!r}")
         if self.neighbours not in FILLS:
@@ -215,13 +216,3 @@ def half_light_radius(image, footprint):
     order = np.argsort(distance)
     enclosed = np.cumsum(light[order]) / total
     return float(np.interp(0.5, enclosed, distance[order]))
-
-
-def _arcsec(name, value):
-    try:
-        value = float(u.Quantity(value, u.arcsec).to_value(u.arcsec))
-    except (TypeError, ValueError, u.UnitConversionError):
-        value = np.nan
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(f"{name}: a positive length in arcsec is wanted, found {value}")
-    return value

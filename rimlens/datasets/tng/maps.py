@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 
-from rimlens.datasets.tng.cosmology import (
+from rimlens.cosmology import (
     cosmology_of,
     critical_surface_density,
     kpc_per_arcsec,

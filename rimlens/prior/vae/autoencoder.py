@@ -63,6 +63,15 @@ class VAE:
             "new",
         )
 
+    def __reduce__(self):
+        """Pickle and copy what makes the autoencoder again: networks cannot be kept."""
+        return type(self), (self.architecture,), {"arrays": self._arrays, "weights": self.weights}
+
+    def __setstate__(self, state):
+        """Take the arrays of another autoencoder."""
+        self._set_arrays(state["arrays"], "pickle")
+        self.weights = state["weights"]
+
     @classmethod
     def presets(cls):
         """Return the names of the weights in the package.

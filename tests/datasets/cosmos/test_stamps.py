@@ -264,9 +264,9 @@ def test_large_stamps_are_cropped_and_tapered_at_the_edge_of_the_field():
 @pytest.mark.parametrize(
     ("wrong", "wanted"),
     [
-        ({"pixel_scale": -1.0}, "pixel_scale: a positive length"),
-        ({"pixel_scale": 1 * u.kg}, "pixel_scale: a positive length"),
-        ({"psf_fwhm": "wide"}, "psf_fwhm: a positive length"),
+        ({"pixel_scale": -1.0}, "pixel_scale: one positive angle"),
+        ({"pixel_scale": 1 * u.kg}, "pixel_scale: a unit like arcsec"),
+        ({"psf_fwhm": "wide"}, "psf_fwhm: numbers are wanted"),
         ({"size": 2}, "size: an integer of at least 4"),
         ({"size": 64.0}, "size: an integer"),
         ({"neighbours": "none"}, "neighbours: one of noise"),

@@ -7,40 +7,53 @@ r"""From surface density to convergence: angles, and the critical surface densit
 (Schneider, Ehlers & Falco 1992, eq. 5.5), with angular diameter distances.
 """
 
+import difflib
+
 import numpy as np
 
 from rimlens.errors import InputError
 
 
-def cosmology_of(name):
-    """Return a cosmology.
+def cosmology_of(cosmology=None):
+    """Return a cosmology, however it was named.
 
     Parameters
     ----------
-    name : str or astropy.cosmology.FLRW or None
-        One of astropy's by its name, one itself, or None for astropy's default.
+    cosmology : str or astropy.cosmology.FLRW, optional
+        One of astropy's by its name, one itself, or the YAML text that
+        `astropy.cosmology.Cosmology.to_format` writes; astropy's default if not given.
+
+    Returns
+    -------
+    astropy.cosmology.FLRW
 
     Raises
     ------
     InputError
-        If there is none of that name.
+        If there is none of that name, or it is none.
 
     Examples
     --------
     >>> cosmology_of("Planck15").name
     'Planck15'
     """
-    from astropy import cosmology
+    from astropy import cosmology as known
 
-    if name is None:
-        return cosmology.default_cosmology.get()
-    if isinstance(name, cosmology.FLRW):
-        return name
-    if name not in cosmology.available:
-        raise InputError(
-            f"cosmology: one of {', '.join(cosmology.available)} is wanted, found {name!r}"
-        )
-    return getattr(cosmology, name)
+    if cosmology is None:
+        return known.default_cosmology.get()
+    if isinstance(cosmology, known.FLRW):
+        return cosmology
+    if isinstance(cosmology, str):
+        if cosmology in known.available:
+            return getattr(known, cosmology)
+        if cosmology.startswith("!astropy.cosmology"):
+            return known.Cosmology.from_format(cosmology, format="yaml")
+    close = difflib.get_close_matches(str(cosmology), known.available, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise InputError(
+        f"cosmology: a cosmology of astropy or its name, one of {', '.join(known.available)}, is "
+        f"wanted, found {cosmology!r}{hint}"
+    )
 
 
 def critical_surface_density(z_lens, z_source, cosmology=None):
