@@ -220,7 +220,7 @@ class Model:
         """
         from keras import ops
 
-        from rimlens import backend  # noqa: F401 - chooses the array library, quietly
+        from rimlens import backend  # noqa: F401 - chooses the array library
 
         quantity = isinstance(x, u.Quantity) or isinstance(y, u.Quantity)
         x, y = (finite_numbers(v, name, u.arcsec) for v, name in ((x, "x"), (y, "y")))

@@ -1,23 +1,18 @@
-"""The only room that names an array library.
+"""The only subpackage that names an array library.
 
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
 TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
 data, the gathering of cells' corners and its adjoint, compilation, the kind of device, gamma
 functions, and functions of angles that keep double precision.  The library is chosen by the
-environment variable ``KERAS_BACKEND`` (TensorFlow by default) and is imported when this room is
-first entered, quietly.
+environment variable ``KERAS_BACKEND`` (TensorFlow by default) and is imported when this subpackage
+is first imported.
 
 Physics does not belong here.
 """
 
-import os
+from rimlens.backend.variables import default_variables
 
-from rimlens.backend.quiet import quiet_import, uncollected
-
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-with quiet_import(), uncollected():
+with default_variables(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"):
     import keras
 
     if keras.backend.backend() == "tensorflow":

@@ -5,7 +5,7 @@ likelihood live here.  Everything is differentiable, batched, and knows nothing 
 networks or files.
 """
 
-# First of all: the backend chooses the array library, and imports it quietly.
+# First of all: the backend chooses the array library.
 from rimlens import backend  # noqa: F401
 from rimlens.imaging.convolution import convolve, psf_transform
 from rimlens.imaging.correlated_noise import CorrelatedNoise

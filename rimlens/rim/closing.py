@@ -77,7 +77,9 @@ def _measured(lens, state, expected_error):
     """Return the steps that make up the units of measured errors, shape ``(batch, m, m)``."""
     n, m = len(lens.expected_error), len(expected_error)
     coordinates = ops.pad(lens.coordinates(state), ((0, 0), (0, 0), (0, m - n)))
-    of_source = ops.broadcast_to(ops.eye(m)[n:], (ops.shape(coordinates)[0], m - n, m))
+    of_source = ops.broadcast_to(
+        ops.eye(m, dtype="float32")[n:], (ops.shape(coordinates)[0], m - n, m)
+    )
     coordinates = ops.concatenate([coordinates, of_source], axis=1)
     granted = np.append(lens.shares, np.ones(m - n))[:, None] * expected_error
     return ops.matmul(coordinates, ops.convert_to_tensor(np.float32(granted)))

@@ -148,7 +148,7 @@ class PixelatedLens:
         share = share / ops.sum(inside, axis=(1, 2))[:, None]
         m = len(self.expected_error)
         first = ops.pad(-share[:, 1:], ((0, 0), (1, m - share.shape[1])))
-        identity = ops.broadcast_to(ops.eye(m), (ops.shape(first)[0], m, m))
+        identity = ops.broadcast_to(ops.eye(m, dtype="float32"), (ops.shape(first)[0], m, m))
         return ops.concatenate([identity[:, :1] + first[:, None], identity[:, 1:]], axis=1)
 
     def steps_between(self, state, target):
@@ -264,7 +264,8 @@ class ParametricLens:
     def coordinates(self, state):
         """Return the identity: the variables are the coordinates, as a prior makes them."""
         batch = ops.shape(state["lens"])[0]
-        return ops.broadcast_to(ops.eye(self.numbers), (batch, self.numbers, self.numbers))
+        identity = ops.eye(self.numbers, dtype="float32")
+        return ops.broadcast_to(identity, (batch, self.numbers, self.numbers))
 
     def steps_between(self, state, target):
         """Return the difference of the variables."""

@@ -45,7 +45,7 @@ class ConvergenceLoss(keras.losses.Loss):
     """
 
     def __init__(self, grid, radii=24, linear=False, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.linear = linear
         radius = np.geomspace(2.5 * grid.pixel_scale, grid.radius[0].min() * 0.9, radii)
         # A soft edge one pixel wide, so that a circle grows smoothly.
@@ -108,7 +108,7 @@ class VectorLoss(keras.losses.Loss):
     """
 
     def __init__(self, unit=0.1, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.unit = unit
 
     def call(self, y_true, y_pred):
@@ -134,8 +134,8 @@ def losses(machine, linear=False):
     grid = machine.architecture.convergence_grid
     every = {
         "convergence": lambda: ConvergenceLoss(grid, linear=linear),
-        "shear": ShearLoss,
-        "source": SourceLoss,
+        "shear": lambda: ShearLoss(dtype="float32"),
+        "source": lambda: SourceLoss(dtype="float32"),
         "lens": VectorLoss,
         "source_vector": VectorLoss,
     }

@@ -7,6 +7,10 @@ appendix; Cho et al. 2014, arXiv:1406.1078 for the recurrent unit).
 
 from keras import layers, ops
 
+# The layout and the precision of numbers are said everywhere: Keras would take what is not said
+# from the user's settings (``keras.json``), which may be those of another project.
+CHANNELS = "channels_last"
+
 
 def fold(maps, factor):
     """Fold blocks of pixels into channels: ``(batch, n, n)`` to ``(batch, n / f, n / f, f * f)``.
@@ -53,7 +57,7 @@ class ConvolutionalGRU(layers.Layer):
     def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        options = {"padding": "same", "dtype": self.dtype_policy}
+        options = {"padding": "same", "data_format": CHANNELS, "dtype": self.dtype_policy}
         self.gates = layers.Conv2D(
             2 * filters, kernel_size, activation="sigmoid", name="gates", **options
         )
@@ -119,6 +123,7 @@ class RecurrentUNet(layers.Layer):
                 width,
                 kernel_size,
                 padding="same",
+                data_format=CHANNELS,
                 activation=activation,
                 kernel_initializer="he_normal",
                 dtype=self.dtype_policy,
@@ -149,6 +154,7 @@ class RecurrentUNet(layers.Layer):
             layers.Conv2D(
                 4 * self.filters[i],
                 1,
+                data_format=CHANNELS,
                 activation=activation,
                 kernel_initializer="he_normal",
                 dtype=self.dtype_policy,
@@ -165,7 +171,12 @@ class RecurrentUNet(layers.Layer):
         self.map_head = None
         if map_channels:
             self.map_head = layers.Conv2D(
-                map_channels, 1, kernel_initializer="zeros", dtype="float32", name="map_head"
+                map_channels,
+                1,
+                data_format=CHANNELS,
+                kernel_initializer="zeros",
+                dtype="float32",
+                name="map_head",
             )
         self.vector_hidden = layers.Dense(
             vector_units,

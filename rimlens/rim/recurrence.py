@@ -34,7 +34,7 @@ class RecurrentInferenceMachine(keras.Model):
     """
 
     def __init__(self, architecture, precision="float32", lens=None, source=None, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.architecture = architecture
         self.precision = precision
         # How many calls training unrolls; fewer make its first part cheaper.

@@ -11,7 +11,6 @@ from keras import ops
 from tqdm import tqdm
 
 from rimlens import __version__, backend
-from rimlens.backend.quiet import uncollected
 from rimlens.errors import FileFormatError, InputError, RimlensError
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
@@ -240,11 +239,6 @@ class RIMSolver:
             ``source_parameters`` where models are, ``model``, and ``reduced_chi2`` of every step,
             those at the end included, shape ``(steps, batch)``.
         """
-        # The first call traces, which makes very many objects that stay.
-        with uncollected():
-            return self._solved(inputs)
-
-    def _solved(self, inputs):
         state, history = self._recurrence(inputs)
         state = self._mean(state, len(inputs["image"]))
         orientation_radii = self._orientation_radii(inputs)

@@ -4,7 +4,7 @@ Convergence maps, galaxies, point-spread functions, masks and noise are drawn he
 by `Simulator`.  Networks and files do not belong here.
 """
 
-# First of all: the backend chooses the array library, and imports it quietly.
+# First of all: the backend chooses the array library.
 from rimlens import backend  # noqa: F401
 from rimlens.simulation.acceptance import LensedLight, PaperCuts
 from rimlens.simulation.domain import SimulationDomain

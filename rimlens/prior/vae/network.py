@@ -41,6 +41,7 @@ class Encoder(layers.Layer):
             a.filters,
             a.first_kernel_size,
             padding="same",
+            data_format="channels_last",
             activation="relu",
             kernel_initializer="he_normal",
             dtype=self.dtype_policy,
@@ -123,6 +124,7 @@ class Decoder(layers.Layer):
             1,
             a.kernel_size,
             padding="same",
+            data_format="channels_last",
             activation=a.output,
             # Most of a galaxy's field is dark.
             bias_initializer=keras.initializers.Constant(-3.0 if a.output == "sigmoid" else 0.0),
@@ -245,6 +247,7 @@ def _convolution(owner, kind, prefix, width, name, strides=1):
         a.kernel_size,
         strides=strides,
         padding="same",
+        data_format="channels_last",
         activation=activation,
         kernel_initializer="he_normal",
         dtype=owner.dtype_policy,

@@ -183,7 +183,7 @@ def features(maps):
     def pooled(maps):
         x, means = ops.cast(maps, "float32")[..., None], []
         for kernel in kernels:
-            x = ops.leaky_relu(ops.conv(x, kernel, strides=2, padding="same"))
+            x = ops.leaky_relu(ops.conv(x, kernel, 2, "same", data_format="channels_last"))
             means.append(ops.mean(x, axis=(1, 2)))
         return ops.concatenate(means, axis=-1)
 

@@ -149,7 +149,7 @@ def fit(network, draws, vae, recipe, checkpoint=None, verbose="auto", callbacks=
     )
     network.compile(
         optimizer=adam,
-        loss=SummedSquares(),
+        loss=SummedSquares(dtype="float32"),
         jit_compile=keras.backend.backend() == "jax",
     )
     # The optimiser's variables must exist before a checkpoint can be read into them.
