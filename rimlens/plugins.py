@@ -14,8 +14,6 @@ from importlib import metadata
 
 from rimlens.errors import PluginError, RimlensWarning
 
-__all__ = ["Plugin", "available", "find", "installed", "load", "refresh"]
-
 __all__ = ["KINDS", "Plugin", "available", "find", "installed", "load", "refresh"]
 
 # Where the abstract class of each kind stands.
@@ -248,7 +246,9 @@ def _installed(kind):
     found = {}
     for entry in _entry_points().select(group=f"rimlens.{kind}"):
         package, version = _distribution(entry.dist)
-        plugin = Plugin(entry.name, kind, package, version, entry.value.replace(" ", ""))
+        # The extras that may follow in brackets are the installer's business.
+        value = entry.value.partition("[")[0].replace(" ", "")
+        plugin = Plugin(entry.name, kind, package, version, value)
         found.setdefault((plugin.name, plugin.package, plugin.value), plugin)
     plugins = sorted(found.values(), key=lambda p: (p.name, p.package.lower(), p.value))
     return tuple(_with_state(plugin, plugins) for plugin in plugins)

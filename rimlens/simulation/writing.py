@@ -16,7 +16,13 @@ import numpy as np
 from tqdm import tqdm
 
 from rimlens import __version__, backend
-from rimlens.errors import FileFormatError, InputError, OutputExistsError, RimlensWarning
+from rimlens.errors import (
+    FileFormatError,
+    InputError,
+    OutputExistsError,
+    RimlensError,
+    RimlensWarning,
+)
 from rimlens.io._files import new_file
 from rimlens.io.simulations import Simulations, write_simulations
 from rimlens.simulation.candidates import joined
@@ -117,8 +123,8 @@ def simulate(
     seed = recipe.seed if seed is None else seed
     manifest = Manifest(recipe.to_dict(), seed, lenses, shard_size, versions)
     folder = Path(folder)
-    _claim(folder, manifest, overwrite)
     with (
+        _claimed(folder, manifest, overwrite),
         _executor(executor, workers) as pool,
         tqdm(total=lenses, desc="simulations", disable=None if progress else True) as bar,
     ):
@@ -193,6 +199,24 @@ def _stored(batch):
         elif name != "noiseless":
             arrays[name] = values
     return arrays
+
+
+@contextmanager
+def _claimed(folder, manifest, overwrite):
+    """Hold a folder for a set, and leave it again if the set cannot be made.
+
+    What a recipe that fails leaves behind would stand in the way of the corrected one.
+    """
+    had_folder = folder.exists()
+    _claim(folder, manifest, overwrite)
+    try:
+        yield
+    except RimlensError:
+        if not any(folder.glob("shard-*.asdf")):
+            (folder / MANIFEST).unlink(missing_ok=True)
+            if not had_folder and not any(folder.iterdir()):
+                folder.rmdir()
+        raise
 
 
 def _claim(folder, manifest, overwrite):

@@ -212,12 +212,20 @@ def test_numbers_that_are_none_are_refused(tmp_path, name, value):
     assert not (tmp_path / "set").exists()
 
 
-def test_a_domain_without_lenses_is_told_and_leaves_no_shard(tmp_path, monkeypatch):
+def test_a_domain_without_lenses_is_told_and_does_not_block_the_corrected_one(
+    whole, tmp_path, monkeypatch
+):
     monkeypatch.setattr("rimlens.simulation.simulator._ROUNDS", 2)
     barren = replace(RECIPE, domain=replace(RECIPE.domain, one_sided=0.0))
     with pytest.raises(InputError, match="to look like lenses, found 0"):
         simulate(barren, tmp_path / "set", **SIZE, executor=Here())
-    assert list(content(tmp_path / "set")) == ["manifest.json"]
+    assert not (tmp_path / "set").exists()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="to look like lenses, found 0"):
+        simulate(barren, tmp_path / "empty", **SIZE, executor=Here())
+    assert content(tmp_path / "empty") == {}
+    monkeypatch.undo()
+    assert content(made(tmp_path / "empty").folder) == content(whole.folder)
 
 
 def test_a_recipe_that_cannot_be_used_writes_nothing(tmp_path):

@@ -39,7 +39,8 @@ class GroupCatalogue:
     box_size : float
         Side of the periodic box in kpc; 0 if there is none.
     groups, subhaloes : dict of str to ndarray
-        Columns by their names in the files, in physical kpc and solar masses.
+        Columns by their names in the files, in physical kpc and solar masses; -1 stands for no
+        subhalo, however the files say it.
     group_offsets, subhalo_offsets : ndarray
         First particle of each type, shapes ``(groups, 6)`` and ``(subhaloes, 6)``.
     offsets_name : str or None
@@ -72,6 +73,7 @@ class GroupCatalogue:
         parts = [_read(file, units) for file in files.values()]
         self.groups = _joined([part[0] for part in parts])
         self.subhaloes = _joined([part[1] for part in parts])
+        self.groups["GroupFirstSub"] = self._first_subhaloes()
         wanted = int(header.get("Ngroups_Total", len(self)))
         if len(self) != wanted:
             raise FileFormatError(
@@ -107,6 +109,21 @@ class GroupCatalogue:
             Its number.
         """
         return _ranges(self.subhalo_offsets[subhalo], self.subhaloes["SubhaloLenType"][subhalo])
+
+    def _first_subhaloes(self):
+        """Return the number of each group's first subhalo; -1 where it has none."""
+        first, count = self.groups["GroupFirstSub"], len(self.subhaloes["SubhaloLenType"])
+        # TNG says -1; Illustris the same bits without a sign, of 32 or of 64 bits.
+        none = (first == -1) if first.dtype.kind == "i" else first == np.iinfo(first.dtype).max
+        for bits in (32, 64):
+            none |= (first == 2**bits - 1) & (first >= count)
+        wrong = ~none & ((first < 0) | (first >= count))
+        if np.any(wrong):
+            raise FileFormatError(
+                f"{self.path}: 'Group/GroupFirstSub': numbers below {count}, the subhaloes in the "
+                f"catalogue, or -1 are wanted, found {first[wrong][0]}"
+            )
+        return np.where(none, -1, first.astype(np.int64))
 
     def _summed_in_groups(self):
         """Return the offsets of subhaloes: those of their groups, and the subhaloes before."""

@@ -1,5 +1,6 @@
 """Building a collection of convergence maps: from haloes to one file."""
 
+import warnings
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +12,7 @@ from astropy.table import Table
 from rimlens.datasets.building import build_collection
 from rimlens.datasets.collection import MapCollection
 from rimlens.datasets.tng.maps import MapSettings, convergence_maps
+from rimlens.errors import RimlensWarning
 from rimlens.io._files import refuse_existing
 
 _PACKAGES = ("rimlens", "numpy", "scipy", "astropy", "h5py")
@@ -49,12 +51,17 @@ def rasterize(haloes, path, settings=None, overwrite=False, progress=None):
         If the file exists and may not be overwritten.
     FileFormatError, InputError
         If particles cannot be read or are too few, or as by `build_collection`.
+
+    Warns
+    -----
+    RimlensWarning
+        If maps have no Einstein radius: no prior over lenses draws them.
     """
     refuse_existing(Path(path), overwrite)
     settings = settings or MapSettings()
     facts = {"maps": settings.facts, "haloes": haloes.facts}
     content = "convergence maps of simulated haloes"
-    return build_collection(
+    made = build_collection(
         path,
         {name: partial(_maps_of, haloes, name, settings) for name in haloes.names},
         facts,
@@ -62,6 +69,23 @@ def rasterize(haloes, path, settings=None, overwrite=False, progress=None):
         overwrite,
         progress,
     )
+    _warn_of_weak_maps(path, made.table["theta_E"])
+    return made
+
+
+def _warn_of_weak_maps(path, radii):
+    """Tell how many maps are no strong lenses."""
+    weak, n = np.count_nonzero(~(np.asarray(radii, float) > 0)), len(radii)
+    if weak:
+        found = "none of them has" if weak == n else f"{weak} of them have no"
+        found += " an Einstein radius" if weak == n else " Einstein radius"
+        warnings.warn(
+            f"{path}: holds {n} maps, and {found}: their mean convergence is below 1 in every "
+            "circle, and a prior over lenses cannot draw them; choose more massive haloes, other "
+            "redshifts of lens and source, or finer pixels",
+            RimlensWarning,
+            stacklevel=3,
+        )
 
 
 def _maps_of(haloes, name, settings):

@@ -34,7 +34,7 @@ class Encoder(layers.Layer):
 
     def __init__(self, architecture, **kwargs):
         # The layers inside cast for themselves; numbers and losses stay in full precision.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         self.architecture = a = architecture
         convolution = functools.partial(_convolution, self, layers.Conv2D, "encoder")
         self.first = layers.Conv2D(
@@ -109,7 +109,7 @@ class Decoder(layers.Layer):
     """
 
     def __init__(self, architecture, **kwargs):
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         self.architecture = a = architecture
         convolution = functools.partial(_convolution, self, layers.Conv2D, "decoder")
         upward = functools.partial(_convolution, self, layers.Conv2DTranspose, "decoder")
@@ -173,7 +173,7 @@ class Autoencoder(keras.Model):
     """
 
     def __init__(self, architecture, **kwargs):
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         self.architecture = a = architecture
         self.encoder = Encoder(a, dtype=self.dtype_policy, name="encoder")
         self.decoder = Decoder(a, dtype=self.dtype_policy, name="decoder")

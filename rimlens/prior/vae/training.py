@@ -192,8 +192,9 @@ def train_vae(vae, recipe, checkpoint=None, verbose="auto"):
     Raises
     ------
     InputError
-        If the recipe is for another architecture.
+        If the recipe is for another architecture, or Keras's ``floatx`` is not ``float32``.
     """
+    _require_single_precision()
     if recipe.architecture != vae.architecture:
         raise InputError(
             f"recipe: the architecture of the VAE is wanted, {vae.architecture}, found "
@@ -284,6 +285,7 @@ def train(recipe, output, overwrite=False, progress=True):
     InputError
         If the checkpoint beside the output belongs to another recipe.
     """
+    _require_single_precision()
     output = new_output(output, overwrite)
     if not isinstance(recipe, VAERecipe):
         recipe = read_vae_recipe(recipe)
@@ -293,3 +295,12 @@ def train(recipe, output, overwrite=False, progress=True):
     vae.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return vae
+
+
+def _require_single_precision():
+    if keras.config.floatx() != "float32":
+        # Keras adds up the terms of the loss in it, and fails where they are of another type.
+        raise InputError(
+            "keras: floatx='float32' is wanted for training, found "
+            f"{keras.config.floatx()!r}, as keras.json or keras.config.set_floatx says"
+        )

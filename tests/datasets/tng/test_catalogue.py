@@ -115,6 +115,34 @@ def test_groups_are_chosen_once_each(simulation, tmp_path, selection, groups):
     assert list(selection.chosen(catalogue(tmp_path))) == groups
 
 
+def with_first_subhaloes(folder, values):
+    """Return the catalogue whose groups have these first subhaloes."""
+    with h5py.File(folder / "fof_subhalo_tab_099.hdf5", "r+") as file:
+        del file["Group/GroupFirstSub"]
+        file["Group/GroupFirstSub"] = values
+    return catalogue(folder)
+
+
+@pytest.mark.parametrize("dtype", ["i2", "i4", "i8", "u2", "u4", "u8"])
+def test_no_subhalo_is_known_in_integers_of_any_kind(simulation, tmp_path, dtype):
+    values = np.array([0, 2, -1]).astype(dtype)
+    found = with_first_subhaloes(tmp_path, values)
+    assert list(found.groups["GroupFirstSub"]) == [0, 2, -1]
+    assert list(Selection().chosen(found)) == [0, 1]
+    assert relaxedness(found)[1][2] == 1.0
+
+
+def test_no_subhalo_of_32_bits_is_known_in_wider_integers(simulation, tmp_path):
+    found = with_first_subhaloes(tmp_path, np.array([0, 2, 2**32 - 1], np.int64))
+    assert list(found.groups["GroupFirstSub"]) == [0, 2, -1]
+
+
+@pytest.mark.parametrize("wrong", [3, -2])
+def test_a_subhalo_that_is_not_in_the_catalogue_is_refused(simulation, tmp_path, wrong):
+    with pytest.raises(FileFormatError, match=f"numbers below 3, .* are wanted, found {wrong}"):
+        with_first_subhaloes(tmp_path, np.array([0, 2, wrong]))
+
+
 def test_unrelaxed_groups_are_left_out(simulation, tmp_path):
     path = tmp_path / "fof_subhalo_tab_099.hdf5"
     with pytest.raises(InputError, match="no group of 3 is chosen by Selection"):

@@ -1,5 +1,6 @@
 """Laws of maps of simulated haloes, and how collections of them are built."""
 
+import h5py
 import numpy as np
 import pytest
 from astropy import constants
@@ -150,6 +151,7 @@ def group_haloes(folder):
     return GroupHaloes(snapshot, GroupCatalogue(folder / "fof_subhalo_tab_099.hdf5"))
 
 
+@pytest.mark.filterwarnings("ignore:.*Einstein radius")
 def test_collection_says_where_every_map_comes_from(tmp_path):
     files.two_groups(tmp_path)
     found = rasterize(group_haloes(tmp_path), tmp_path / "maps.asdf", SMALL)
@@ -169,6 +171,7 @@ def test_collection_says_where_every_map_comes_from(tmp_path):
     assert {*one.table["group"]} != {*two.table["group"]}
 
 
+@pytest.mark.filterwarnings("ignore:.*Einstein radius")
 def test_interrupted_build_goes_on_with_the_next_halo(tmp_path, monkeypatch):
     files.two_groups(tmp_path)
     path, haloes = tmp_path / "maps.asdf", group_haloes(tmp_path)
@@ -191,12 +194,25 @@ def test_interrupted_build_goes_on_with_the_next_halo(tmp_path, monkeypatch):
     assert made == ["group_1"]
 
 
+@pytest.mark.filterwarnings("ignore:.*Einstein radius")
 def test_maps_are_overwritten_only_if_asked(tmp_path):
     files.two_groups(tmp_path)
     (tmp_path / "maps.asdf").write_text("precious")
     with pytest.raises(OutputExistsError):
         rasterize(group_haloes(tmp_path), tmp_path / "maps.asdf", SMALL)
     assert len(rasterize(group_haloes(tmp_path), tmp_path / "maps.asdf", SMALL, True)) == 4
+
+
+def test_maps_without_an_einstein_radius_are_told(tmp_path):
+    files.two_groups(tmp_path)
+    with pytest.warns(RimlensWarning, match="holds 4 maps, and none of them has an Einstein"):
+        rasterize(group_haloes(tmp_path), tmp_path / "weak.asdf", SMALL)
+    with h5py.File(tmp_path / "snap_099.hdf5", "r+") as file:
+        # The particles of the first group.
+        file["PartType0/Masses"][:100] = 1000.0
+    with pytest.warns(RimlensWarning, match="holds 4 maps, and 2 of them have no Einstein radius"):
+        found = rasterize(group_haloes(tmp_path), tmp_path / "mixed.asdf", SMALL)
+    np.testing.assert_array_equal(found.table["theta_E"] > 0, [True, True, False, False])
 
 
 def cutout(folder, halo, place=50.0, seed=1, **changes):
@@ -207,6 +223,7 @@ def cutout(folder, halo, place=50.0, seed=1, **changes):
     return path
 
 
+@pytest.mark.filterwarnings("ignore:.*Einstein radius")
 def test_cutouts_are_haloes_numbered_by_header_or_name(tmp_path):
     paths = [
         cutout(tmp_path, 7),

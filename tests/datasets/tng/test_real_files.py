@@ -46,6 +46,7 @@ def test_box_of_gadget_has_the_density_of_its_universe():
     assert density == pytest.approx(0.3, rel=2e-3)
 
 
+@pytest.mark.filterwarnings("ignore:.*Einstein radius")
 def test_sphere_in_a_gadget_box_becomes_a_map(tmp_path):
     name = path("gadget_lcdm_gas_snapshot_004.hdf5")
     haloes = SingleHaloes(name, center=(25e3, 25e3, 25e3), radius=8e3)

@@ -135,3 +135,13 @@ def test_an_existing_file_and_the_checkpoint_of_another_recipe_are_kept(tmp_path
 def test_a_recipe_for_other_maps_is_refused():
     with pytest.raises(InputError, match="recipe: the architecture of the VAE is wanted"):
         VAE(tiny_recipe("source").architecture).fit(SHORT)
+
+
+def test_another_default_precision_of_keras_is_refused_before_the_work(tmp_path):
+    keras.config.set_floatx("float64")
+    try:
+        with pytest.raises(InputError, match="floatx='float32' is wanted .*, found 'float64'"):
+            train(SHORT, tmp_path / "weights.asdf", progress=False)
+    finally:
+        keras.config.set_floatx("float32")
+    assert not list(tmp_path.iterdir())
