@@ -7,6 +7,8 @@ from rimlens.rim import Architecture, RIMSolver
 from rimlens.rim.recipe import Recipe
 from rimlens.simulation import SimulationDomain, Simulator
 
+pytestmark = pytest.mark.slow
+
 ARCHITECTURE = Architecture(
     64, 16, 4.0, 16, 2.0, steps=2, latent_size=16, filters=(4, 6), vector_units=16
 )

@@ -88,6 +88,7 @@ def test_the_descent_is_the_slope_of_chi2(problem):
     assert np.all((after - before) * pixels < 0)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_the_weights_come_back_with_their_priors(tmp_path):
     solver = RIMSolver(ARCHITECTURE, lens=LENS, source=SOURCE)
     recipe = Recipe(

@@ -24,6 +24,7 @@ def test_weights_are_small(solver):
     assert (folder / f"{solver.weights.name}.asdf").stat().st_size < 12e6
 
 
+@pytest.mark.slow
 def test_weights_find_the_lenses_that_they_were_trained_for(solver):
     recipe = Recipe.from_dict(solver.weights.recipe)
     seed = recipe.seed + 3_000_000

@@ -183,6 +183,7 @@ def uninterrupted(short, simulator):
     return run(short, simulator, callbacks=[epochs]), epochs.begun
 
 
+@pytest.mark.slow
 def test_a_training_runs_through_the_epochs_of_all_stages(uninterrupted):
     machine, begun = uninterrupted
     assert begun == [0, 1, 2, 3, 4]
@@ -191,6 +192,7 @@ def test_a_training_runs_through_the_epochs_of_all_stages(uninterrupted):
     assert machine.unrolled_steps == machine.architecture.steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("epoch", "batch", "left"),
     [
@@ -236,6 +238,7 @@ def test_a_reused_draw_is_drawn_once(short, simulator, monkeypatch):
     assert len(draws) <= 4 + 4
 
 
+@pytest.mark.slow
 def test_a_finished_checkpoint_is_not_trained_again(uninterrupted, short, simulator, tmp_path):
     machine = run(short, simulator, tmp_path)
     epochs = Epochs()
@@ -247,6 +250,7 @@ def test_a_finished_checkpoint_is_not_trained_again(uninterrupted, short, simula
         )
 
 
+@pytest.mark.slow
 def test_an_interrupted_command_goes_on_and_writes_its_weights(
     short, tmp_path, monkeypatch, uninterrupted
 ):
@@ -271,6 +275,7 @@ def test_an_interrupted_command_goes_on_and_writes_its_weights(
     assert [p.name for p in tmp_path.iterdir()] == ["w.asdf"]
 
 
+@pytest.mark.slow
 def test_half_precision_trains_and_keeps_its_weights_in_full(short, simulator):
     machine = run(replace(short, precision="mixed_bfloat16", stages=((1, 2),)), simulator)
     for weight in machine.trainable_weights:
@@ -278,6 +283,7 @@ def test_half_precision_trains_and_keeps_its_weights_in_full(short, simulator):
         assert np.all(np.isfinite(ops.convert_to_numpy(weight.value)))
 
 
+@pytest.mark.slow
 def test_every_round_sees_simulations_of_its_own_seed_and_resumes(
     short, simulator, monkeypatch, tmp_path
 ):
