@@ -5,12 +5,12 @@ from functools import cached_property
 import astropy.units as u
 import numpy as np
 from astropy.nddata import NDData
-from astropy.wcs.utils import proj_plane_pixel_area
 
 from rimlens.errors import InputError
 from rimlens.observation.units import linear_unit
-from rimlens.observation.wcs import image_wcs
+from rimlens.observation.wcs import image_wcs, pixel_scale_of
 from rimlens.reconstruction.einstein import einstein_radius
+from rimlens.reconstruction.models import mass_center
 from rimlens.reconstruction.shear import Shear
 from rimlens.reconstruction.verdict import assess
 
@@ -174,10 +174,24 @@ class Reconstruction:
 
     @cached_property
     def einstein_radius(self):
-        """Radius of the circle with mean convergence 1, in arcsec; nan if there is none."""
-        wcs = self._convergence.wcs.celestial
-        pixel_scale = np.sqrt(proj_plane_pixel_area(wcs)) * u.deg
-        return einstein_radius(self._convergence.data) * pixel_scale.to(u.arcsec)
+        """Radius of the circle with mean convergence 1, in arcsec; nan if there is none.
+
+        Of a model about its own centre, exactly; of a map as
+        `rimlens.reconstruction.einstein_radius` says.
+        """
+        if self._lens_center is not None:
+            return self._lens_model.einstein_radius(self._lens_center)
+        return einstein_radius(self._convergence.data) * self._convergence_scale
+
+    @property
+    def _convergence_scale(self):
+        """Side of a pixel of the convergence map, in arcsec."""
+        return pixel_scale_of(self._convergence.wcs) * u.arcsec
+
+    @cached_property
+    def _lens_center(self):
+        """Centre of the first mass in the lens model, along the pixel axes; None of a map."""
+        return None if self._lens_model is None else mass_center(self._lens_model)
 
     def judge(self, domain=None, answers=None):
         """Set `verdict` anew, with what a solver knows.

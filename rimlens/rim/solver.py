@@ -12,10 +12,12 @@ from tqdm import tqdm
 from rimlens import __version__, backend
 from rimlens.backend.quiet import uncollected
 from rimlens.errors import FileFormatError, InputError, RimlensError
+from rimlens.imaging import Grid
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
 from rimlens.parameter import BRIGHTNESS
 from rimlens.reconstruction import Answers, Failure, Reconstruction
+from rimlens.reconstruction.models import mass_center
 from rimlens.rim import closing
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.frame import frame_observation
@@ -28,7 +30,7 @@ from rimlens.rim.orientation import (
     restored_map,
 )
 from rimlens.rim.recurrence import RecurrentInferenceMachine
-from rimlens.rim.sky import on_the_sky
+from rimlens.rim.sky import mean_convergence, on_the_sky
 from rimlens.shipped import find, shipped
 
 
@@ -382,6 +384,11 @@ class RIMSolver:
         kappa_wcs = grid_wcs(seen.wcs, frame.center, scale, convergence.shape)
         source_wcs = grid_wcs(seen.wcs, frame.center, a.source_scale, result["source"].shape[1:])
         source = result["source"][0] * float(peak[0])
+        models = self._models(result, seen, float(peak[0]))
+        if "lens_model" in models and mass_center(models["lens_model"]) is not None:
+            # A cusp is known at points only: its map holds means over pixels, as other maps do.
+            side = scale * seen.pixel_scale.to_value("arcsec")
+            convergence = mean_convergence(models["lens_model"], Grid(convergence.shape, side))
         reconstruction = Reconstruction(
             observation=seen,
             source=NDData(source.astype(float), unit=seen.unit, wcs=source_wcs),
@@ -395,7 +402,7 @@ class RIMSolver:
                 "binning": frame.binning,
                 "elapsed": perf_counter() - start,
             },
-            **self._models(result, seen, float(peak[0])),
+            **models,
         )
         answers = Answers(result["orientation_radii"][:, 0], float(result["network_radius"][0]))
         reconstruction.judge(self.domain, answers)
