@@ -81,7 +81,7 @@ def einstein_radius(convergence, pixel_scale=1.0, center=None):
     x = np.arange(nx + 1) - 0.5 - x0
     y = np.arange(ny + 1) - 0.5 - y0
     largest = max(-x[0], x[-1], -y[0], y[-1])
-    slope_x, slope_y = _slope(convergence), _slope(convergence.T).T
+    slope_x, slope_y = slope(convergence), slope(convergence.T).T
 
     def excess(radius):
         area = _overlap(x, y, radius)
@@ -194,15 +194,25 @@ def _step_to_peak(weight, x, y):
     return np.linalg.solve(curvature, mean)
 
 
-def _slope(convergence):
+def slope(convergence):
     """Return the slope along rows in every pixel, such that no value passes a neighbour's.
 
     It is the monotonized central difference (van Leer 1977, J. Comput. Phys. 23, 276, eq. 66).
+
+    Parameters
+    ----------
+    convergence : ndarray
+        Shape ``(ny, nx)``.
+
+    Returns
+    -------
+    ndarray
+        By pixel, shape ``(ny, nx)``.
     """
     step = np.diff(convergence, axis=1, prepend=np.nan, append=np.nan)
     left, right = step[:, :-1], step[:, 1:]
-    slope = np.minimum(0.5 * np.abs(left + right), 2.0 * np.minimum(np.abs(left), np.abs(right)))
-    return np.where(left * right > 0, np.sign(left) * slope, 0.0)
+    size = np.minimum(0.5 * np.abs(left + right), 2.0 * np.minimum(np.abs(left), np.abs(right)))
+    return np.where(left * right > 0, np.sign(left) * size, 0.0)
 
 
 def _overlap(x, y, radius):

@@ -11,6 +11,12 @@ from rimlens.observation.units import linear_unit
 from rimlens.observation.wcs import image_wcs, pixel_scale_of
 from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.reconstruction.models import mass_center
+from rimlens.reconstruction.radii import (
+    map_critical_radius,
+    map_intermediate_axis,
+    model_critical_radius,
+    model_intermediate_axis,
+)
 from rimlens.reconstruction.shear import Shear
 from rimlens.reconstruction.verdict import assess
 
@@ -177,11 +183,48 @@ class Reconstruction:
         """Radius of the circle with mean convergence 1, in arcsec; nan if there is none.
 
         Of a model about its own centre, exactly; of a map as
-        `rimlens.reconstruction.einstein_radius` says.
+        `rimlens.reconstruction.einstein_radius` says.  `einstein_radii` has other definitions.
         """
         if self._lens_center is not None:
             return self._lens_model.einstein_radius(self._lens_center)
         return einstein_radius(self._convergence.data) * self._convergence_scale
+
+    @cached_property
+    def einstein_radii(self):
+        r"""The Einstein radius by its usual definitions, a dict of Quantities in arcsec.
+
+        ``"mean_convergence"``
+            `einstein_radius`: the circle about the lens with :math:`\bar\kappa = 1` (Schneider,
+            Ehlers & Falco 1992, eq. 8.15; the effective radius of COOLEST; that of Adam et al.
+            2023).
+        ``"critical_curve"``
+            :math:`\sqrt{A / \pi}` of the area inside the tangential critical curve
+            :math:`1 - \kappa - |\gamma| = 0`, external shear included (Meneghetti et al. 2013,
+            Space Sci. Rev. 177, 31).
+        ``"intermediate_axis"``
+            :math:`\sqrt{a b}` of the axes of the ellipse, shaped as the lens, with
+            :math:`\bar\kappa = 1`: `theta_E` of an isothermal ellipsoid or a power law as COOLEST
+            defines it (Galan et al. 2023).  Of a map or another model, the ellipse has the second
+            moments of the convergence inside it.
+
+        Each is nan where there is no such curve in the field.
+        """
+        scale, shear = self._convergence_scale, self._pixel_frame_shear
+        convergence = self._convergence.data
+        axis = None if self._lens_model is None else model_intermediate_axis(self._lens_model)
+        if axis is None:
+            axis = map_intermediate_axis(convergence, scale.value)
+        if self._lens_center is not None:
+            center = [c.to_value(u.arcsec) for c in self._lens_center]
+            radius = self.einstein_radius.to_value(u.arcsec)
+            critical = model_critical_radius(self._lens_model, center, radius)
+        else:
+            critical = map_critical_radius(convergence, scale.value, shear)
+        return {
+            "mean_convergence": self.einstein_radius,
+            "critical_curve": critical * u.arcsec,
+            "intermediate_axis": axis * u.arcsec,
+        }
 
     @property
     def _convergence_scale(self):
