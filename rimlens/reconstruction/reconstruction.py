@@ -194,6 +194,15 @@ class Reconstruction:
         brightness = self._source.data if unit is None else self._source.data * unit
         return PixelatedSource(self._grid_of(self._source), brightness_map=brightness)
 
+    @property
+    def inferred_models(self):
+        """The models that were inferred and not maps, a dict by their names as arguments."""
+        models = {
+            "pixel_frame_lens_model": self._lens_model,
+            "pixel_frame_source_model": self._source_model,
+        }
+        return {name: model for name, model in models.items() if model is not None}
+
     def forward_model(self, **options):
         """Return the forward model of the observation whose prediction is `model`.
 
