@@ -95,6 +95,15 @@ class Reconstruction:
         self._source_model = pixel_frame_source_model
         self._verdict = verdict
 
+    def __getstate__(self):
+        """Return what was given; what was computed from it and kept is computed anew."""
+        kept = {
+            name
+            for name in vars(self)
+            if isinstance(getattr(type(self), name, None), cached_property)
+        }
+        return {name: value for name, value in vars(self).items() if name not in kept}
+
     def __repr__(self):
         """Return the numbers that tell whether it went well."""
         return (
