@@ -412,7 +412,7 @@ class RIMSolver:
 
     def _models(self, result, frame, peak):
         """Return the inferred models in arcsec from the centre of the framed image."""
-        observation = frame.observation
+        observation, offset = frame.observation, _offset(frame)
         scale = observation.pixel_scale.to_value("arcsec")
         brightness = peak if observation.unit is None else peak * observation.unit
         units = {"arcsec": scale, BRIGHTNESS: brightness}
@@ -429,7 +429,8 @@ class RIMSolver:
                         for parameter, declared in prior.model.parameters.items()
                     }
                 )
-                models[name] = moved(model, np.eye(2), _offset(frame))
+                # Half a pixel, where the numbers of pixels are odd and even.
+                models[name] = moved(model, np.eye(2), offset) if any(offset) else model
         return models
 
     def _arrays(self):
