@@ -159,8 +159,10 @@ class ForwardModel:
         }
 
     @classmethod
-    def of_observation(cls, observation, lens, source, **options):
+    def of_observation(cls, observation, lens, source, *, frame="sky", **options):
         """Return the model of an observation: its pixels, point-spread function, noise and mask.
+
+        Positions count from the centre of the image, in arcsec.
 
         Parameters
         ----------
@@ -168,16 +170,38 @@ class ForwardModel:
             With a point-spread function.
         lens, source
             As for the class.
+        frame : str, optional
+            Which way the axes of the models point.  ``"sky"``: x to the west and y to the north,
+            so that angles are east of north, as in `Reconstruction.lens_model`.  ``"pixel"``: x
+            along the rows and y along the columns, as in `Reconstruction.pixel_frame_lens_model`;
+            lenses that are maps need it.  Both are the same where north is up and east left.
         **options
             Other arguments of the class, which come before what the observation has.
 
         Returns
         -------
         ForwardModel
+            Its parameters are in that frame.
+
+        Raises
+        ------
+        InputError
+            If the frame is another, a lens that is a map should be turned to the sky, or as for
+            the class.
         """
         from rimlens.imaging.grid import Grid
+        from rimlens.imaging.sky_grid import SkyGrid
+        from rimlens.observation.axes import sky_axes
 
+        if frame not in ("sky", "pixel"):
+            raise InputError(f'frame: "sky" or "pixel" is wanted, found {frame!r}')
         grid = Grid(observation.shape, observation.pixel_scale.to_value(u.arcsec))
+        if frame == "sky":
+            ny, nx = observation.shape
+            axes = sky_axes(observation.wcs, ((nx - 1) / 2, (ny - 1) / 2))
+            # Along the pixel axes a map has its faster way.
+            if not np.allclose(axes, np.eye(2), rtol=0.0, atol=1e-6):
+                grid = SkyGrid(grid, axes)
         found = {
             "psf": observation.psf,
             "noise": observation.uncertainty.array,

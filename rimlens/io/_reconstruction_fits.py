@@ -1,7 +1,8 @@
 """A reconstruction as a multi-extension FITS file that any FITS viewer opens.
 
-The primary header holds a summary; the extensions are SCI, ERR, DQ and PSF (the observation),
-MODEL, RESIDUAL, SOURCE, KAPPA, and the tables CHI2 and META.
+The primary header holds what the observation's header held and a summary; the extensions are SCI,
+ERR, DQ and PSF (the observation), MODEL, RESIDUAL, SOURCE, KAPPA, and the tables PARAMETERS, CHI2
+and META.  The models of lens and source, where such were inferred, are an ASDF file in MODELS.
 """
 
 import io
@@ -13,8 +14,10 @@ from rimlens.errors import FileFormatError
 from rimlens.io._files import new_file
 from rimlens.io._metadata import readable
 from rimlens.io._stored import stored_observation
+from rimlens.observation.writing import header_holds
 
 _FORMAT = 1
+_MODELS = "MODELS"
 _EXTENSIONS = (
     "SCI", "ERR", "DQ", "PSF", "MODEL", "RESIDUAL", "SOURCE", "KAPPA", "CHI2", "META",
 )  # fmt: skip
@@ -55,8 +58,10 @@ def to_fits(path, reconstruction, overwrite=False):
                reconstruction.source.unit),
         _image("KAPPA", reconstruction.convergence.data, reconstruction.convergence.wcs,
                reconstruction.convergence.unit),
+        _parameters(reconstruction.parameters),
         _history(reconstruction.chi2_history),
         _metadata(reconstruction),
+        *_models(reconstruction.inferred_models),
     ]  # fmt: skip
     with new_file(path, overwrite) as temporary:
         fits.HDUList(hdus).writeto(temporary, checksum=True)
@@ -107,6 +112,7 @@ def from_fits(path, content):
         meta=metadata["reconstruction"],
         # Files from before there were verdicts get one that does not know the solver.
         verdict=Verdict(**metadata["verdict"]) if "verdict" in metadata else None,
+        **_stored_models(path, hdus),
     )
 
 
@@ -170,11 +176,24 @@ def _summary(reconstruction):
     from astropy.io import fits
 
     shear = reconstruction.shear
-    theta_e, chi2 = reconstruction.einstein_radius.to_value("arcsec"), reconstruction.reduced_chi2
+    radii = {k: v.to_value("arcsec") for k, v in reconstruction.einstein_radii.items()}
     header = fits.Header()
+    for key, value in reconstruction.observation.meta.items():
+        if header_holds(key, value):
+            header[key] = value
     header["RIMLENS"] = (_FORMAT, "version of this format")
-    header["THETA_E"] = (_finite(theta_e), "[arcsec] circle of mean convergence 1")
-    header["RCHI2"] = (_finite(chi2), "reduced chi-square over the pixels in use")
+    header["THETA_E"] = (
+        _finite(radii["mean_convergence"]), "[arcsec] circle of mean convergence 1"
+    )  # fmt: skip
+    header["THETACRI"] = (
+        _finite(radii["critical_curve"]), "[arcsec] circle as large as the critical curve"
+    )  # fmt: skip
+    header["THETAAXI"] = (
+        _finite(radii["intermediate_axis"]), "[arcsec] ellipse of mean convergence 1"
+    )  # fmt: skip
+    header["RCHI2"] = (
+        _finite(reconstruction.reduced_chi2), "reduced chi-square over the pixels in use"
+    )  # fmt: skip
     header["QUALITY"] = (reconstruction.quality, "good, suspect or unconstrained; see META")
     header["GAMMAEXT"] = (shear.gamma_ext, "external shear")
     header["PHIEXT"] = (shear.phi_ext.to_value("deg"), "[deg] its angle, east of north")
@@ -197,6 +216,64 @@ def _image(name, data, wcs=None, unit=None):
     if unit is not None:
         header["BUNIT"] = unit_text(unit)
     return fits.ImageHDU(data, header=header, name=name)
+
+
+def _parameters(parameters):
+    """Return what was inferred on the sky as a table; a position has two rows."""
+    from astropy.io import fits
+
+    rows = []
+    for name, value in parameters.items():
+        if hasattr(value, "ra"):
+            rows += [(f"{name}_ra", value.ra.deg, "deg"), (f"{name}_dec", value.dec.deg, "deg")]
+        else:
+            rows.append((name, float(getattr(value, "value", value)), _unit_of(value)))
+    names, values, units = zip(*rows)
+    columns = [
+        fits.Column("NAME", f"{max(map(len, names))}A", array=names),
+        fits.Column("VALUE", "D", array=values),
+        fits.Column("UNIT", f"{max(1, *map(len, units))}A", array=units),
+    ]
+    return fits.BinTableHDU.from_columns(columns, name="PARAMETERS")
+
+
+def _unit_of(value):
+    from rimlens.observation.units import unit_text
+
+    unit = getattr(value, "unit", None)
+    return "" if unit is None else unit_text(unit)
+
+
+def _models(models):
+    """Return the extension that holds models, as the bytes of an ASDF file; none of no models."""
+    import asdf
+    import numpy as np
+    from astropy.io import fits
+
+    if not models:
+        return []
+    content = io.BytesIO()
+    asdf.AsdfFile(models).write_to(content)
+    return [fits.ImageHDU(np.frombuffer(content.getvalue(), "uint8"), name=_MODELS)]
+
+
+def _stored_models(path, hdus):
+    """Return the models in the extension that `_models` made."""
+    import asdf
+    from asdf.exceptions import AsdfWarning, ValidationError
+
+    if _MODELS not in hdus:
+        return {}
+    content = io.BytesIO(hdus[_MODELS].data.tobytes())
+    names = "pixel_frame_lens_model", "pixel_frame_source_model"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AsdfWarning)
+            with asdf.open(content, lazy_load=False, memmap=False) as file:
+                return {name: file[name] for name in names if name in file}
+    except (AsdfWarning, ValidationError, ValueError, OSError, RuntimeError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise FileFormatError(f"{path}: its models cannot be read: {reason}") from error
 
 
 def _history(chi2_history):

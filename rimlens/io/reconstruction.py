@@ -12,7 +12,7 @@ from rimlens.io._reconstruction_fits import from_fits, to_fits
 from rimlens.io._stored import stored_observation
 
 _TAG = "asdf://rimlens/tags/reconstruction-1.0.0"
-_MODELS = ("lens_model", "source_model")
+_MODELS = ("pixel_frame_lens_model", "pixel_frame_source_model")
 
 
 def write_reconstruction(path, reconstruction, overwrite=False):
@@ -91,7 +91,6 @@ def to_tree(reconstruction):
 
     observation = reconstruction.observation
     shear = reconstruction.shear
-    models = {name: getattr(reconstruction, name) for name in _MODELS}
     return {
         "observation": _with_unit(
             {
@@ -111,7 +110,7 @@ def to_tree(reconstruction):
         "chi2_history": reconstruction.chi2_history,
         "meta": readable(reconstruction.meta),
         "verdict": reconstruction.verdict.to_dict(),
-        **{name: model for name, model in models.items() if model is not None},
+        **reconstruction.inferred_models,
     }
 
 

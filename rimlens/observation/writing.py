@@ -26,7 +26,7 @@ def write(observation, path, overwrite=False):
     rest = {}
     for key, value in observation.meta.items():
         value = value.item() if isinstance(value, np.generic) else value
-        if _fits_header(key, value):
+        if header_holds(key, value):
             primary.header[key] = value
         else:
             rest[str(key)] = value
@@ -53,8 +53,20 @@ def read_meta(hdus):
     return dict(json.loads(row) for row in hdus[_META].data["JSON"])
 
 
-def _fits_header(key, value):
-    """Return whether a header gives back the value under the key as it is."""
+def header_holds(key, value):
+    """Return whether a FITS header gives back a value under a key as it is.
+
+    Parameters
+    ----------
+    key : str
+        A keyword; those of structure and WCS are not for metadata.
+    value : object
+        Text, a number or a truth.
+
+    Returns
+    -------
+    bool
+    """
     if not (isinstance(key, str) and _PLAIN_KEYWORD.fullmatch(key) and is_exposure_keyword(key)):
         return False
     if isinstance(value, str):

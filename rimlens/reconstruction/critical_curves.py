@@ -6,7 +6,8 @@ With the convergence :math:`\kappa` and the shear :math:`\gamma`, the inverse ma
 
     \det A = (1 - \kappa)^2 - |\gamma|^2
 
-(Schneider, Ehlers & Falco 1992, eq. 5.25); critical curves are its zeros.
+(Schneider, Ehlers & Falco 1992, eq. 5.25); critical curves are its zeros.  On the tangential one
+the eigenvalue :math:`\lambda_t = 1 - \kappa - |\gamma|` is zero.
 """
 
 import numpy as np
@@ -37,6 +38,33 @@ def inverse_magnification(convergence, external_shear=(0.0, 0.0)):
     array([[0.75, 0.75],
            [0.75, 0.75]])
     """
+    gamma1, gamma2 = _shear(convergence, external_shear)
+    return (1.0 - convergence) ** 2 - gamma1**2 - gamma2**2
+
+
+def tangential_eigenvalue(convergence, external_shear=(0.0, 0.0)):
+    r"""Return the eigenvalue that is zero on the tangential critical curve, negative inside.
+
+    Parameters
+    ----------
+    convergence, external_shear
+        As for `inverse_magnification`.
+
+    Returns
+    -------
+    ndarray
+        :math:`1 - \kappa - |\gamma|`, shape ``(ny, nx)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tangential_eigenvalue(np.zeros((1, 2)), external_shear=(0.3, 0.4))
+    array([[0.5, 0.5]])
+    """
+    return 1.0 - convergence - np.hypot(*_shear(convergence, external_shear))
+
+
+def _shear(convergence, external_shear):
     ny, nx = convergence.shape
     shape = (2 * ny, 2 * nx)
     y = np.fft.fftfreq(2 * ny, 1 / (2 * ny))[:, None]
@@ -48,6 +76,7 @@ def inverse_magnification(convergence, external_shear=(0.0, 0.0)):
     def convolved(kernel):
         return np.fft.irfft2(transform * np.fft.rfft2(kernel / np.pi / r4), shape)[:ny, :nx]
 
-    gamma1 = convolved(y**2 - x**2) + external_shear[0]
-    gamma2 = convolved(-2.0 * x * y) + external_shear[1]
-    return (1.0 - convergence) ** 2 - gamma1**2 - gamma2**2
+    return (
+        convolved(y**2 - x**2) + external_shear[0],
+        convolved(-2.0 * x * y) + external_shear[1],
+    )

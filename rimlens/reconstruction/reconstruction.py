@@ -5,12 +5,19 @@ from functools import cached_property
 import astropy.units as u
 import numpy as np
 from astropy.nddata import NDData
-from astropy.wcs.utils import proj_plane_pixel_area
 
 from rimlens.errors import InputError
+from rimlens.observation.axes import sky_axes
 from rimlens.observation.units import linear_unit
-from rimlens.observation.wcs import image_wcs
+from rimlens.observation.wcs import image_wcs, pixel_scale_of
 from rimlens.reconstruction.einstein import einstein_radius
+from rimlens.reconstruction.models import mass_center, moved, sky_values
+from rimlens.reconstruction.radii import (
+    map_critical_radius,
+    map_intermediate_axis,
+    model_critical_radius,
+    model_intermediate_axis,
+)
 from rimlens.reconstruction.shear import Shear
 from rimlens.reconstruction.verdict import assess
 
@@ -38,10 +45,10 @@ class Reconstruction:
         Reduced chi-square after each step, shape ``(steps,)``.
     meta : dict, optional
         Name of the weights, version of rimlens, seconds elapsed, binning, and so on.
-    lens_model : rimlens.lens.Lens, optional
+    pixel_frame_lens_model : rimlens.lens.Lens, optional
         The model whose parameters were inferred, if the lens was not inferred as a map; positions
-        count from the centre of the convergence map along the pixel axes.
-    source_model : rimlens.source.Source, optional
+        count from the centre of the observation's image along the pixel axes.
+    pixel_frame_source_model : rimlens.source.Source, optional
         The like for the source.
     verdict : Verdict, optional
         Whether it can be believed; by default as `assess` says without knowing the solver.
@@ -63,8 +70,8 @@ class Reconstruction:
         model,
         chi2_history,
         meta=None,
-        lens_model=None,
-        source_model=None,
+        pixel_frame_lens_model=None,
+        pixel_frame_source_model=None,
         verdict=None,
     ):
         self._observation = observation
@@ -84,9 +91,18 @@ class Reconstruction:
             )
         self._chi2_history = np.atleast_1d(np.array(chi2_history, dtype=float))
         self.meta = dict(meta or {})
-        self._lens_model = lens_model
-        self._source_model = source_model
+        self._lens_model = pixel_frame_lens_model
+        self._source_model = pixel_frame_source_model
         self._verdict = verdict
+
+    def __getstate__(self):
+        """Return what was given; what was computed from it and kept is computed anew."""
+        kept = {
+            name
+            for name in vars(self)
+            if isinstance(getattr(type(self), name, None), cached_property)
+        }
+        return {name: value for name, value in vars(self).items() if name not in kept}
 
     def __repr__(self):
         """Return the numbers that tell whether it went well."""
@@ -112,14 +128,146 @@ class Reconstruction:
         return self._convergence
 
     @property
-    def lens_model(self):
-        """The inferred lens model, or None where the lens was inferred as a map."""
-        return self._lens_model
+    def origin(self):
+        """Where the positions of models count from: the centre of the image, a SkyCoord."""
+        return self._observation.wcs.pixel_to_world(*self._image_center).icrs
 
     @property
+    def parameters(self):
+        """What was inferred besides maps, on the sky: a dict by the names of `forward_model`.
+
+        Lengths are in arcsec, angles east of north.  In place of ``center_x`` and ``center_y``
+        stand the offsets ``east`` and ``north`` from `origin`, and ``center``, a SkyCoord.
+        """
+        models = {"lens": self._lens_model, "source": self._source_model}
+        if self._lens_model is None:
+            models["lens"] = self._external_shear
+        found = {}
+        for role, model in models.items():
+            if model is None:
+                continue
+            values, centers = sky_values(model, self._axes)
+            if self._lens_model is None and role == "lens":
+                # The name that it has in a sum with the map.
+                values = {f"externalshear_{name}": value for name, value in values.items()}
+            found.update({f"{role}.{name}": value for name, value in values.items()})
+            for prefix, (west, north) in centers.items():
+                name = f"{role}.{prefix}"
+                east = 0.0 * u.arcsec - west
+                found[f"{name}east"], found[f"{name}north"] = east, north
+                found[f"{name}center"] = self.origin.spherical_offsets_by(east, north)
+        return found
+
+    @cached_property
+    def lens_model(self):
+        """The inferred lens model on the sky, or None where the lens was inferred as a map.
+
+        Positions count from `origin`, x to the west and y to the north; angles are east of north,
+        as in COOLEST.  None, too, for a model that has a map in it, unless the pixels point there.
+        """
+        return None if self._lens_model is None else moved(self._lens_model, self._axes)
+
+    @cached_property
     def source_model(self):
-        """The inferred source model, or None where the source was inferred as a map."""
-        return self._source_model
+        """The inferred source model on the sky, as `lens_model`; None for a map."""
+        return None if self._source_model is None else moved(self._source_model, self._axes)
+
+    @cached_property
+    def pixel_frame_lens_model(self):
+        """The lens as a model along the pixel axes, whatever was inferred.
+
+        Positions count from the centre of the image, x along rows and y along columns; angles from
+        +y towards -x.  A map is a `~rimlens.lens.PixelatedConvergence` and an external shear.
+        """
+        if self._lens_model is not None:
+            return self._lens_model
+        from rimlens.lens import PixelatedConvergence
+
+        mass = PixelatedConvergence(
+            self._grid_of(self._convergence), convergence_map=self._convergence.data
+        )
+        return mass + self._external_shear
+
+    @cached_property
+    def pixel_frame_source_model(self):
+        """The source as a model along the pixel axes, whatever was inferred.
+
+        Coordinates as those of `pixel_frame_lens_model`; a map is a
+        `~rimlens.source.PixelatedSource`.
+        """
+        if self._source_model is not None:
+            return self._source_model
+        from rimlens.source import PixelatedSource
+
+        unit = self._source.unit
+        brightness = self._source.data if unit is None else self._source.data * unit
+        return PixelatedSource(self._grid_of(self._source), brightness_map=brightness)
+
+    @property
+    def inferred_models(self):
+        """The models that were inferred and not maps, a dict by their names as arguments."""
+        models = {
+            "pixel_frame_lens_model": self._lens_model,
+            "pixel_frame_source_model": self._source_model,
+        }
+        return {name: model for name, model in models.items() if model is not None}
+
+    def forward_model(self, **options):
+        """Return the forward model of the observation whose prediction is `model`.
+
+        Its parameters are along the pixel axes, because maps are.  For models on the sky,
+        ``ForwardModel.of_observation(r.observation, r.lens_model, r.source_model)`` makes the same
+        prediction with parameters on the sky.
+
+        Parameters
+        ----------
+        **options
+            Arguments of `~rimlens.imaging.ForwardModel`, such as ``dtype``.
+
+        Returns
+        -------
+        rimlens.imaging.ForwardModel
+        """
+        from rimlens.imaging import ForwardModel
+
+        return ForwardModel.of_observation(
+            self._observation,
+            self.pixel_frame_lens_model,
+            self.pixel_frame_source_model,
+            frame="pixel",
+            **options,
+        )
+
+    @property
+    def _image_center(self):
+        """Centre of the image in pixels ``(x, y)``."""
+        ny, nx = self._observation.shape
+        return (nx - 1) / 2, (ny - 1) / 2
+
+    @cached_property
+    def _axes(self):
+        """The matrix from the pixel axes to west and north."""
+        return sky_axes(self._observation.wcs, self._image_center)
+
+    def _grid_of(self, nddata):
+        """Return the grid of a map in arcsec from the centre of the image."""
+        from rimlens.imaging import Grid
+
+        center = center_offset(nddata, self._observation)
+        return Grid(nddata.data.shape, pixel_scale_of(nddata.wcs), center)
+
+    @property
+    def _external_shear(self):
+        """The shear beside a map as a model along the pixel axes, about the map's centre."""
+        from rimlens.lens import ExternalShear
+
+        gamma1, gamma2 = self._pixel_frame_shear
+        x, y = center_offset(self._convergence, self._observation)
+        # The angle counts from +y, the components from +x.
+        phi = np.degrees(0.5 * np.arctan2(-gamma2, -gamma1))
+        return ExternalShear(
+            gamma_ext=np.hypot(gamma1, gamma2), phi_ext=phi, center_x=x, center_y=y
+        )
 
     @property
     def verdict(self):
@@ -157,7 +305,10 @@ class Reconstruction:
 
     @property
     def shear(self):
-        """External shear: strength, and position angle east of north (`Shear`)."""
+        """External shear: strength, and position angle east of north (`Shear`).
+
+        Its components `gamma1` and `gamma2` alone are along the pixel axes.
+        """
         return Shear.from_pixel_frame(
             *self._pixel_frame_shear, self._observation.wcs, self._observation.shape
         )
@@ -174,10 +325,61 @@ class Reconstruction:
 
     @cached_property
     def einstein_radius(self):
-        """Radius of the circle with mean convergence 1, in arcsec; nan if there is none."""
-        wcs = self._convergence.wcs.celestial
-        pixel_scale = np.sqrt(proj_plane_pixel_area(wcs)) * u.deg
-        return einstein_radius(self._convergence.data) * pixel_scale.to(u.arcsec)
+        """Radius of the circle with mean convergence 1, in arcsec; nan if there is none.
+
+        Of a model about its own centre, exactly; of a map as
+        `rimlens.reconstruction.einstein_radius` says.  `einstein_radii` has other definitions.
+        """
+        if self._lens_center is not None:
+            return self._lens_model.einstein_radius(self._lens_center)
+        return einstein_radius(self._convergence.data) * self._convergence_scale
+
+    @cached_property
+    def einstein_radii(self):
+        r"""The Einstein radius by its usual definitions, a dict of Quantities in arcsec.
+
+        ``"mean_convergence"``
+            `einstein_radius`: the circle about the lens with :math:`\bar\kappa = 1` (Schneider,
+            Ehlers & Falco 1992, eq. 8.15; the effective radius of COOLEST; that of Adam et al.
+            2023).
+        ``"critical_curve"``
+            :math:`\sqrt{A / \pi}` of the area inside the tangential critical curve
+            :math:`1 - \kappa - |\gamma| = 0`, external shear included (Meneghetti et al. 2013,
+            Space Sci. Rev. 177, 31).
+        ``"intermediate_axis"``
+            :math:`\sqrt{a b}` of the axes of the ellipse, shaped as the lens, with
+            :math:`\bar\kappa = 1`: `theta_E` of an isothermal ellipsoid or a power law as COOLEST
+            defines it (Galan et al. 2023).  Of a map or another model, the ellipse has the second
+            moments of the convergence inside it.
+
+        Each is nan where there is no such curve in the field.
+        """
+        scale, shear = self._convergence_scale, self._pixel_frame_shear
+        convergence = self._convergence.data
+        axis = None if self._lens_model is None else model_intermediate_axis(self._lens_model)
+        if axis is None:
+            axis = map_intermediate_axis(convergence, scale.value)
+        if self._lens_center is not None:
+            center = [c.to_value(u.arcsec) for c in self._lens_center]
+            radius = self.einstein_radius.to_value(u.arcsec)
+            critical = model_critical_radius(self._lens_model, center, radius)
+        else:
+            critical = map_critical_radius(convergence, scale.value, shear)
+        return {
+            "mean_convergence": self.einstein_radius,
+            "critical_curve": critical * u.arcsec,
+            "intermediate_axis": axis * u.arcsec,
+        }
+
+    @property
+    def _convergence_scale(self):
+        """Side of a pixel of the convergence map, in arcsec."""
+        return pixel_scale_of(self._convergence.wcs) * u.arcsec
+
+    @cached_property
+    def _lens_center(self):
+        """Centre of the first mass in the lens model, along the pixel axes; None of a map."""
+        return None if self._lens_model is None else mass_center(self._lens_model)
 
     def judge(self, domain=None, answers=None):
         """Set `verdict` anew, with what a solver knows.
@@ -213,9 +415,6 @@ class Reconstruction:
 
     def write(self, path, overwrite=False):
         """Write to a file, ASDF or FITS by its suffix.
-
-        FITS holds the maps and numbers; the models of lens and source, where such were inferred,
-        are in ASDF only.
 
         Parameters
         ----------
@@ -258,6 +457,30 @@ class Reconstruction:
         from rimlens.io.reconstruction import read_reconstruction
 
         return read_reconstruction(path)
+
+
+def center_offset(nddata, observation):
+    """Return where the centre of a map lies, in arcsec from the centre of an image.
+
+    Parameters
+    ----------
+    nddata : NDData
+        The map, with its WCS.
+    observation : rimlens.Observation
+        The image; the axes of both are parallel.
+
+    Returns
+    -------
+    tuple of float
+        Along the pixel axes, ``(x, y)``.
+    """
+    ny, nx = nddata.data.shape
+    middle = nddata.wcs.celestial.pixel_to_world((nx - 1) / 2, (ny - 1) / 2)
+    found = np.array(observation.wcs.world_to_pixel(middle))
+    offset = found - (np.array(observation.shape[::-1]) - 1) / 2
+    # The digits of a WCS in a file go this far; solvers' maps are off by whole or half pixels.
+    x, y = offset.round(3) * observation.pixel_scale.to_value(u.arcsec)
+    return float(x), float(y)
 
 
 def _checked_map(nddata, name):

@@ -16,7 +16,7 @@ GOOD, SUSPECT, UNCONSTRAINED = "good", "suspect", "unconstrained"
 QUALITIES = (GOOD, SUSPECT, UNCONSTRAINED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Verdict:
     """Whether a reconstruction can be believed, and why not.
 
@@ -57,6 +57,14 @@ class Verdict:
             for name, value in dict(self.measures).items()
         }
         object.__setattr__(self, "measures", numbers)
+
+    def __eq__(self, other):
+        """Compare all; a measure that there is none of is nan in both."""
+        if not isinstance(other, Verdict):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    __hash__ = None
 
     def to_dict(self):
         """Return plain values for a file; None stands for nan.

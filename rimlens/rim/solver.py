@@ -12,10 +12,12 @@ from tqdm import tqdm
 
 from rimlens import __version__, backend
 from rimlens.errors import FileFormatError, InputError, RimlensError
+from rimlens.imaging import Grid
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
 from rimlens.parameter import BRIGHTNESS
 from rimlens.reconstruction import Answers, Failure, Reconstruction
+from rimlens.reconstruction.models import mass_center, moved
 from rimlens.rim import closing
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.frame import frame_observation
@@ -28,7 +30,7 @@ from rimlens.rim.orientation import (
     restored_map,
 )
 from rimlens.rim.recurrence import RecurrentInferenceMachine
-from rimlens.rim.sky import on_the_sky
+from rimlens.rim.sky import mean_convergence, on_the_sky
 from rimlens.shipped import find, shipped
 
 
@@ -392,6 +394,13 @@ class RIMSolver:
         kappa_wcs = grid_wcs(seen.wcs, frame.center, scale, convergence.shape)
         source_wcs = grid_wcs(seen.wcs, frame.center, a.source_scale, result["source"].shape[1:])
         source = result["source"][0] * float(peak[0])
+        models = self._models(result, frame, float(peak[0]))
+        lens_model = models.get("pixel_frame_lens_model")
+        if lens_model is not None and mass_center(lens_model) is not None:
+            # A cusp is known at points only: its map holds means over pixels, as other maps do.
+            side = scale * seen.pixel_scale.to_value("arcsec")
+            grid = Grid(convergence.shape, side, _offset(frame))
+            convergence = mean_convergence(lens_model, grid)
         reconstruction = Reconstruction(
             observation=seen,
             source=NDData(source.astype(float), unit=seen.unit, wcs=source_wcs),
@@ -405,30 +414,33 @@ class RIMSolver:
                 "binning": frame.binning,
                 "elapsed": perf_counter() - start,
             },
-            **self._models(result, seen, float(peak[0])),
+            **models,
         )
         answers = Answers(result["orientation_radii"][:, 0], float(result["network_radius"][0]))
         reconstruction.judge(self.domain, answers)
         return reconstruction
 
-    def _models(self, result, observation, peak):
-        """Return the inferred models in the units of the sky."""
+    def _models(self, result, frame, peak):
+        """Return the inferred models in arcsec from the centre of the framed image."""
+        observation, offset = frame.observation, _offset(frame)
         scale = observation.pixel_scale.to_value("arcsec")
         brightness = peak if observation.unit is None else peak * observation.unit
         units = {"arcsec": scale, BRIGHTNESS: brightness}
         models = {}
         for name, prior, key in (
-            ("lens_model", self.lens, "lens"),
-            ("source_model", self.source, "source_parameters"),
+            ("pixel_frame_lens_model", self.lens, "lens"),
+            ("pixel_frame_source_model", self.source, "source_parameters"),
         ):
             if prior is not None:
-                models[name] = on_the_sky(prior.model, scale).copy(
+                model = on_the_sky(prior.model, scale).copy(
                     **{
                         parameter: result[key][parameter][0].astype(float)
                         * units.get(declared.unit, 1.0)
                         for parameter, declared in prior.model.parameters.items()
                     }
                 )
+                # Half a pixel, where the numbers of pixels are odd and even.
+                models[name] = moved(model, np.eye(2), offset) if any(offset) else model
         return models
 
     def _arrays(self):
@@ -460,3 +472,11 @@ class RIMSolver:
         for name, variable in wanted.items():
             variable.assign(arrays[name])
         self._compile()
+
+
+def _offset(frame):
+    """Return the centre of a solver's grid in arcsec from the centre of the framed image."""
+    scale = frame.observation.pixel_scale.to_value("arcsec")
+    ny, nx = frame.observation.shape
+    x, y = frame.center
+    return scale * (x - (nx - 1) / 2), scale * (y - (ny - 1) / 2)

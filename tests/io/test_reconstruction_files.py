@@ -12,9 +12,12 @@ from astropy.wcs import WCS
 
 from known_lens import known_reconstruction
 from rimlens.errors import FileFormatError, InputError, OutputExistsError, RimlensWarning
+from rimlens.imaging import Grid
 from rimlens.io import _files
+from rimlens.lens import EPL, SIE, SIS, ExternalShear, MultiPlane, PixelatedConvergence
 from rimlens.observation import Observation
 from rimlens.reconstruction import Reconstruction
+from rimlens.source import Gaussian, Sersic, Shapelets
 
 SUFFIXES = [".asdf", ".fits"]
 
@@ -159,14 +162,127 @@ def test_fits_file_holds_a_summary_and_named_images(tmp_path):
     written.write(tmp_path / "lens.fits")
     with fits.open(tmp_path / "lens.fits", checksum=True) as hdus:
         assert [hdu.name for hdu in hdus] == [
-            "PRIMARY", "SCI", "ERR", "DQ", "PSF", "MODEL", "RESIDUAL", "SOURCE", "KAPPA", "CHI2",
-            "META",
+            "PRIMARY", "SCI", "ERR", "DQ", "PSF", "MODEL", "RESIDUAL", "SOURCE", "KAPPA",
+            "PARAMETERS", "CHI2", "META",
         ]  # fmt: skip
         header = hdus[0].header
         assert header["THETA_E"] == pytest.approx(written.einstein_radius.value)
         assert header["RCHI2"] == pytest.approx(written.reduced_chi2)
         assert header["PHIEXT"] == pytest.approx(written.shear.phi_ext.value)
         assert hdus["SCI"].header["BUNIT"] == "electron / s"
+
+
+LENSES = [
+    EPL(theta_E=1.1, gamma=2.07, q=0.6, phi=25.0, center_x=0.1) + ExternalShear(gamma_ext=0.04),
+    MultiPlane([(0.3, SIE(q=0.6, phi=10.0)), (0.8, SIS(theta_E=0.2, center_x=0.5))], 2.0),
+    PixelatedConvergence(Grid((5, 6), 0.1), convergence_map=np.arange(30.0).reshape(5, 6) / 30),
+]
+SOURCES = [
+    Sersic(I_eff=1.5 * u.electron / u.s, theta_eff=0.2, n=1.2, phi=-20.0, center_y=0.1),
+    Gaussian(I_0=0.5 * u.electron / u.s) + Gaussian(I_0=0.2 * u.electron / u.s, sigma=0.3),
+    Shapelets(2, amplitudes=np.arange(6.0) * u.electron / u.s),
+]
+
+
+def with_models(lens, source, meta=None):
+    known = known_reconstruction()
+    observation = known.observation
+    if meta is not None:
+        observation.meta = meta
+    return Reconstruction(
+        observation=observation,
+        source=known.source,
+        convergence=known.convergence,
+        shear=(0.03, -0.04),
+        model=known.model.data,
+        chi2_history=[1.0],
+        pixel_frame_lens_model=lens,
+        pixel_frame_source_model=source,
+    )
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(("lens", "source"), [*zip(LENSES, SOURCES), (LENSES[0], None)])
+def test_models_come_back_with_their_parameters(tmp_path, suffix, lens, source):
+    written = with_models(lens, source)
+    written.write(tmp_path / f"lens{suffix}")
+    read = Reconstruction.read(tmp_path / f"lens{suffix}")
+    assert read.inferred_models == written.inferred_models
+    assert read.pixel_frame_lens_model == lens
+    if source is not None:
+        assert read.pixel_frame_source_model == source
+    assert read.parameters.keys() == written.parameters.keys()
+    for name, value in written.parameters.items():
+        if hasattr(value, "ra"):
+            assert read.parameters[name].separation(value) < 10 * u.uas
+        else:
+            # The axes of the sky are numbers of the WCS.
+            assert u.isclose(read.parameters[name], value, rtol=1e-6)
+    # The side of a pixel of a map is one of them, too.
+    assert u.isclose(read.einstein_radius, written.einstein_radius, rtol=1e-10)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_the_header_of_the_image_held_is_kept(tmp_path, suffix):
+    held = {
+        "OBJECT": "SDSSJ1250+0523", "FILTER": "F814W", "FILTER1": "CLEAR1L", "Z_LENS": 0.2318,
+        "Z_SOURCE": 0.7953, "REDSHIFT": 0.2318, "EXPTIME": 420, "FLAG": True,
+    }  # fmt: skip
+    # As a file brings it, with what no header holds, and one keyword of the summary.
+    known = known_reconstruction().observation
+    known.meta = {**held, "THETA_E": 1.13, "history of pixels": ["drizzled", 2]}
+    known.write(tmp_path / "image.fits")
+    meta = Observation.read(tmp_path / "image.fits").meta
+    written = with_models(LENSES[0], None, meta)
+    written.write(tmp_path / f"lens{suffix}")
+    read = Reconstruction.read(tmp_path / f"lens{suffix}")
+    assert read.observation.meta == dict(meta)
+    assert {name: read.observation.meta[name] for name in held} == held
+    assert read.observation.meta["THETA_E"] == 1.13
+    if suffix == ".fits":
+        header = fits.getheader(tmp_path / "lens.fits", 0)
+        assert {name: header[name] for name in held} == held
+        assert header["THETA_E"] == pytest.approx(read.einstein_radius.value)
+
+
+def test_fits_file_lists_parameters_on_the_sky(tmp_path):
+    written = with_models(LENSES[0], SOURCES[0])
+    written.write(tmp_path / "lens.fits")
+    with fits.open(tmp_path / "lens.fits", checksum=True) as hdus:
+        assert hdus[-1].name == "MODELS"
+        rows = {row["NAME"]: (row["VALUE"], row["UNIT"]) for row in hdus["PARAMETERS"].data}
+        header = hdus[0].header
+    phi = written.parameters["lens.epl_phi"].to_value("deg")
+    assert rows["lens.epl_phi"] == (pytest.approx(phi), "deg")
+    assert rows["lens.epl_gamma"] == (2.07, "")
+    assert rows["source.I_eff"] == (1.5, "electron / s")
+    assert rows["source.center_ra"] == (pytest.approx(written.origin.ra.deg, abs=1e-3), "deg")
+    radii = written.einstein_radii
+    for keyword, name in (("THETACRI", "critical_curve"), ("THETAAXI", "intermediate_axis")):
+        assert header[keyword] == pytest.approx(radii[name].value)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_truncated_file_with_models_is_refused_by_its_name(tmp_path, suffix):
+    path = tmp_path / f"lens{suffix}"
+    with_models(LENSES[0], SOURCES[0]).write(path)
+    content = path.read_bytes()
+    for length in (len(content) - 1, len(content) - 2880, len(content) // 2, 3000):
+        path.write_bytes(content[:length])
+        with pytest.raises(FileFormatError, match=re.escape(str(path))):
+            Reconstruction.read(path)
+
+
+def test_models_of_a_plugin_that_is_missing_name_the_file(tmp_path):
+    path = tmp_path / "lens.fits"
+    with_models(LENSES[0], None).write(path)
+    with fits.open(path) as hdus:
+        hdus = fits.HDUList([hdu.copy() for hdu in hdus])
+        stored = hdus["MODELS"].data.tobytes().replace(b"plugin: epl", b"plugin: xyz")
+        hdus["MODELS"].data = np.frombuffer(stored, "uint8")
+        hdus.writeto(path, overwrite=True, checksum=True)
+    with pytest.raises(FileFormatError, match="'xyz', which is not installed"):
+        Reconstruction.read(path)
 
 
 def test_asdf_file_opens_with_asdf_alone(tmp_path):

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from rimlens.errors import InputError
+from rimlens.imaging import Grid
+from rimlens.lens import EPL, NFW, SIE, SIS, ExternalShear
 from rimlens.reconstruction import convergence_center, einstein, einstein_radius
+from rimlens.rim.sky import mean_convergence
 
 SUBPIXELS = 16
 
@@ -31,6 +35,69 @@ def circular_radius(theta_e, slope, q):
 
 # The cusp's own pixel, averaged with 16 x 16 points, misses about 0.03 pixel of its mass.
 CUSP = 0.05
+
+
+# Centres in fractions of a pixel off a corner of pixels.
+OFFSETS = [(0.0, 0.0), (0.5, 0.5), (0.13, -0.38)]
+PROFILES = [
+    SIS(theta_E=1.2),
+    SIE(theta_E=1.2, q=0.5, phi=35.0),
+    SIE(theta_E=1.2, q=0.8, phi=100.0),
+    EPL(theta_E=1.2, gamma=1.7, q=0.6, phi=20.0),
+    EPL(theta_E=1.2, gamma=2.0, q=0.7, phi=20.0),
+    EPL(theta_E=1.2, gamma=2.3, q=0.5, phi=70.0),
+    EPL(theta_E=1.2, gamma=2.3),
+    NFW(R_s=4.0, alpha_Rs=2.0),
+]
+
+
+def closed_form(lens):
+    """Return the radius in arcsec, by the mean of the convergence over the azimuth."""
+    if isinstance(lens, NFW):
+        # Bartelmann 1996, A&A 313, 697: the mean inside x < 1 is 4 kappa_s g / x^2.
+        kappa_s = lens.alpha_Rs / lens.R_s / (4 * (1 - np.log(2)))
+
+        def excess(x):
+            g = np.log(x / 2) + np.arccosh(1 / x) / np.sqrt(1 - x**2)
+            return 4 * kappa_s * g / x**2 - 1
+
+        return lens.R_s.value * brentq(excess, 1e-3, 0.99)
+    gamma = getattr(lens, "gamma", 2.0)
+    return circular_radius(lens.theta_E.value, gamma - 1, getattr(lens, "q", 1.0))
+
+
+@pytest.mark.parametrize("lens", PROFILES, ids=repr)
+def test_a_model_has_the_radius_of_its_closed_form(lens):
+    sheared = lens.copy(center_x=0.013, center_y=-0.4) + ExternalShear(gamma_ext=0.1, phi_ext=12.0)
+    # The sum over the azimuth, and an interpolation in the NFW, are exact to 1e-5.
+    assert lens.einstein_radius().value == pytest.approx(closed_form(lens), rel=1e-4)
+    assert sheared.einstein_radius().value == pytest.approx(closed_form(lens), rel=1e-4)
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("scale", [0.24, 0.12, 0.06])
+@pytest.mark.parametrize("lens", PROFILES, ids=repr)
+def test_a_map_of_means_has_the_radius_of_the_closed_form(lens, scale, offset):
+    center = {f"center_{axis}": scale * o for axis, o in zip("xy", offset)}
+    grid = Grid((round(4.8 / scale), round(5.28 / scale)), scale)
+    convergence = mean_convergence(lens.copy(**center), grid)
+    # Five pixels a radius, at least: what is left are third derivatives in the pixels at the ring.
+    assert einstein_radius(convergence, scale) == pytest.approx(closed_form(lens), rel=1e-3)
+    x0, y0 = convergence_center(convergence)
+    found = x0 - (grid.shape[1] - 1) / 2, y0 - (grid.shape[0] - 1) / 2
+    # A cusp seen at one pixel tells its place in it to a tenth.
+    assert found == pytest.approx(offset, abs=0.1)
+
+
+def test_means_over_pixels_are_those_of_many_points():
+    lens = EPL(theta_E=1.2, gamma=2.1, q=0.6, phi=20.0, center_x=0.03)
+    grid, factor = Grid((6, 7), 0.2), 60
+    fine = grid.refined(factor)
+    points = lens.convergence(fine.x, fine.y).reshape(6, factor, 7, factor).mean(axis=(1, 3))
+    # Points miss some of the cusp.
+    away = np.hypot(grid.x, grid.y) > 0.3
+    np.testing.assert_allclose(mean_convergence(lens, grid)[away], points[away], rtol=1e-3)
+    np.testing.assert_allclose(mean_convergence(lens, grid), points, rtol=2e-2)
 
 
 @pytest.mark.parametrize("theta_e", [3.0, 5.0, 8.0, 13.3, 25.0])

@@ -1,0 +1,186 @@
+"""What a reconstruction needs to know of the models in it: their mass, and their frames."""
+
+import numpy as np
+
+# They have a centre and no mass at it.
+_EXTERNAL = ("ExternalShear", "ConvergenceSheet")
+# Directions that an axis has, not a vector.
+_AXES = ("phi", "phi_ext")
+# Where two models are compared, in arcsec from their centre: a spiral over the sizes of galaxies.
+_RADII = np.geomspace(0.01, 3.0, 12)
+_SPIRAL = _RADII * np.cos(2.4 * np.arange(12)), _RADII * np.sin(2.4 * np.arange(12))
+# Rounding in single precision.
+_TOLERANCE = 1e-4
+
+
+def components_of(model):
+    """Return the models of a sum, or the model alone.
+
+    Parameters
+    ----------
+    model : rimlens.model.Model
+        Any lens or source.
+
+    Returns
+    -------
+    tuple of Model
+    """
+    return tuple(getattr(model, "components", (model,)))
+
+
+def mass_center(lens):
+    """Return the centre of the first component of a lens that is a mass.
+
+    Parameters
+    ----------
+    lens : rimlens.lens.Lens
+        Any lens or sum of lenses.
+
+    Returns
+    -------
+    tuple of Quantity or None
+        ``(x, y)`` along the axes of the model; None if no mass has a centre, as that of a map.
+
+    Examples
+    --------
+    >>> from rimlens.lens import SIS, ExternalShear
+    >>> mass_center(ExternalShear(gamma_ext=0.05) + SIS(center_x=0.1))
+    (<Quantity 0.1 arcsec>, <Quantity 0. arcsec>)
+    """
+    for component in masses(lens):
+        if {"center_x", "center_y"} <= component.parameters.keys():
+            return component.center_x, component.center_y
+    return None
+
+
+def masses(lens):
+    """Return the components of a lens that are not uniform across the field.
+
+    Parameters
+    ----------
+    lens : rimlens.lens.Lens
+        Any lens or sum of lenses.
+
+    Returns
+    -------
+    list of Lens
+    """
+    return [c for c in components_of(lens) if type(c).__name__ not in _EXTERNAL]
+
+
+def moved(model, axes, shift=(0.0, 0.0)):
+    """Return a model in coordinates that are turned, mirrored or moved.
+
+    Parameters
+    ----------
+    model : rimlens.model.Model
+        A lens or a source.
+    axes : ndarray
+        Orthogonal, shape ``(2, 2)``.
+    shift : tuple of float, optional
+        In arcsec: what was at ``r`` is at ``axes @ r + shift``.
+
+    Returns
+    -------
+    Model or None
+        None if the model cannot be put there, as a map that is turned.
+
+    Examples
+    --------
+    >>> from rimlens.lens import SIE
+    >>> moved(SIE(phi=20.0, center_x=0.1), np.array([[-1.0, 0.0], [0.0, 1.0]])).phi
+    <Quantity -20. deg>
+    """
+    axes, shift = np.asarray(axes, dtype=float), np.asarray(shift, dtype=float)
+    new = _moved(model, axes, shift)
+    old_center = np.array(_first_center(model))
+    x, y = (v + c for v, c in zip(_SPIRAL, old_center))
+    new_x, new_y = axes @ [x, y] + shift[:, None]
+    if model.kind == "lens":
+        wanted, found = axes @ model.deflection(x, y), np.array(new.deflection(new_x, new_y))
+    else:
+        wanted, found = (
+            np.asarray(getattr(value, "value", value))
+            for value in (model.surface_brightness(x, y), new.surface_brightness(new_x, new_y))
+        )
+    # A parameter of a kind that is not known here, or a map, has stayed where it was.
+    same = np.max(np.abs(found - wanted)) <= _TOLERANCE * np.max(np.abs(wanted))
+    return new if same else None
+
+
+def sky_values(model, axes):
+    """Return the parameters of a model that are numbers, with angles east of north.
+
+    Parameters
+    ----------
+    model : rimlens.model.Model
+        Along the pixel axes.
+    axes : ndarray
+        From the pixel axes to west and north, shape ``(2, 2)``.
+
+    Returns
+    -------
+    values : dict
+        Quantities, or floats of pure numbers.
+    centers : dict of str to tuple of Quantity
+        Offsets to the west and the north, by what stands before ``center_x`` in the name; without
+        those of external shears and sheets of convergence.
+    """
+    changes = _changes(model, axes, np.zeros(2))
+    values, centers = {}, {}
+    external = tuple(name.lower() for name in _EXTERNAL)
+    for name, parameter in model.parameters.items():
+        value = changes.get(name, getattr(model, name))
+        if name.endswith("center_x"):
+            prefix = name.removesuffix("center_x")
+            # The centre of what is uniform across the field has no meaning.
+            if not (prefix or type(model).__name__.lower()).startswith(external):
+                centers[prefix] = value, changes[f"{prefix}center_y"]
+        elif not name.endswith("center_y") and not parameter.shape:
+            values[name] = value
+    return values, centers
+
+
+def _moved(value, axes, shift):
+    """Return a model, a grid, or a list of these at the new place; others as they are."""
+    from rimlens.imaging.grid import Grid
+    from rimlens.model import Model
+
+    if isinstance(value, Model):
+        settings = {k: _moved(v, axes, shift) for k, v in value.configuration.items()}
+        # The components of a sum carry its values.
+        values = {} if hasattr(value, "components") else _changes(value, axes, shift)
+        return value.copy(**settings, **values)
+    if isinstance(value, Grid):
+        return Grid(value.shape, value.pixel_scale, axes @ value.center + shift)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_moved(item, axes, shift) for item in value)
+    return value
+
+
+def _changes(model, axes, shift):
+    """Return new values of the parameters that are positions or directions."""
+    import astropy.units as u
+
+    changes = {}
+    for name, parameter in model.parameters.items():
+        if name.endswith("center_x"):
+            names = name, name.removesuffix("x") + "y"
+            old = [getattr(model, n).to_value(u.arcsec) for n in names]
+            changes.update(zip(names, (axes @ old + shift) * u.arcsec))
+        elif parameter.unit == "deg":
+            angle = getattr(model, name).to_value(u.rad)
+            x, y = axes @ [-np.sin(angle), np.cos(angle)]
+            turned = np.degrees(np.arctan2(-x, y))
+            if name.endswith(_AXES):
+                turned = 90.0 - (90.0 - turned) % 180.0
+            changes[name] = turned * u.deg
+    return changes
+
+
+def _first_center(model):
+    name = next((name for name in model.parameters if name.endswith("center_x")), None)
+    if name is None:
+        return 0.0, 0.0
+    names = name, name.removesuffix("x") + "y"
+    return tuple(getattr(model, n).to_value("arcsec") for n in names)
