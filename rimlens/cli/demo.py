@@ -63,8 +63,8 @@ def _comparison(reconstruction, truth):
     shear = reconstruction.shear
     rows = [
         ("Einstein radius", f"{truth['theta_E']:.3f} arcsec", f"{radius:.3f} arcsec"),
-        ("Shear gamma1", f"{truth['shear'][0]:+.3f}", f"{shear.gamma1:+.3f}"),
-        ("Shear gamma2", f"{truth['shear'][1]:+.3f}", f"{shear.gamma2:+.3f}"),
+        ("Shear gamma1", f"{truth['shear'][0]:+.3f}", f"{shear.pixel_frame_gamma1:+.3f}"),
+        ("Shear gamma2", f"{truth['shear'][1]:+.3f}", f"{shear.pixel_frame_gamma2:+.3f}"),
         ("Reduced chi-square", "1 expected", f"{reconstruction.reduced_chi2:.3f}"),
         ("Time", "", f"{reconstruction.meta['elapsed']:.1f} s"),
     ]

@@ -197,8 +197,8 @@ def _summary(reconstruction):
     header["QUALITY"] = (reconstruction.quality, "good, suspect or unconstrained; see META")
     header["GAMMAEXT"] = (shear.gamma_ext, "external shear")
     header["PHIEXT"] = (shear.phi_ext.to_value("deg"), "[deg] its angle, east of north")
-    header["GAMMA1"] = (shear.gamma1, "shear along the pixel axes, first component")
-    header["GAMMA2"] = (shear.gamma2, "shear along the pixel axes, second component")
+    header["GAMMA1"] = (shear.pixel_frame_gamma1, "shear along the pixel axes, first component")
+    header["GAMMA2"] = (shear.pixel_frame_gamma2, "shear along the pixel axes, second component")
     return header
 
 

@@ -105,7 +105,7 @@ def to_tree(reconstruction):
         ),
         "source": _map_node(reconstruction.source),
         "convergence": _map_node(reconstruction.convergence),
-        "shear": {"gamma1": shear.gamma1, "gamma2": shear.gamma2},
+        "shear": {"gamma1": shear.pixel_frame_gamma1, "gamma2": shear.pixel_frame_gamma2},
         "model": reconstruction.model.data,
         "chi2_history": reconstruction.chi2_history,
         "meta": readable(reconstruction.meta),

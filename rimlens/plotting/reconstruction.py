@@ -183,7 +183,9 @@ def _lens_curves(axes, reconstruction):
     convergence = reconstruction.convergence
     x0, y0 = convergence_center(convergence.data)
     shear = reconstruction.shear
-    inverse = inverse_magnification(convergence.data, (shear.gamma1, shear.gamma2))
+    inverse = inverse_magnification(
+        convergence.data, (shear.pixel_frame_gamma1, shear.pixel_frame_gamma2)
+    )
     y, x = np.indices(inverse.shape)
     inverse = np.ma.masked_where(np.hypot(x - x0, y - y0) < _CUSP, inverse)
     handles = []

@@ -208,7 +208,9 @@ class _Image:
         """Pixels of the image where the inverse magnification is negative."""
         reconstruction = self._reconstruction
         convergence, shear = reconstruction.convergence.data, reconstruction.shear
-        inverse = inverse_magnification(convergence, (shear.gamma1, shear.gamma2))
+        inverse = inverse_magnification(
+            convergence, (shear.pixel_frame_gamma1, shear.pixel_frame_gamma2)
+        )
         ny, nx = self.used.shape
         x, y = self._from_middle(np.arange(nx), np.arange(ny))
         middle = (np.array(convergence.shape) - 1) / 2

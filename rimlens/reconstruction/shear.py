@@ -28,14 +28,14 @@ class Shear:
         Strength.
     phi_ext : Quantity
         Position angle of the stretch, east of north, in (-90, 90] degrees.
-    gamma1, gamma2 : float
+    pixel_frame_gamma1, pixel_frame_gamma2 : float
         Components along the pixel axes: x is the column, y is the row axis.
     """
 
     gamma_ext: float
     phi_ext: u.Quantity
-    gamma1: float
-    gamma2: float
+    pixel_frame_gamma1: float
+    pixel_frame_gamma2: float
 
     @classmethod
     def from_pixel_frame(cls, gamma1, gamma2, wcs, shape):
@@ -72,8 +72,8 @@ class Shear:
         return cls(
             gamma_ext=float(np.hypot(gamma1, gamma2)),
             phi_ext=90 * u.deg - (90 * u.deg - phi) % (180 * u.deg),
-            gamma1=float(gamma1),
-            gamma2=float(gamma2),
+            pixel_frame_gamma1=float(gamma1),
+            pixel_frame_gamma2=float(gamma2),
         )
 
 

@@ -64,7 +64,7 @@ def test_what_is_written_is_read(tmp_path, suffix, unit, flipped):
     np.testing.assert_array_equal(read.chi2_history, written.chi2_history)
     assert dict(read.observation.meta) == dict(written.observation.meta)
     assert read.meta == written.meta
-    for name in ("gamma1", "gamma2", "gamma_ext"):
+    for name in ("pixel_frame_gamma1", "pixel_frame_gamma2", "gamma_ext"):
         assert getattr(read.shear, name) == pytest.approx(getattr(written.shear, name), rel=1e-14)
     assert u.isclose(read.shear.phi_ext, written.shear.phi_ext, atol=1e-4 * u.deg)
     assert read.reduced_chi2 == written.reduced_chi2
@@ -360,7 +360,7 @@ def test_existing_file_is_kept_unless_asked(path):
         known_reconstruction(shear=(0.1, 0.0)).write(path)
     assert path.read_bytes() == before
     known_reconstruction(shear=(0.1, 0.0)).write(path, overwrite=True)
-    assert Reconstruction.read(path).shear.gamma1 == 0.1
+    assert Reconstruction.read(path).shear.pixel_frame_gamma1 == 0.1
 
 
 def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(path, monkeypatch):

@@ -89,7 +89,7 @@ def test_a_reconstruction_is_the_same(copied, models):
     np.testing.assert_array_equal(found.chi2_history, wanted.chi2_history)
     assert found.meta == wanted.meta
     assert found.reduced_chi2 == wanted.reduced_chi2
-    assert (found.shear.gamma1, found.shear.gamma2) == (0.03, -0.04)
+    assert (found.shear.pixel_frame_gamma1, found.shear.pixel_frame_gamma2) == (0.03, -0.04)
     assert u.isclose(found.shear.phi_ext, wanted.shear.phi_ext, rtol=1e-6)
 
 

@@ -21,7 +21,7 @@ def parts(reconstruction):
         "observation": reconstruction.observation,
         "source": reconstruction.source,
         "convergence": reconstruction.convergence,
-        "shear": (shear.gamma1, shear.gamma2),
+        "shear": (shear.pixel_frame_gamma1, shear.pixel_frame_gamma2),
         "model": reconstruction.model.data,
         "chi2_history": reconstruction.chi2_history,
     }
@@ -50,7 +50,7 @@ def test_einstein_radius_is_an_angle(reconstruction):
 
 def test_shear_is_kept_in_the_pixel_frame(reconstruction):
     shear = reconstruction.shear
-    assert (shear.gamma1, shear.gamma2) == (0.03, -0.04)
+    assert (shear.pixel_frame_gamma1, shear.pixel_frame_gamma2) == (0.03, -0.04)
     assert shear.gamma_ext == pytest.approx(0.05)
 
 
