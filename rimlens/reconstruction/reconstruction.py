@@ -307,7 +307,7 @@ class Reconstruction:
     def shear(self):
         """External shear: strength, and position angle east of north (`Shear`).
 
-        Its components `pixel_frame_gamma1` and `pixel_frame_gamma2` alone are along the pixel axes.
+        Only `pixel_frame_gamma1` and `pixel_frame_gamma2` are along the pixel axes.
         """
         return Shear.from_pixel_frame(
             *self._pixel_frame_shear, self._observation.wcs, self._observation.shape
