@@ -15,6 +15,7 @@ from tiny_solver import tiny_architecture
 RUN = "import sys; from rimlens.cli import main; sys.argv[0] = 'rimlens'; main()"
 # The arguments after the code stand where those of the command do.
 COMMAND = [sys.executable, "-c", RUN]
+NOISE = 0.05
 
 
 def run(folder, *arguments):
@@ -28,9 +29,10 @@ def folder(tmp_path_factory):
     """Return a folder with a lens and with the weights of a tiny, untrained solver."""
     folder = tmp_path_factory.mktemp("command")
     y, x = np.mgrid[-32:32, -32:32] + 0.5
+    noise = NOISE * np.random.default_rng(3).normal(size=(64, 64))
     Observation(
-        np.exp(-0.5 * ((np.hypot(x, y) - 18) / 2) ** 2),
-        uncertainty=np.full((64, 64), 0.05),
+        np.exp(-0.5 * ((np.hypot(x, y) - 18) / 2) ** 2) + noise,
+        uncertainty=np.full((64, 64), NOISE),
         psf=np.exp(-0.5 * (np.hypot(*np.mgrid[-4:5, -4:5]) / 1.0) ** 2),
         wcs=sky((64, 64)),
         unit="electron / s",
