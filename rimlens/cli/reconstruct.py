@@ -1,16 +1,19 @@
 """``rimlens reconstruct``: from the FITS image of a lens to its maps, a figure and a table."""
 
 import json
-import math
+import warnings
 from pathlib import Path
 
 import click
 
 from rimlens.cli.messages import plain_warnings, progress
 from rimlens.cli.outputs import new_outputs, output_stem
+from rimlens.cli.report import doubt, summary, table
+from rimlens.errors import RimlensWarning
 
 STEPS = 4
 _SUFFIXES = (".asdf", ".fits", ".png")
+NOT_GOOD = 3
 
 
 @click.command(name="reconstruct")
@@ -47,7 +50,10 @@ _SUFFIXES = (".asdf", ".fits", ".png")
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not a table.")
-def command(file, weights, folder, overwrite, as_json, **parts):
+@click.option(
+    "--strict", is_flag=True, help=f"End with status {NOT_GOOD} if the quality is not good."
+)
+def command(file, weights, folder, overwrite, as_json, strict, **parts):
     """Find the convergence and the source of a lens.
 
     What is not given is looked for in the file under its usual name.  The maps are written to
@@ -63,10 +69,13 @@ def command(file, weights, folder, overwrite, as_json, **parts):
         progress(STEPS) as step,
     ):
         reconstruction = reconstruct_file(file, temporary / stem, weights, step, **parts)
+    written = [path for path in (Path(folder) / name for name in names) if path.exists()]
     if as_json:
-        click.echo(json.dumps(summary(reconstruction)))
+        click.echo(json.dumps(summary(reconstruction, file, written)))
     else:
-        click.echo(table(reconstruction, [Path(folder) / name for name in names]))
+        click.echo(table(reconstruction, written))
+    if strict and reconstruction.quality != "good":
+        raise SystemExit(NOT_GOOD)
 
 
 def output_names(stem):
@@ -75,7 +84,7 @@ def output_names(stem):
 
 
 def reconstruct_file(path, output, weights, step, **parts):
-    """Reconstruct the lens in a file and write the results.
+    """Reconstruct the lens in a file, write the results and warn of what is not good.
 
     Parameters
     ----------
@@ -106,56 +115,38 @@ def reconstruct_file(path, output, weights, step, **parts):
     step("reconstructing")
     reconstruction = solver.reconstruct(observation, progress=False)
     step("writing")
-    reconstruction.write(output.with_name(output.name + ".asdf"))
-    reconstruction.write(output.with_name(output.name + ".fits"))
-    reconstruction.plot(output.with_name(output.name + ".png"))
+    write_results(reconstruction, output)
+    message = doubt(path, reconstruction.verdict)
+    if message is not None:
+        warnings.warn(message, RimlensWarning, stacklevel=2)
     return reconstruction
 
 
-def summary(reconstruction):
-    """Return what ``--json`` prints.
+def write_results(reconstruction, output):
+    """Write the maps and the figure of a reconstruction.
+
+    A figure that cannot be drawn is a warning: it costs neither the maps nor the time that they
+    took.
 
     Parameters
     ----------
     reconstruction : Reconstruction
         Of one lens.
-
-    Returns
-    -------
-    dict
-        ``theta_E`` in arcsec, ``reduced_chi2``, ``elapsed`` in seconds; None for what is not
-        finite.
+    output : path
+        The results' path without suffix.
     """
-    values = {
-        "theta_E": float(reconstruction.einstein_radius.to_value("arcsec")),
-        "reduced_chi2": float(reconstruction.reduced_chi2),
-        "elapsed": float(reconstruction.meta["elapsed"]),
-    }
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
-
-
-def table(reconstruction, paths):
-    """Return what is printed without ``--json``.
-
-    Parameters
-    ----------
-    reconstruction : Reconstruction
-        Of one lens.
-    paths : list of path
-        The files that were written.
-
-    Returns
-    -------
-    str
-        Several lines.
-    """
-    radius = reconstruction.einstein_radius.to_value("arcsec")
-    return "\n".join(
-        [
-            f"Einstein radius     {radius:.3f} arcsec",
-            f"Reduced chi-square  {reconstruction.reduced_chi2:.3f}",
-            f"Time                {reconstruction.meta['elapsed']:.1f} s",
-            f"Written             {paths[0]}",
-            *(f"                    {path}" for path in paths[1:]),
-        ]
-    )
+    asdf, fits, figure = (output.with_name(output.name + suffix) for suffix in _SUFFIXES)
+    reconstruction.write(asdf)
+    reconstruction.write(fits)
+    try:
+        reconstruction.plot(figure)
+    except Exception as error:
+        # Part of a picture is worse than none.
+        figure.unlink(missing_ok=True)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        warnings.warn(
+            f"{figure.name}: the figure cannot be drawn, and the maps are written without it: "
+            f"{reason}",
+            RimlensWarning,
+            stacklevel=2,
+        )
