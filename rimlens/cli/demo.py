@@ -6,7 +6,7 @@ import click
 
 from rimlens.cli.messages import plain_warnings, progress
 from rimlens.cli.outputs import new_outputs, output_stem
-from rimlens.cli.reconstruct import STEPS, output_names, reconstruct_file
+from rimlens.cli.reconstruct import STEPS, output_names, reconstruct_file, solver_loader
 from rimlens.cli.report import radius_text
 
 _FILE = "demo_lens.fits"
@@ -52,7 +52,8 @@ def command(folder, seed, weights, overwrite):
 
         observation, truth = simulate_observation(seed)
         observation.write(temporary / _FILE)
-        reconstruction = reconstruct_file(temporary / _FILE, temporary / stem, weights, step)
+        load = solver_loader(weights)
+        reconstruction = reconstruct_file(temporary / _FILE, temporary / stem, load, step)
     click.echo(_comparison(reconstruction, truth))
     for path in (Path(folder) / name for name in names):
         if path.exists():

@@ -1,5 +1,6 @@
 """What the commands tell while they work; all of it goes to standard error."""
 
+import itertools
 import sys
 import warnings
 from contextlib import contextmanager
@@ -35,13 +36,15 @@ def plain_warnings():
 
 
 @contextmanager
-def progress(total):
-    """Show a progress bar, on a terminal only.
+def progress(total, lines=False):
+    """Show a progress bar on a terminal.
 
     Parameters
     ----------
     total : int
         The number of steps.
+    lines : bool, optional
+        Whether to write a line a step where there is no terminal.
 
     Yields
     ------
@@ -56,8 +59,11 @@ def progress(total):
     """
     layout = "{desc:<20}|{bar:30}| {n_fmt}/{total_fmt} [{elapsed}]"
     with tqdm(total=total, disable=None, leave=False, bar_format=layout) as bar:
+        number = itertools.count(1)
 
         def step(words):
+            if lines and bar.disable:
+                print(f"{next(number)}/{total} {words}", file=sys.stderr, flush=True)
             bar.set_description_str(words, refresh=False)
             bar.update()
             bar.refresh()

@@ -33,7 +33,7 @@ def output_stem(path):
     >>> output_stem("lens.fits[SCI]")
     'lens_rimlens'
     """
-    return _FITS.sub("", _file(path).name, count=1) + "_rimlens"
+    return _FITS.sub("", file_of(path).name, count=1) + "_rimlens"
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def refuse_existing(paths, overwrite, inputs=()):
     InputError
         If one is a folder.
     """
-    inputs = [_file(item) for item in inputs]
+    inputs = [file_of(item) for item in inputs]
     for path in paths:
         if path.is_dir():
             raise InputError(f"{path}: is a folder, where a file shall be written; move it away")
@@ -156,7 +156,22 @@ def refuse_existing(paths, overwrite, inputs=()):
         )
 
 
-def _file(path):
-    """Return the file that a path names, without an extension in brackets."""
+def file_of(path):
+    """Return the file that a path names, without an extension in brackets.
+
+    Parameters
+    ----------
+    path : str or path-like
+        With or without an extension.
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> file_of("lens.fits[SCI]").name
+    'lens.fits'
+    """
     path = Path(path)
     return path if path.exists() else Path(_EXTENSION.sub("", os.fspath(path)))

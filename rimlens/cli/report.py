@@ -141,6 +141,29 @@ def table(reconstruction, paths):
     return "\n".join(lines)
 
 
+def line(record):
+    """Return the line that is printed of one lens among several.
+
+    Parameters
+    ----------
+    record : dict
+        From `summary` or `failure`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> line({"file": "a.fits", "quality": "good", "theta_E": 1.25, "reduced_chi2": 1.0})
+    'good           1.250 arcsec  chi-square 1.000  a.fits'
+    """
+    radius, chi2 = record["theta_E"], record["reduced_chi2"]
+    radius = "no radius" if radius is None else f"{radius:.3f} arcsec"
+    chi2 = "" if chi2 is None else f"chi-square {chi2:.3f}"
+    return f"{record['quality']:<13}{radius:>14}  {chi2:<16}  {record['file']}".rstrip()
+
+
 def radius_text(reconstruction):
     """Return the Einstein radius in words."""
     radius = reconstruction.einstein_radius.to_value("arcsec")
