@@ -12,8 +12,10 @@ Physics does not belong here.
 
 import os
 
+from rimlens.backend.choice import refuse_unusable
 from rimlens.backend.quiet import quiet_import, uncollected
 
+refuse_unusable(os.environ.get("KERAS_BACKEND"))
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -129,11 +129,12 @@ class _Run:
         resume = resume and path.exists()
         self.table = LensTable(path, {"weights": self.weights, **self.parts}, resume)
         outputs = [path for file in self.files for path in self._outputs(file)]
-        for file in self.files:
-            self.table.done(file)
         # The results of a run that goes on are its own; those of a lens without a row are partial.
         refuse_existing([path, *outputs], overwrite or resume, self.inputs)
         refuse_unwritable(self.folder)
+        if not all([self._is_done(file) for file in self.files]):
+            # A solver that cannot be loaded is told before anything is written.
+            self.load()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.table.write()
         try:
@@ -153,12 +154,15 @@ class _Run:
     def _outputs(self, file):
         return [self.folder / name for name in output_names(output_stem(file))]
 
+    def _is_done(self, file):
+        *maps, _ = self._outputs(file)
+        return self.table.done(file) is not None and all(path.exists() for path in maps)
+
     def _quality(self, file, step):
         """Take care of one lens and return its quality."""
         step(file)
         record = self._record_from_before(file)
         if record is None:
-            self.load()
             record = self._record(file)
             self.table.put(record)
             self.table.write()
@@ -173,7 +177,7 @@ class _Run:
         from rimlens.reconstruction import Reconstruction
 
         *maps, figure = self._outputs(file)
-        if self.table.done(file) is None or not all(path.exists() for path in maps):
+        if not self._is_done(file):
             return None
         try:
             reconstruction = Reconstruction.read(maps[0])
