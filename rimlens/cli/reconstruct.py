@@ -132,7 +132,8 @@ class _Run:
         # The results of a run that goes on are its own; those of a lens without a row are partial.
         refuse_existing([path, *outputs], overwrite or resume, self.inputs)
         refuse_unwritable(self.folder)
-        if not all([self._is_done(file) for file in self.files]):
+        left = [file for file in self.files if not self._is_done(file)]
+        if left:
             # A solver that cannot be loaded is told before anything is written.
             self.load()
         self.folder.mkdir(parents=True, exist_ok=True)
