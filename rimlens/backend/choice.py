@@ -1,10 +1,10 @@
 """Whether the array library that was chosen can be used; told before anything is imported."""
 
-import difflib
 import sys
 from importlib.util import find_spec
 
 from rimlens.errors import InputError
+from rimlens.spelling import did_you_mean
 
 # Every library that serves, its own name, and what installs it.
 _LIBRARIES = {
@@ -35,9 +35,10 @@ def refuse_unusable(name):
         return
     name = name or "tensorflow"
     if name not in _LIBRARIES:
-        close = difflib.get_close_matches(name.lower(), _LIBRARIES, n=1)
-        hint = f", did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"KERAS_BACKEND={name!r}: {' or '.join(_LIBRARIES)} is wanted{hint}")
+        raise InputError(
+            f"KERAS_BACKEND={name!r}: {' or '.join(_LIBRARIES)} is wanted"
+            f"{did_you_mean(name, _LIBRARIES)}"
+        )
     if _installed(name):
         return
     title, package = _LIBRARIES[name]

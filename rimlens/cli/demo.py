@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from rimlens.cli.messages import plain_warnings, progress
+from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem
 from rimlens.cli.reconstruct import STEPS, output_names, reconstruct_file, solver_loader
 from rimlens.cli.report import radius_text
@@ -42,9 +42,8 @@ def command(folder, seed, weights, overwrite):
     stem = output_stem(_FILE)
     names = [_FILE, *output_names(stem)]
     with (
-        plain_warnings(),
         new_outputs(folder, names, overwrite, inputs=[weights]) as temporary,
-        progress(1 + STEPS) as step,
+        progress(1 + STEPS, lines=False) as step,
     ):
         step("simulating")
         # The simulator needs the array library, which takes seconds to import.

@@ -111,12 +111,12 @@ def _temporary_folder(folder):
     """Return a temporary folder on the same disk as one that may not exist yet."""
     existing = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
     if not existing.is_dir():
-        raise InputError(f"{existing}: is not a folder; choose another with -o")
+        raise InputError(f"{existing}: is not a folder; choose another")
     try:
         return tempfile.TemporaryDirectory(prefix=".rimlens-", dir=existing)
     except OSError as error:
         raise InputError(
-            f"{existing}: cannot be written in: {error.strerror}; choose another folder with -o"
+            f"{existing}: cannot be written in: {error.strerror}; choose another folder"
         ) from error
 
 

@@ -5,14 +5,14 @@ import logging
 import sys
 import warnings
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
 from rimlens.cli.lenses import TABLE, LensTable, lens_files
-from rimlens.cli.messages import plain_warnings, progress
+from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem, refuse_existing, refuse_unwritable
 from rimlens.cli.report import doubt, failure, line, summary, table
 from rimlens.errors import RimlensError, RimlensWarning
@@ -78,12 +78,11 @@ def command(files, weights, folder, overwrite, resume, as_json, strict, **parts)
     others = [item for item in named if item is not None]
     folder = Path(folder)
     several = resume or len(files) > 1 or Path(files[0]).is_dir()
-    with plain_warnings():
-        if several:
-            run = _Run(lens_files(files, others), others, folder, weights, parts, as_json)
-            qualities = run.all(overwrite, resume)
-        else:
-            qualities = [_one(files[0], others, folder, weights, parts, overwrite, as_json)]
+    if several:
+        run = _Run(lens_files(files, others), others, folder, weights, parts, as_json)
+        qualities = run.all(overwrite, resume)
+    else:
+        qualities = [_one(files[0], others, folder, weights, parts, overwrite, as_json)]
     failed = qualities.count("failed")
     if failed:
         raise RimlensError(
@@ -100,7 +99,7 @@ def _one(file, others, folder, weights, parts, overwrite, as_json):
     names = output_names(stem)
     with (
         new_outputs(folder, names, overwrite, [file, *others]) as temporary,
-        progress(STEPS) as step,
+        progress(STEPS, lines=False) as step,
     ):
         load = solver_loader(weights)
         reconstruction = reconstruct_file(file, temporary / stem, load, step, **parts)
@@ -139,7 +138,7 @@ class _Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.table.write()
         try:
-            with progress(len(self.files), lines=True) as step:
+            with progress(len(self.files)) as step:
                 qualities = [self._quality(file, step) for file in self.files]
         except KeyboardInterrupt:
             click.echo(
@@ -194,7 +193,11 @@ class _Run:
         try:
             with new_outputs(self.folder, names, overwrite=True) as temporary:
                 reconstruction = reconstruct_file(
-                    file, temporary / stem, self.load, _log.debug, **self.parts
+                    file,
+                    temporary / stem,
+                    self.load,
+                    partial(_log.info, "%s: %s", file),
+                    **self.parts,
                 )
         except Exception as error:
             reason = " ".join(str(error).split())
