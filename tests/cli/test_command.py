@@ -1,6 +1,8 @@
 """Laws of the command as it is called from a shell."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import pytest
 
 from known_lens import sky
 from rimlens import Observation, RIMSolver
+from rimlens.cli import main
 from rimlens.io import Weights, write_weights
 from tiny_solver import tiny_architecture
 
@@ -19,8 +22,15 @@ NOISE = 0.05
 
 
 def run(folder, *arguments):
+    # As a user has it: nothing tells the array library to be quiet.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -61,6 +71,23 @@ def test_json_is_all_that_is_printed(folder):
     assert found["theta_E"] == pytest.approx(0.9, rel=0.1)
     assert len(done.stdout.splitlines()) == 1
     assert len(list((folder / "json").iterdir())) == 3
+
+
+def test_several_lenses_are_told_in_lines(folder):
+    shutil.copy(folder / "lens.fits", folder / "again.fits")
+    files = ("lens.fits", "again.fits")
+    done = run(folder, "reconstruct", *files, "--weights", "tiny.asdf", "-o", "two", "--strict")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "1/2 lens.fits\n2/2 again.fits\n"
+    assert len(list((folder / "two").iterdir())) == 7
+    (folder / "again.fits").unlink()
+
+
+def test_the_array_library_is_told_to_be_quiet_by_the_command_alone(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "")
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    main(["-V"], standalone_mode=False)
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
 
 
 def test_bad_input_ends_with_status_2_and_one_line(folder):
