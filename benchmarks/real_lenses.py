@@ -76,7 +76,7 @@ class InProcess:
     def __call__(self, path, weights):
         """Return the numbers of one lens, or what went wrong."""
         from rimlens import Observation
-        from rimlens.cli.reconstruct import summary
+        from rimlens.cli.report import summary
         from rimlens.errors import RimlensError, RimlensWarning
 
         try:

@@ -9,6 +9,7 @@ from dataclasses import fields
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.shipped import find
+from rimlens.spelling import did_you_mean
 
 
 def read_table(path_or_name):
@@ -67,6 +68,7 @@ def check_entries(cls, values, origin):
     known = {f.name for f in fields(cls)}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise InputError(f"{origin}: unknown entries {unknown}; known are {sorted(known)}")
+        hint = did_you_mean(unknown[0], known)
+        raise InputError(f"{origin}: unknown entries {unknown}; known are {sorted(known)}{hint}")
     if "name" in known and "name" not in values:
         raise InputError(f"{origin}: the entry 'name' is missing")

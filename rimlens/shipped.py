@@ -4,6 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from rimlens.errors import FileFormatError
+from rimlens.spelling import did_you_mean
 
 
 def shipped(folder):
@@ -55,5 +56,15 @@ def find(name_or_path, folder, kind):
     if not path.is_file():
         raise FileFormatError(
             f"{name_or_path}: no such {kind}; give a file or one of {list(known)}"
+            f"{did_you_mean(name_or_path, [*known, *_beside(path)])}"
         )
     return path
+
+
+def _beside(path):
+    """Return the files with the suffix of a path in its folder, named as the path is."""
+    try:
+        found = [item.name for item in path.parent.iterdir() if item.suffix == path.suffix]
+    except OSError:
+        return []
+    return [str(path.with_name(name)) for name in found] if path.suffix else []

@@ -10,9 +10,13 @@ is first imported.
 Physics does not belong here.
 """
 
+import os
+
+from rimlens.backend.choice import refuse_unusable
 from rimlens.backend.variables import default_variables
 
 with default_variables(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"):
+    refuse_unusable(os.environ["KERAS_BACKEND"])
     import keras
 
     if keras.backend.backend() == "tensorflow":

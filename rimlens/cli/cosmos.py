@@ -1,11 +1,12 @@
 """``rimlens cosmos``: real galaxies from the COSMOS field, fetched and made into maps."""
 
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import click
-from tqdm import tqdm
 
-from rimlens.cli.messages import plain_warnings, progress
+from rimlens.cli.messages import bytes_progress, progress
+from rimlens.cli.outputs import refuse_unwritable
 
 _RANGE = {"type": float, "nargs": 2, "metavar": "LOW HIGH"}
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -82,7 +83,8 @@ def build(catalog, output, magnitude, flux, half_light_radius, clean, overwrite,
     from rimlens.datasets.cosmos import Selection, StampSettings, build_cosmos
 
     selection = Selection(magnitude, flux, half_light_radius, clean)
-    with plain_warnings(), _resumable(), ExitStack() as stack:
+    refuse_unwritable(Path(output).parent)
+    with _resumable(), ExitStack() as stack:
         collection = build_cosmos(
             catalog,
             output,
@@ -115,12 +117,8 @@ def download(folder, sample, keep_archive):
     """
     from rimlens.datasets.cosmos import download_cosmos
 
-    with _resumable(), tqdm(unit="B", unit_scale=True, disable=None, leave=False) as bar:
-
-        def show(there, total):
-            bar.total = total
-            bar.update(there - bar.n)
-
+    refuse_unwritable(folder)
+    with _resumable(), bytes_progress() as show:
         path = download_cosmos(folder, sample, keep_archive=keep_archive, progress=show)
     click.echo(f"Unpacked  {path}")
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from rimlens.cli.messages import plain_warnings, progress
+from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem
-from rimlens.cli.reconstruct import STEPS, output_names, reconstruct_file
+from rimlens.cli.reconstruct import STEPS, output_names, reconstruct_file, solver_loader
+from rimlens.cli.report import radius_text
 
 _FILE = "demo_lens.fits"
 
@@ -41,9 +42,8 @@ def command(folder, seed, weights, overwrite):
     stem = output_stem(_FILE)
     names = [_FILE, *output_names(stem)]
     with (
-        plain_warnings(),
         new_outputs(folder, names, overwrite, inputs=[weights]) as temporary,
-        progress(1 + STEPS) as step,
+        progress(1 + STEPS, lines=False) as step,
     ):
         step("simulating")
         # The simulator needs the array library, which takes seconds to import.
@@ -51,18 +51,20 @@ def command(folder, seed, weights, overwrite):
 
         observation, truth = simulate_observation(seed)
         observation.write(temporary / _FILE)
-        reconstruction = reconstruct_file(temporary / _FILE, temporary / stem, weights, step)
+        load = solver_loader(weights)
+        reconstruction = reconstruct_file(temporary / _FILE, temporary / stem, load, step)
     click.echo(_comparison(reconstruction, truth))
-    for name in names:
-        click.echo(f"Written {Path(folder) / name}")
+    for path in (Path(folder) / name for name in names):
+        if path.exists():
+            click.echo(f"Written {path}")
 
 
 def _comparison(reconstruction, truth):
     """Return a table of the truth beside the result."""
-    radius = reconstruction.einstein_radius.to_value("arcsec")
     shear = reconstruction.shear
     rows = [
-        ("Einstein radius", f"{truth['theta_E']:.3f} arcsec", f"{radius:.3f} arcsec"),
+        ("Quality", "", reconstruction.quality),
+        ("Einstein radius", f"{truth['theta_E']:.3f} arcsec", radius_text(reconstruction)),
         ("Shear gamma1", f"{truth['shear'][0]:+.3f}", f"{shear.pixel_frame_gamma1:+.3f}"),
         ("Shear gamma2", f"{truth['shear'][1]:+.3f}", f"{shear.pixel_frame_gamma2:+.3f}"),
         ("Reduced chi-square", "1 expected", f"{reconstruction.reduced_chi2:.3f}"),

@@ -1,4 +1,4 @@
-"""The files that a command writes: refused before the work, written all or none after it."""
+"""The files that a command writes: refused before the work, moved to their place after it."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def output_stem(path):
     >>> output_stem("lens.fits[SCI]")
     'lens_rimlens'
     """
-    return _FITS.sub("", _file(path).name, count=1) + "_rimlens"
+    return _FITS.sub("", file_of(path).name, count=1) + "_rimlens"
 
 
 @contextmanager
@@ -45,7 +45,8 @@ def new_outputs(folder, names, overwrite=False, inputs=()):
     folder : str or path-like
         Where the files shall be; it is made, if need be, when they are there.
     names : sequence of str
-        The names of all files that the block writes.
+        The names of all files that the block may write.  One that it does not write is removed if
+        it is there from an earlier run, whose results it belongs to.
     overwrite : bool, optional
         Whether existing files may be replaced.
     inputs : sequence of str or path-like, optional
@@ -75,26 +76,70 @@ def new_outputs(folder, names, overwrite=False, inputs=()):
     """
     folder = Path(folder)
     paths = [folder / name for name in names]
-    _refuse_existing(paths, overwrite, [_file(item) for item in inputs])
-    existing = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
-    if not existing.is_dir():
-        raise InputError(f"{existing}: is not a folder; choose another with -o")
-    try:
-        held = tempfile.TemporaryDirectory(prefix=".rimlens-", dir=existing)
-    except OSError as error:
-        raise InputError(
-            f"{existing}: cannot be written in: {error.strerror}; choose another folder with -o"
-        ) from error
-    with held as temporary:
+    refuse_existing(paths, overwrite, inputs)
+    with _temporary_folder(folder) as temporary:
         yield Path(temporary)
         # Another program may have written them since.
-        _refuse_existing(paths, overwrite, [])
+        refuse_existing(paths, overwrite)
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
-            os.replace(Path(temporary) / path.name, path)
+            written = Path(temporary) / path.name
+            if written.exists():
+                os.replace(written, path)
+            else:
+                path.unlink(missing_ok=True)
 
 
-def _refuse_existing(paths, overwrite, inputs):
+def refuse_unwritable(folder):
+    """Raise `InputError` if a folder can neither be written in nor made.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Where files shall be; it need not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> refuse_unwritable(Path(tempfile.mkdtemp()) / "results")
+    """
+    with _temporary_folder(Path(folder)):
+        pass
+
+
+def _temporary_folder(folder):
+    """Return a temporary folder on the same disk as one that may not exist yet."""
+    existing = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
+    if not existing.is_dir():
+        raise InputError(f"{existing}: is not a folder; choose another")
+    try:
+        return tempfile.TemporaryDirectory(prefix=".rimlens-", dir=existing)
+    except OSError as error:
+        raise InputError(
+            f"{existing}: cannot be written in: {error.strerror}; choose another folder"
+        ) from error
+
+
+def refuse_existing(paths, overwrite, inputs=()):
+    """Raise an error if outputs exist and may not be overwritten, or would replace an input.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        The outputs.
+    overwrite : bool
+        Whether they may be overwritten.
+    inputs : sequence of str or path-like, optional
+        As for `new_outputs`.
+
+    Raises
+    ------
+    OutputExistsError
+        With the first of them.
+    InputError
+        If one is a folder.
+    """
+    inputs = [file_of(item) for item in inputs]
     for path in paths:
         if path.is_dir():
             raise InputError(f"{path}: is a folder, where a file shall be written; move it away")
@@ -111,7 +156,22 @@ def _refuse_existing(paths, overwrite, inputs):
         )
 
 
-def _file(path):
-    """Return the file that a path names, without an extension in brackets."""
+def file_of(path):
+    """Return the file that a path names, without an extension in brackets.
+
+    Parameters
+    ----------
+    path : str or path-like
+        With or without an extension.
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> file_of("lens.fits[SCI]").name
+    'lens.fits'
+    """
     path = Path(path)
     return path if path.exists() else Path(_EXTENSION.sub("", os.fspath(path)))

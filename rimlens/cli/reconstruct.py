@@ -1,20 +1,31 @@
 """``rimlens reconstruct``: from the FITS image of a lens to its maps, a figure and a table."""
 
 import json
-import math
+import logging
+import sys
+import warnings
+from collections import Counter
+from functools import cache, partial
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
-from rimlens.cli.messages import plain_warnings, progress
-from rimlens.cli.outputs import new_outputs, output_stem
+from rimlens.cli.lenses import TABLE, LensTable, lens_files
+from rimlens.cli.messages import progress
+from rimlens.cli.outputs import new_outputs, output_stem, refuse_existing, refuse_unwritable
+from rimlens.cli.report import doubt, failure, line, summary, table
+from rimlens.errors import RimlensError, RimlensWarning
+from rimlens.shipped import find
 
+_log = logging.getLogger("rimlens.cli")
 STEPS = 4
 _SUFFIXES = (".asdf", ".fits", ".png")
+NOT_GOOD = 3
 
 
 @click.command(name="reconstruct")
-@click.argument("file", metavar="LENS.fits")
+@click.argument("files", metavar="LENS.fits...", nargs=-1, required=True)
 @click.option("--data", metavar="EXT", help="The image: an extension's name or number, or a file.")
 @click.option("--uncertainty", metavar="EXT", help="Its noise, likewise.")
 @click.option(
@@ -46,27 +57,158 @@ _SUFFIXES = (".asdf", ".fits", ".png")
     help="Folder for the results; by default the current one.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not a table.")
-def command(file, weights, folder, overwrite, as_json, **parts):
-    """Find the convergence and the source of a lens.
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with an interrupted run of many lenses; those that failed are tried again.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a lens, not a table.")
+@click.option(
+    "--strict", is_flag=True, help=f"End with status {NOT_GOOD} if a quality is not good."
+)
+def command(files, weights, folder, overwrite, resume, as_json, strict, **parts):
+    """Find the convergence and the source of each lens.
 
-    What is not given is looked for in the file under its usual name.  The maps are written to
-    DIR/LENS_rimlens.asdf and DIR/LENS_rimlens.fits, a figure to DIR/LENS_rimlens.png.
+    LENS.fits is a file, or a folder whose FITS files are all meant.  What is not given is looked
+    for in the file under its usual name.  The maps are written to DIR/LENS_rimlens.asdf and
+    DIR/LENS_rimlens.fits, a figure to DIR/LENS_rimlens.png; of several lenses there is a table,
+    DIR/rimlens.ecsv, that has a row for each of them.
     """
+    named = [weights, *(parts[k] for k in ("data", "uncertainty", "mask", "psf"))]
+    others = [item for item in named if item is not None]
+    folder = Path(folder)
+    several = resume or len(files) > 1 or Path(files[0]).is_dir()
+    if several:
+        run = _Run(lens_files(files, others), others, folder, weights, parts, as_json)
+        qualities = run.all(overwrite, resume)
+    else:
+        qualities = [_one(files[0], others, folder, weights, parts, overwrite, as_json)]
+    failed = qualities.count("failed")
+    if failed:
+        raise RimlensError(
+            f"{failed} of {len(qualities)} lenses failed; {folder / TABLE} says why, and --resume "
+            "tries them again"
+        )
+    if strict and set(qualities) != {"good"}:
+        raise SystemExit(NOT_GOOD)
+
+
+def _one(file, others, folder, weights, parts, overwrite, as_json):
+    """Reconstruct one lens, print what is known of it and return its quality."""
     stem = output_stem(file)
     names = output_names(stem)
-    files = [file, weights, *(parts[k] for k in ("data", "uncertainty", "mask", "psf"))]
-    inputs = [item for item in files if item is not None]
     with (
-        plain_warnings(),
-        new_outputs(folder, names, overwrite, inputs) as temporary,
-        progress(STEPS) as step,
+        new_outputs(folder, names, overwrite, [file, *others]) as temporary,
+        progress(STEPS, lines=False) as step,
     ):
-        reconstruction = reconstruct_file(file, temporary / stem, weights, step, **parts)
+        load = solver_loader(weights)
+        reconstruction = reconstruct_file(file, temporary / stem, load, step, **parts)
+    written = [path for path in (folder / name for name in names) if path.exists()]
     if as_json:
-        click.echo(json.dumps(summary(reconstruction)))
+        click.echo(json.dumps(summary(reconstruction, file, written)))
     else:
-        click.echo(table(reconstruction, [Path(folder) / name for name in names]))
+        click.echo(table(reconstruction, written))
+    return reconstruction.quality
+
+
+class _Run:
+    """The reconstruction of many lenses, which no bad one stops."""
+
+    def __init__(self, files, others, folder, weights, parts, as_json):
+        self.files, self.folder, self.parts, self.as_json = files, folder, parts, as_json
+        self.inputs = [*files, *others]
+        self.weights = weights
+        self.load = solver_loader(weights)
+        self.table = None
+
+    def all(self, overwrite, resume):
+        """Return the qualities of all lenses, ``"failed"`` among them."""
+        find(self.weights, "weights", "weights")
+        path = self.folder / TABLE
+        resume = resume and path.exists()
+        self.table = LensTable(path, {"weights": self.weights, **self.parts}, resume)
+        outputs = [path for file in self.files for path in self._outputs(file)]
+        # The results of a run that goes on are its own; those of a lens without a row are partial.
+        refuse_existing([path, *outputs], overwrite or resume, self.inputs)
+        refuse_unwritable(self.folder)
+        left = [file for file in self.files if not self._is_done(file)]
+        if left:
+            # A solver that cannot be loaded is told before anything is written.
+            self.load()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.table.write()
+        try:
+            with progress(len(self.files)) as step:
+                qualities = [self._quality(file, step) for file in self.files]
+        except KeyboardInterrupt:
+            click.echo(
+                "\nInterrupted; the same command with --resume goes on from here.", err=True
+            )
+            raise SystemExit(130) from None
+        if not self.as_json:
+            counts = ", ".join(f"{n} {q}" for q, n in Counter(sorted(qualities)).items())
+            click.echo(f"{'Lenses':<20}{len(qualities)}: {counts}")
+            click.echo(f"{'Table':<20}{path}")
+        return qualities
+
+    def _outputs(self, file):
+        return [self.folder / name for name in output_names(output_stem(file))]
+
+    def _is_done(self, file):
+        *maps, _ = self._outputs(file)
+        return self.table.done(file) is not None and all(path.exists() for path in maps)
+
+    def _quality(self, file, step):
+        """Take care of one lens and return its quality."""
+        step(file)
+        record = self._record_from_before(file)
+        if record is None:
+            record = self._record(file)
+            self.table.put(record)
+            self.table.write()
+        if self.as_json:
+            tqdm.write(json.dumps(record))
+        else:
+            tqdm.write(line(record))
+        return record["quality"]
+
+    def _record_from_before(self, file):
+        """Return what is known of a lens that was reconstructed before; None if it was not."""
+        from rimlens.reconstruction import Reconstruction
+
+        *maps, figure = self._outputs(file)
+        if not self._is_done(file):
+            return None
+        try:
+            reconstruction = Reconstruction.read(maps[0])
+        except RimlensError:
+            return None
+        written = [*maps, figure] if figure.exists() else maps
+        return summary(reconstruction, file, written)
+
+    def _record(self, file):
+        """Reconstruct one lens and return what is known of it, or why it failed."""
+        stem = output_stem(file)
+        names = output_names(stem)
+        try:
+            with new_outputs(self.folder, names, overwrite=True) as temporary:
+                reconstruction = reconstruct_file(
+                    file,
+                    temporary / stem,
+                    self.load,
+                    partial(_log.info, "%s: %s", file),
+                    **self.parts,
+                )
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            if not isinstance(error, RimlensError):
+                reason = f"{type(error).__name__}: {reason}"
+                _log.info("%s: failed", file, exc_info=True)
+            reason = reason if file in reason else f"{file}: {reason}"
+            tqdm.write(f"Error: {reason}", file=sys.stderr)
+            return failure(file, reason)
+        written = [path for path in self._outputs(file) if path.exists()]
+        return summary(reconstruction, file, written)
 
 
 def output_names(stem):
@@ -74,8 +216,33 @@ def output_names(stem):
     return [stem + suffix for suffix in _SUFFIXES]
 
 
-def reconstruct_file(path, output, weights, step, **parts):
-    """Reconstruct the lens in a file and write the results.
+def solver_loader(weights):
+    """Return a function that loads a solver when it is first called.
+
+    The array library takes seconds to import; an input that cannot be read is refused before.
+
+    Parameters
+    ----------
+    weights : str or path
+        As in `RIMSolver.from_pretrained`.
+
+    Returns
+    -------
+    callable
+        Gives the same solver every time.
+    """
+
+    @cache
+    def load():
+        from rimlens.rim import RIMSolver
+
+        return RIMSolver.from_pretrained(weights)
+
+    return load
+
+
+def reconstruct_file(path, output, load, step, **parts):
+    """Reconstruct the lens in a file, write the results and warn of what is not good.
 
     Parameters
     ----------
@@ -83,8 +250,8 @@ def reconstruct_file(path, output, weights, step, **parts):
         A FITS file.
     output : path
         The results' path without suffix.
-    weights : str or path
-        As in `RIMSolver.from_pretrained`.
+    load : callable
+        Gives the solver, as that of `solver_loader`.
     step : callable
         Told of each of the `STEPS` steps.
     **parts
@@ -99,63 +266,42 @@ def reconstruct_file(path, output, weights, step, **parts):
     step("reading")
     observation = Observation.read(path, **parts)
     step("loading the solver")
-    # The array library takes seconds to import; an input that cannot be read is refused before.
-    from rimlens.rim import RIMSolver
-
-    solver = RIMSolver.from_pretrained(weights)
+    solver = load()
     step("reconstructing")
     reconstruction = solver.reconstruct(observation, progress=False)
     step("writing")
-    reconstruction.write(output.with_name(output.name + ".asdf"))
-    reconstruction.write(output.with_name(output.name + ".fits"))
-    reconstruction.plot(output.with_name(output.name + ".png"))
+    write_results(reconstruction, output)
+    message = doubt(path, reconstruction.verdict)
+    if message is not None:
+        warnings.warn(message, RimlensWarning, stacklevel=2)
     return reconstruction
 
 
-def summary(reconstruction):
-    """Return what ``--json`` prints.
+def write_results(reconstruction, output):
+    """Write the maps and the figure of a reconstruction.
+
+    A figure that cannot be drawn is a warning: it costs neither the maps nor the time that they
+    took.
 
     Parameters
     ----------
     reconstruction : Reconstruction
         Of one lens.
-
-    Returns
-    -------
-    dict
-        ``theta_E`` in arcsec, ``reduced_chi2``, ``elapsed`` in seconds; None for what is not
-        finite.
+    output : path
+        The results' path without suffix.
     """
-    values = {
-        "theta_E": float(reconstruction.einstein_radius.to_value("arcsec")),
-        "reduced_chi2": float(reconstruction.reduced_chi2),
-        "elapsed": float(reconstruction.meta["elapsed"]),
-    }
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
-
-
-def table(reconstruction, paths):
-    """Return what is printed without ``--json``.
-
-    Parameters
-    ----------
-    reconstruction : Reconstruction
-        Of one lens.
-    paths : list of path
-        The files that were written.
-
-    Returns
-    -------
-    str
-        Several lines.
-    """
-    radius = reconstruction.einstein_radius.to_value("arcsec")
-    return "\n".join(
-        [
-            f"Einstein radius     {radius:.3f} arcsec",
-            f"Reduced chi-square  {reconstruction.reduced_chi2:.3f}",
-            f"Time                {reconstruction.meta['elapsed']:.1f} s",
-            f"Written             {paths[0]}",
-            *(f"                    {path}" for path in paths[1:]),
-        ]
-    )
+    asdf, fits, figure = (output.with_name(output.name + suffix) for suffix in _SUFFIXES)
+    reconstruction.write(asdf)
+    reconstruction.write(fits)
+    try:
+        reconstruction.plot(figure)
+    except Exception as error:
+        # Part of a picture is worse than none.
+        figure.unlink(missing_ok=True)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        warnings.warn(
+            f"{figure.name}: the figure cannot be drawn, and the maps are written without it: "
+            f"{reason}",
+            RimlensWarning,
+            stacklevel=2,
+        )

@@ -4,7 +4,8 @@ import os
 
 import click
 
-from rimlens.cli.messages import plain_warnings
+from rimlens.cli.messages import quiet
+from rimlens.cli.outputs import refuse_unwritable
 
 
 @click.command(name="simulate")
@@ -48,24 +49,24 @@ def command(recipe, folder, lenses, workers, seed, shard_size, overwrite):
     command goes on where an interrupted one was, and makes the same lenses with any number of
     workers.  `rimlens train --simulations FOLDER` trains on them.
     """
-    with plain_warnings():
-        # The simulator needs the array library, which takes seconds to import.
-        from rimlens.simulation import simulate
+    refuse_unwritable(folder)
+    # The simulator needs the array library, which takes seconds to import.
+    from rimlens.simulation import simulate
 
-        try:
-            made = simulate(
-                recipe,
-                folder,
-                lenses,
-                workers=workers,
-                seed=seed,
-                shard_size=shard_size,
-                overwrite=overwrite,
-                progress=True,
-            )
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted; the same command goes on from the last shard.", err=True)
-            os._exit(130)
+    try:
+        made = simulate(
+            recipe,
+            folder,
+            lenses,
+            workers=workers,
+            seed=seed,
+            shard_size=shard_size,
+            overwrite=overwrite,
+            progress=not quiet(),
+        )
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; the same command goes on from the last shard.", err=True)
+        os._exit(130)
     size = sum(path.stat().st_size for path in made.folder.iterdir()) / 2**20
     click.echo(f"Written      {folder}")
     click.echo(f"Simulations  {len(made)}")

@@ -1,8 +1,11 @@
 """``rimlens tng``: convergence maps of haloes in IllustrisTNG, and the files to make them of."""
 
+from pathlib import Path
+
 import click
 
-from rimlens.cli.messages import plain_warnings, progress
+from rimlens.cli.messages import note, progress
+from rimlens.cli.outputs import refuse_unwritable
 
 
 @click.group(name="tng")
@@ -84,18 +87,18 @@ def rasterize(snapshots, output, **options):
     a catalogue; without, every SNAPSHOT is one halo, such as a cutout.  Haloes that are done are
     kept in MAPS.asdf.parts; the same command continues one that was interrupted.
     """
-    with plain_warnings():
-        # Cosmology and tables take a second to import.
-        from rimlens.datasets import tng
+    refuse_unwritable(Path(output).parent)
+    # Cosmology and tables take a second to import.
+    from rimlens.datasets import tng
 
-        settings = _settings(tng, options)
-        haloes = _haloes(tng, snapshots, options)
-        with progress(len(haloes.names)) as step:
-            try:
-                maps = tng.rasterize(haloes, output, settings, options["overwrite"], step)
-            except KeyboardInterrupt:
-                click.echo("\nInterrupted; the same command goes on from here.", err=True)
-                raise SystemExit(130) from None
+    settings = _settings(tng, options)
+    haloes = _haloes(tng, snapshots, options)
+    with progress(len(haloes.names)) as step:
+        try:
+            maps = tng.rasterize(haloes, output, settings, options["overwrite"], step)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted; the same command goes on from here.", err=True)
+            raise SystemExit(130) from None
     radii = maps.table["theta_E"]
     lenses = radii[radii > 0]
     click.echo(f"Written                {output}")
@@ -142,18 +145,18 @@ def download(url, **options):
 
     What is there is not fetched again, and a file that was interrupted goes on where it stopped.
     """
-    with plain_warnings():
-        from rimlens.datasets.tng import download as tng_download
+    refuse_unwritable(options["folder"])
+    from rimlens.datasets.tng import download as tng_download
 
-        def tell(total, done, name):
-            click.echo(f"{done + 1} of {total}: {name}", err=True)
+    def tell(total, done, name):
+        note(f"{done + 1} of {total}: {name}")
 
-        address = {} if url is None else {"url": url}
-        try:
-            paths = tng_download(progress=tell, **address, **options)
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted; the same command goes on from here.", err=True)
-            raise SystemExit(130) from None
+    address = {} if url is None else {"url": url}
+    try:
+        paths = tng_download(progress=tell, **address, **options)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; the same command goes on from here.", err=True)
+        raise SystemExit(130) from None
     for path in paths:
         click.echo(f"Written {path}")
 

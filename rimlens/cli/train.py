@@ -4,10 +4,12 @@ import os
 import sys
 from contextlib import redirect_stdout
 from importlib import import_module
+from pathlib import Path
 
 import click
 
-from rimlens.cli.messages import plain_warnings
+from rimlens.cli.messages import quiet
+from rimlens.cli.outputs import refuse_unwritable
 from rimlens.errors import InputError
 from rimlens.recipes import read_table
 
@@ -45,11 +47,14 @@ def command(recipe, output, simulations, overwrite):
     if simulations is not None and kind != "solver":
         raise InputError(f"{recipe}: --simulations is for the recipe of a solver, found {kind!r}")
     given = {} if simulations is None else {"simulations": simulations}
+    refuse_unwritable(Path(output).parent)
     # Keras shows the progress of a training on standard output.
-    with plain_warnings(), redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr):
         training = import_module(_ROOMS[kind])
         try:
-            trained = training.train(recipe, output, overwrite=overwrite, progress=True, **given)
+            trained = training.train(
+                recipe, output, overwrite=overwrite, progress=not quiet(), **given
+            )
         except KeyboardInterrupt:
             click.echo("\nInterrupted; the same command goes on from the last epoch.", err=True)
             # Threads in which Keras waits for simulations would keep the process alive.

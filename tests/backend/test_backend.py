@@ -192,7 +192,7 @@ def test_another_project_s_keras_settings_change_nothing(tmp_path, settings):
 def test_a_backend_that_is_not_supported_is_refused_by_name():
     done = run_python("-c", "import rimlens.backend", KERAS_BACKEND="numpy")
     assert done.returncode != 0
-    assert "'tensorflow' and 'jax', found 'numpy'" in done.stderr
+    assert "KERAS_BACKEND='numpy': tensorflow or jax is wanted" in done.stderr
 
 
 def test_tensorflow_and_jax_agree(tmp_path):

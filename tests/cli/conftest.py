@@ -21,6 +21,7 @@ class FakeSolver:
         self.seen.append(observation)
         if self.error is not None:
             raise self.error
+        self.answer.observation.meta["EXTENSIONS"] = observation.meta.get("EXTENSIONS", "")
         return self.answer
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from rimlens import Reconstruction
 from rimlens.cli.outputs import output_stem
+from rimlens.reconstruction import Verdict
 
 OUTPUTS = {"lens_rimlens.asdf", "lens_rimlens.fits", "lens_rimlens.png"}
 
@@ -35,22 +36,80 @@ def test_the_table_has_radius_chi2_time_and_files(folder, solver, call):
     assert all(name in out for name in OUTPUTS)
 
 
-def test_json_is_one_object_with_three_numbers(folder, solver, call):
-    found = json.loads(call("reconstruct", "lens.fits", "--json").stdout)
+def test_the_table_says_what_was_taken_and_what_it_is_worth(folder, solver, call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    reasons = ("The lens is off. " * 6).strip(), "The sky is not subtracted."
+    solver.answer._verdict = Verdict("suspect", reasons, {"chi2_arcs": 1.25})
+    lines = call("reconstruct", "lens.fits").stdout.splitlines()
+    assert lines[0] == "Quality             suspect"
+    assert lines[1].startswith("Reason              The lens is off.")
+    assert lines[2].startswith("                    The lens is off.")
+    assert "Reason              The sky is not subtracted." in lines
+    assert max(map(len, lines)) <= 70
+    assert "    on the arcs     1.250" in lines
+    assert "Extensions          data SCI, uncertainty ERR, mask DQ, psf PSF" in lines
+    # (0.03, -0.04) along the pixel axes of a WCS that is turned by 30 degrees.
+    assert "External shear      0.050 at " in "\n".join(lines)
+
+
+def test_json_holds_every_number_and_what_it_is_worth(folder, solver, call):
+    found = json.loads(call("reconstruct", "lens.fits", "--json", "-o", "new").stdout)
+    answer = solver.answer
+    shear = answer.shear
     assert found == {
-        "theta_E": pytest.approx(solver.answer.einstein_radius.value),
-        "reduced_chi2": pytest.approx(solver.answer.reduced_chi2),
+        "file": "lens.fits",
+        "quality": answer.quality,
+        "reasons": list(answer.verdict.reasons),
+        "theta_E": pytest.approx(answer.einstein_radius.value),
+        "shear": {
+            "gamma1": pytest.approx(0.03),
+            "gamma2": pytest.approx(-0.04),
+            "gamma_ext": pytest.approx(0.05),
+            "phi_ext": pytest.approx(shear.phi_ext.to_value("deg")),
+        },
+        "reduced_chi2": pytest.approx(answer.reduced_chi2),
+        "chi2_arcs": pytest.approx(answer.verdict.measures["chi2_arcs"]),
+        "measures": answer.verdict.to_dict()["measures"],
+        "extensions": {"data": "SCI", "uncertainty": "ERR", "mask": "DQ", "psf": "PSF"},
+        "weights": "default",
+        "binning": 2,
         "elapsed": 1.25,
+        "files": [f"new/lens_rimlens.{suffix}" for suffix in ("asdf", "fits", "png")],
     }
 
 
-def test_json_has_null_for_a_radius_that_does_not_exist(folder, solver, call):
+def test_parts_of_other_files_are_named_with_them(folder, solver, call):
+    (folder / "a b.fits").write_bytes((folder / "lens.fits").read_bytes())
+    found = json.loads(call("reconstruct", "lens.fits", "--psf", "a b.fits[PSF]", "--json").stdout)
+    assert found["extensions"]["psf"] == "a b.fits[PSF]"
+    assert found["extensions"]["mask"] == "DQ"
+
+
+def test_json_has_null_for_what_does_not_exist(folder, solver, call):
     solver.answer.convergence.data[:] = 0.1
-    found = json.loads(call("reconstruct", "lens.fits", "--json").stdout)
+    result = call("reconstruct", "lens.fits", "--json")
+    assert "NaN" not in result.stdout
+    found = json.loads(result.stdout)
     assert found["theta_E"] is None
+    assert found["quality"] == "unconstrained"
+    assert found["measures"]["einstein_radius"] is None
+
+
+@pytest.mark.parametrize("quality", ["good", "suspect", "unconstrained"])
+def test_what_is_not_good_is_told_and_strict_makes_it_a_status(folder, solver, call, quality):
+    reasons = () if quality == "good" else ("It is off.", "It is dim.")
+    solver.answer._verdict = Verdict(quality, reasons, {"chi2_arcs": np.nan})
+    result = call("reconstruct", "lens.fits")
+    assert result.exit_code == 0
+    told = f"Warning: lens.fits: the reconstruction is {quality}: It is off. It is dim.\n"
+    assert result.stderr == ("" if quality == "good" else told)
+    result = call("reconstruct", "lens.fits", "--strict", "-o", "strict")
+    assert result.exit_code == (0 if quality == "good" else 3)
+    assert {path.name for path in (folder / "strict").iterdir()} == OUTPUTS
 
 
 def test_warnings_are_one_line_on_standard_error(folder, with_bad_pixels, solver, call):
+    solver.answer._verdict = Verdict()
     result = call("reconstruct", "lens.fits", "--json")
     json.loads(result.stdout)
     (line,) = result.stderr.splitlines()
@@ -106,15 +165,23 @@ def test_a_lens_outside_the_domain_is_one_line_and_writes_nothing(
     assert content(folder) == before
 
 
-def test_a_figure_that_fails_leaves_no_maps(folder, solver, call, content, monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError("latex is\nmissing"), ZeroDivisionError()])
+def test_a_figure_that_fails_costs_no_maps(folder, solver, call, monkeypatch, error):
     def fail(path):
-        raise RuntimeError("no figure")
+        path.write_bytes(b"half a picture")
+        raise error
 
     monkeypatch.setattr(solver.answer, "plot", fail)
-    before = content(folder)
-    result = call("reconstruct", "lens.fits")
-    assert isinstance(result.exception, RuntimeError), "unexpected errors keep their traceback"
-    assert content(folder) == before
+    solver.answer._verdict = Verdict()
+    (folder / "lens_rimlens.png").write_text("of another run")
+    result = call("reconstruct", "lens.fits", "--json", "--overwrite")
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: lens_rimlens.png: the figure cannot be drawn")
+    assert line.endswith("latex is missing" if str(error) else "ZeroDivisionError")
+    maps = OUTPUTS - {"lens_rimlens.png"}
+    assert set(json.loads(result.stdout)["files"]) == maps
+    assert {path.name for path in folder.iterdir()} == {"lens.fits", *maps}
 
 
 @pytest.mark.parametrize("name", sorted(OUTPUTS))
