@@ -195,6 +195,12 @@ class ForwardModel:
 
         if frame not in ("sky", "pixel"):
             raise InputError(f'frame: "sky" or "pixel" is wanted, found {frame!r}')
+        for name, model in (("lens", lens), ("source", source)):
+            if model is None:
+                raise InputError(
+                    f"{name}: a {name} model is wanted, found None; of a map in a reconstruction "
+                    f'give pixel_frame_{name}_model, with frame="pixel"'
+                )
         grid = Grid(observation.shape, observation.pixel_scale.to_value(u.arcsec))
         if frame == "sky":
             ny, nx = observation.shape

@@ -6,7 +6,7 @@ from keras import ops
 
 from rimlens import RIMSolver
 from rimlens.errors import InputError
-from rimlens.imaging import ForwardModel
+from rimlens.imaging import ForwardModel, Grid
 from rimlens.lens import PixelatedConvergence
 from sky_lens import LENS, SOURCE, observation_of_known_lens
 
@@ -100,8 +100,11 @@ def test_a_frame_that_cannot_be_is_refused():
     observation = observation_of_known_lens((40, 41), 0.1, 30.0)
     with pytest.raises(InputError, match='frame: "sky" or "pixel" is wanted, found \'sideways\''):
         ForwardModel.of_observation(observation, LENS, SOURCE, frame="sideways")
-    from rimlens.imaging import Grid
-
+    for lens, source, name in ((None, SOURCE, "lens"), (LENS, None, "source")):
+        with pytest.raises(
+            InputError, match=f"{name}: .* found None; .* pixel_frame_{name}_model"
+        ):
+            ForwardModel.of_observation(observation, lens, source)
     grid = Grid((20, 20), 0.2)
     mass = PixelatedConvergence(grid, convergence_map=np.ones(grid.shape))
     with pytest.raises(InputError, match='give frame="pixel"'):
