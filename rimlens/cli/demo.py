@@ -8,6 +8,7 @@ from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem
 from rimlens.cli.reconstruct import STEPS, output_names, reconstruct_file, solver_loader
 from rimlens.cli.report import radius_text
+from rimlens.cli.startup import load_array_library
 
 _FILE = "demo_lens.fits"
 
@@ -46,7 +47,7 @@ def command(folder, seed, weights, overwrite):
         progress(1 + STEPS, lines=False) as step,
     ):
         step("simulating")
-        # The simulator needs the array library, which takes seconds to import.
+        load_array_library()
         from rimlens.simulation.hst import simulate_observation
 
         observation, truth = simulate_observation(seed)

@@ -17,8 +17,8 @@ _IMAGES = re.compile(r"(?<!_rimlens)\.(fits?|fts)(\.(gz|bz2|xz|z|fz))?$", re.IGN
 _TEXTS = ("file", "quality", "reasons", "extensions", "weights")
 _NUMBERS = (
     "theta_E",
-    "gamma1",
-    "gamma2",
+    "critical_curve",
+    "intermediate_axis",
     "gamma_ext",
     "phi_ext",
     "reduced_chi2",
@@ -28,6 +28,8 @@ _NUMBERS = (
 )
 _UNITS = {
     "theta_E": "arcsec",
+    "critical_curve": "arcsec",
+    "intermediate_axis": "arcsec",
     "phi_ext": "deg",
     "elapsed": "s",
     "einstein_radius": "pix",
@@ -154,7 +156,8 @@ class LensTable:
         """
         measures = record["measures"] or {}
         taken = (record["extensions"] or {}).items()
-        numbers = {**measures, **(record["shear"] or {}), **record}
+        radii, shear = record["einstein_radii"] or {}, record["shear"] or {}
+        numbers = {**measures, **radii, **shear, **record}
         self._rows[output_stem(record["file"])] = {
             "file": record["file"],
             "quality": record["quality"],

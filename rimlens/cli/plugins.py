@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from rimlens import plugins
+from rimlens.cli.startup import load_array_library
 from rimlens.errors import PluginError
 
 _HEADING = ("kind", "name", "package", "version", "state")
@@ -41,7 +42,7 @@ def check(name, kind):
     """
     kind = kind or _kind_of(name)
     cls = plugins.load(kind, name)
-    # It needs the array library, which takes seconds to import.
+    load_array_library()
     laws = import_module(f"rimlens.testing.{kind}")
     other = import_module("rimlens.backend.other").other
     try:

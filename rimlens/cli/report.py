@@ -39,9 +39,11 @@ def summary(reconstruction, file=None, files=()):
         "file": None if file is None else str(file),
         **verdict,
         "theta_E": _finite(reconstruction.einstein_radius.to_value("arcsec")),
+        "einstein_radii": {
+            name: _finite(radius.to_value("arcsec"))
+            for name, radius in reconstruction.einstein_radii.items()
+        },
         "shear": {
-            "gamma1": _finite(shear.gamma1),
-            "gamma2": _finite(shear.gamma2),
             "gamma_ext": _finite(shear.gamma_ext),
             "phi_ext": _finite(shear.phi_ext.to_value("deg")),
         },
@@ -76,12 +78,13 @@ def failure(file, reason):
     >>> failure("lens.fits", "lens.fits: there is no such file")["quality"]
     'failed'
     """
-    names = "theta_E shear reduced_chi2 chi2_arcs measures extensions weights binning elapsed"
+    numbers = "theta_E einstein_radii shear reduced_chi2 chi2_arcs measures"
+    others = "extensions weights binning elapsed"
     return {
         "file": str(file),
         "quality": "failed",
         "reasons": [reason],
-        **dict.fromkeys(names.split()),
+        **dict.fromkeys(f"{numbers} {others}".split()),
         "files": [],
     }
 

@@ -6,6 +6,7 @@ import click
 
 from rimlens.cli.messages import quiet
 from rimlens.cli.outputs import refuse_unwritable
+from rimlens.cli.startup import load_array_library
 
 
 @click.command(name="simulate")
@@ -50,7 +51,7 @@ def command(recipe, folder, lenses, workers, seed, shard_size, overwrite):
     workers.  `rimlens train --simulations FOLDER` trains on them.
     """
     refuse_unwritable(folder)
-    # The simulator needs the array library, which takes seconds to import.
+    load_array_library()
     from rimlens.simulation import simulate
 
     try:

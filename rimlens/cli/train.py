@@ -10,11 +10,12 @@ import click
 
 from rimlens.cli.messages import quiet
 from rimlens.cli.outputs import refuse_unwritable
+from rimlens.cli.startup import load_array_library
 from rimlens.errors import InputError
 from rimlens.recipes import read_table
 
-# The room that trains, by the kind of the recipe.
-_ROOMS = {"solver": "rimlens.rim.training", "vae": "rimlens.prior.vae.training"}
+# The module that trains, by the kind of the recipe.
+_MODULES = {"solver": "rimlens.rim.training", "vae": "rimlens.prior.vae.training"}
 
 
 @click.command(name="train")
@@ -42,15 +43,16 @@ def command(recipe, output, simulations, overwrite):
     continues a training that was interrupted.
     """
     kind = read_table(recipe)["kind"]
-    if kind not in _ROOMS:
-        raise InputError(f"{recipe}: kind: one of {sorted(_ROOMS)} is wanted, found {kind!r}")
+    if kind not in _MODULES:
+        raise InputError(f"{recipe}: kind: one of {sorted(_MODULES)} is wanted, found {kind!r}")
     if simulations is not None and kind != "solver":
         raise InputError(f"{recipe}: --simulations is for the recipe of a solver, found {kind!r}")
     given = {} if simulations is None else {"simulations": simulations}
     refuse_unwritable(Path(output).parent)
+    load_array_library()
     # Keras shows the progress of a training on standard output.
     with redirect_stdout(sys.stderr):
-        training = import_module(_ROOMS[kind])
+        training = import_module(_MODULES[kind])
         try:
             trained = training.train(
                 recipe, output, overwrite=overwrite, progress=not quiet(), **given
