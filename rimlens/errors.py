@@ -1,4 +1,4 @@
-"""The errors and the warning that rimlens raises for its users."""
+"""The errors and the warnings that rimlens raises for its users."""
 
 from astropy.utils.exceptions import AstropyUserWarning
 
@@ -29,3 +29,7 @@ class PluginError(RimlensError):
 
 class RimlensWarning(AstropyUserWarning):
     """Something that the user should know and that rimlens could handle."""
+
+
+class QualityWarning(RimlensWarning):
+    """A reconstruction that cannot simply be believed."""

@@ -16,7 +16,7 @@ from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem, refuse_existing, refuse_unwritable
 from rimlens.cli.report import doubt, failure, line, summary, table
 from rimlens.cli.startup import load_array_library
-from rimlens.errors import RimlensError, RimlensWarning
+from rimlens.errors import QualityWarning, RimlensError, RimlensWarning
 from rimlens.shipped import find
 
 _log = logging.getLogger("rimlens.cli")
@@ -270,7 +270,10 @@ def reconstruct_file(path, output, load, step, **parts):
     step("loading the solver")
     solver = load()
     step("reconstructing")
-    reconstruction = solver.reconstruct(observation, progress=False)
+    with warnings.catch_warnings():
+        # The warning is given below, with the file's name and once there are results.
+        warnings.simplefilter("ignore", QualityWarning)
+        reconstruction = solver.reconstruct(observation, progress=False)
     step("writing")
     write_results(reconstruction, output)
     message = doubt(path, reconstruction.verdict)

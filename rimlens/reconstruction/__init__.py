@@ -11,9 +11,12 @@ from rimlens.reconstruction.failure import Failure
 from rimlens.reconstruction.measures import Answers, measure
 from rimlens.reconstruction.reconstruction import Reconstruction
 from rimlens.reconstruction.shear import Shear
-from rimlens.reconstruction.verdict import Verdict, assess
+from rimlens.reconstruction.verdict import GOOD, SUSPECT, UNCONSTRAINED, Verdict, assess
 
 __all__ = [
+    "GOOD",
+    "SUSPECT",
+    "UNCONSTRAINED",
     "Answers",
     "Failure",
     "Reconstruction",

@@ -1,5 +1,7 @@
 """`RIMSolver`: from an observation to a reconstruction in one call."""
 
+import warnings
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -11,12 +13,12 @@ from keras import ops
 from tqdm import tqdm
 
 from rimlens import __version__, backend
-from rimlens.errors import FileFormatError, InputError, RimlensError
+from rimlens.errors import FileFormatError, InputError, QualityWarning, RimlensError
 from rimlens.imaging import Grid
 from rimlens.io.weights import read_weights, write_weights
 from rimlens.observation import Observation, grid_wcs
 from rimlens.parameter import BRIGHTNESS
-from rimlens.reconstruction import Answers, Failure, Reconstruction
+from rimlens.reconstruction import GOOD, Answers, Failure, Reconstruction
 from rimlens.reconstruction.models import mass_center, moved
 from rimlens.rim import closing
 from rimlens.rim.architecture import Architecture
@@ -204,6 +206,11 @@ class RIMSolver:
         InputError
             If something else than an observation is given, or, where it is a single one, every
             pixel is masked or it cannot be brought to the solver's grid.
+
+        Warns
+        -----
+        QualityWarning
+            If a quality is not good, with the reasons of a single one.
         """
         single = isinstance(observation, Observation)
         observations = [observation] if single else list(observation)
@@ -215,11 +222,20 @@ class RIMSolver:
                 )
         progress = len(observations) > 1 if progress is None else progress
         if single:
-            return self._reconstruct(observation)
-        return [
+            found = self._reconstruct(observation)
+            if found.quality != GOOD:
+                reasons = " ".join(found.verdict.reasons)
+                _warn(f"the reconstruction is {found.quality}: {reasons}")
+            return found
+        found = [
             self._reconstruct_or_fail(item)
             for item in tqdm(observations, desc="lenses", disable=not progress)
         ]
+        counts = Counter(item.quality for item in found if item.quality != GOOD)
+        if counts:
+            kinds = ", ".join(f"{n} {quality}" for quality, n in sorted(counts.items()))
+            _warn(f"{counts.total()} of {len(found)} are not good: {kinds}; each says why")
+        return found
 
     def solve(self, inputs):
         """Run the recurrence on a batch of normalised images.
@@ -480,3 +496,7 @@ def _offset(frame):
     ny, nx = frame.observation.shape
     x, y = frame.center
     return scale * (x - (nx - 1) / 2), scale * (y - (ny - 1) / 2)
+
+
+def _warn(message):
+    warnings.warn(message, QualityWarning, stacklevel=3)

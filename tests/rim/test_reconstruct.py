@@ -9,7 +9,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from scipy.ndimage import map_coordinates
 
 from rimlens import Observation, Reconstruction, RIMSolver
-from rimlens.errors import InputError
+from rimlens.errors import InputError, QualityWarning
 from rimlens.reconstruction import Failure
 from rimlens.rim import closing
 
@@ -152,6 +152,18 @@ def test_what_is_outside_the_domain_is_flagged_and_not_refused(limited, batch, d
     found = limited(**domain).reconstruct(observation(batch))
     assert found.quality != "good"
     assert any(words in reason for reason in found.verdict.reasons)
+
+
+def test_what_is_not_good_is_a_warning(limited, batch):
+    solver, seen = limited(fwhm=(20.0, 30.0)), observation(batch)
+    with pytest.warns(QualityWarning, match="The point-spread function is") as warned:
+        found = solver.reconstruct(seen)
+    assert str(warned[0].message).startswith(f"the reconstruction is {found.quality}: ")
+    assert warned[0].filename == __file__
+    hidden = observation({**batch, "weight": np.zeros_like(batch["weight"])})
+    message = f"3 of 3 are not good: 1 failed, 2 {found.quality}; each says why"
+    with pytest.warns(QualityWarning, match=message):
+        solver.reconstruct([seen, hidden, seen], progress=False)
 
 
 def test_one_observation_that_fails_costs_no_other(untrained, batch, found):
