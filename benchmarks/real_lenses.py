@@ -105,6 +105,7 @@ def row(published, result):
         "chi2": chi2,
         "published chi2": float(published["chi2_red_lenstronomy"]),
         "ratio": chi2 / published["chi2_red_lenstronomy"],
+        "quality": result.get("quality", "failed"),
         "solver s": result.get("elapsed", nan),
         "command s": result.get("command", nan),
         "memory GiB": result.get("memory", nan),
@@ -114,6 +115,7 @@ def row(published, result):
 def summary_of(lenses):
     """Return the figures over several lenses; a lens that failed counts as infinitely wrong."""
     error = np.abs(lenses["error %"])
+    good = lenses["quality"] == "good"
 
     def median(name):
         # A lens without chi-square counts as infinitely bad, too.
@@ -126,6 +128,8 @@ def summary_of(lenses):
     return {
         "lenses": len(lenses),
         "failed": int(np.isinf(error).sum()),
+        "called good, error over 10 %": int(np.sum(good & (error > 10))),
+        "of the others called good (%)": 100 * float(np.mean(good[error <= 10])),
         "median |theta_E error| (%)": float(np.median(error)),
         "within 10 % (%)": 100 * float(np.mean(error <= 10)),
         "within 5 % (%)": 100 * float(np.mean(error <= 5)),

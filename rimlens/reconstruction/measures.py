@@ -22,8 +22,11 @@ ARC_THRESHOLD = 2.0
 _AWAY = 3
 # Standard deviation in pixels of the Gaussian under which neighbouring residuals count as one.
 _COHERENCE = 1.5
-# A mean over fewer pixels tells nothing.
+# A mean over fewer pixels tells nothing, and a smaller mask is no lens's.
 _FEWEST_PIXELS = 6
+_SMALLEST_MASK = 9
+# Second images lie inside this part of the Einstein radius.
+_INSIDE = 0.7
 # The expected error of the Einstein radius is a product of powers of measures, each over a typical
 # value: fitted to 600 simulations of the training domain (of the seeds 4000001 and 5000001), whose
 # errors then follow Student's distribution of 5 degrees of freedom with this scale.
@@ -69,10 +72,12 @@ def measure(reconstruction, answers=None):
         ``arc_significance`` and ``counter_image_significance``: standard deviations with which
         the model is found in the data, in all pixels and in those inside the critical curve;
         ``reduced_chi2``, ``chi2_arcs`` (where the model exceeds two standard deviations) and
-        ``chi2_blank`` (well away from it), with ``arc_pixels``; ``largest_residual``: that of
+        ``chi2_inside`` (those of them inside 0.7 Einstein radii) and ``chi2_blank`` (well away
+        from it), with ``arc_pixels``; ``largest_residual``: that of
         residuals smoothed over 1.5 pixels, in its own standard deviations;
         ``autocorrelation_arcs`` and ``autocorrelation_blank``: mean product of the normalized
-        residuals of neighbours; ``einstein_radius`` and ``center_offset`` in pixels;
+        residuals of neighbours; ``einstein_radius``, ``center_offset`` and ``mask_offset`` (of the
+        masked region next to the middle) in pixels;
         ``peak_signal_to_noise``, ``core_mask`` (radius in pixels) and ``fwhm`` of the data;
         ``orientation_spread`` and ``network_difference``, relative to the Einstein radius; and
         ``radius_error``, the expected relative error of the Einstein radius that follows.
@@ -89,6 +94,7 @@ def measure(reconstruction, answers=None):
         "counter_image_significance": image.significance(image.used & image.inside_critical_curve),
         "reduced_chi2": image.chi2(image.used),
         "chi2_arcs": image.chi2(image.arcs),
+        "chi2_inside": image.chi2(image.arcs & (image.distance < _INSIDE * radius)),
         "chi2_blank": image.chi2(blank),
         "arc_pixels": float(np.count_nonzero(image.arcs)),
         "largest_residual": image.largest_residual,
@@ -96,6 +102,7 @@ def measure(reconstruction, answers=None):
         "autocorrelation_blank": image.autocorrelation(blank),
         "einstein_radius": radius,
         "center_offset": image.center_offset,
+        "mask_offset": image.mask_offset,
         "peak_signal_to_noise": image.peak_signal_to_noise,
         "core_mask": image.core_mask,
         "fwhm": image.fwhm,
@@ -181,8 +188,32 @@ class _Image:
     @property
     def core_mask(self):
         """Distance in pixels of the nearest pixel in use from the middle of the lens's field."""
+        return float(np.min(self.distance[self.used], initial=np.inf))
+
+    @property
+    def mask_offset(self):
+        """Distance in pixels, from the middle, of the masked region next to it; nan without one.
+
+        The core of a lens is masked where its light was not subtracted well, about the lens
+        itself.
+        """
+        regions, _ = ndimage.label(~self.used)
+        ny, nx = self.used.shape
+        offsets = []
+        for number, (rows, columns) in enumerate(ndimage.find_objects(regions), 1):
+            region = regions == number
+            cut = rows.start == 0 or columns.start == 0 or rows.stop == ny or columns.stop == nx
+            if not cut and np.count_nonzero(region) >= _SMALLEST_MASK:
+                y, x = ndimage.center_of_mass(region)
+                dx, dy = self._from_middle(x, y)
+                offsets.append(np.hypot(dx, dy))
+        return float(min(offsets, default=np.nan))
+
+    @cached_property
+    def distance(self):
+        """Distance of every pixel from the middle of the lens's field, in pixels."""
         x, y = self._from_middle(np.arange(self.used.shape[1]), np.arange(self.used.shape[0]))
-        return float(np.min(np.hypot(x, y[:, None])[self.used], initial=np.inf))
+        return np.hypot(x, y[:, None])
 
     @property
     def fwhm(self):

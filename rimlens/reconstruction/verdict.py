@@ -124,6 +124,11 @@ _BOUNDS = (
         "model does not fit them.",
     ),
     _Bound(
+        "chi2_inside", 0.0, 7.3, SUSPECT,
+        "The reduced chi-square of the light inside the ring is {value:.2f}, and at most {high:g} "
+        "is expected: the model does not fit the second images.",
+    ),
+    _Bound(
         "chi2_blank", 0.45, 1.6, SUSPECT,
         "The reduced chi-square of the blank sky is {value:.2f}, and {low:g} to {high:g} are "
         "expected: is the noise stated rightly, and is the sky subtracted?",
@@ -137,6 +142,11 @@ _BOUNDS = (
         "center_offset", 0.0, 5.0, SUSPECT,
         "The lens lies {value:.1f} pixels off the middle of the image, and at most {high:g} are "
         "expected: cut the image out about the lens.",
+    ),
+    _Bound(
+        "mask_offset", 0.0, 8.0, SUSPECT,
+        "The masked region next to the middle lies {value:.1f} pixels off it, and at most "
+        "{high:g} are expected: if the lens is there, cut the image out about it.",
     ),
     _Bound(
         "network_difference", 0.0, 0.15, SUSPECT,

@@ -18,8 +18,8 @@ DOMAIN = {"theta_E": (8, 46), "fwhm": (1.4, 4.0), "peak_signal_to_noise": (8, 10
 AGREEING = Answers(radii=12 + 0.05 * np.arange(-4, 4), network_radius=12.1)
 
 
-def changed(data=None, model=None, sigma=None, convergence=None):
-    """Return the known lens with other data, model, noise or convergence."""
+def changed(data=None, model=None, sigma=None, convergence=None, mask=None):
+    """Return the known lens with other data, model, noise, convergence or mask."""
     known = known_reconstruction()
     seen = known.observation
     observation = Observation(
@@ -27,7 +27,7 @@ def changed(data=None, model=None, sigma=None, convergence=None):
         uncertainty=seen.sigma if sigma is None else sigma,
         psf=seen.psf,
         wcs=seen.wcs,
-        mask=seen.mask,
+        mask=seen.mask if mask is None else mask,
         unit=seen.unit,
     )
     kappa = known.convergence
@@ -61,6 +61,34 @@ def test_measures_of_the_known_lens_are_those_of_its_noise():
     # The ring's middle lies half way between pixels, as the map's does.
     assert measures["center_offset"] < 0.1
     assert measures["core_mask"] == pytest.approx(0.15 / PIXEL_SCALE, abs=1)
+
+
+def test_a_mask_off_the_middle_tells_that_the_lens_is_there():
+    y, x = np.indices((40, 48)) - np.array([[[19.5]], [[23.5]]])
+    disc = np.hypot(x - 6, y + 8) < 3.2
+    edge = np.zeros((40, 48), bool)
+    edge[:3] = edge[:, -2:] = True
+    found = changed(mask=disc | edge)
+    # The disc is made of pixels.
+    assert measure(found)["mask_offset"] == pytest.approx(10.0, abs=0.3)
+    assert "The masked region next to the middle lies 10" in reasons(found)
+    two = changed(mask=disc | (np.hypot(x, y - 2) < 2.5))
+    assert measure(two)["mask_offset"] == pytest.approx(2.0, abs=0.3)
+    assert "masked region" not in reasons(two)
+    assert np.isnan(measure(changed(mask=edge))["mask_offset"])
+
+
+def test_light_inside_the_ring_that_is_not_fitted_is_told():
+    known = known_reconstruction()
+    y, x = np.indices((40, 48)) - np.array([[[19.5]], [[23.5]]])
+    inside = np.exp(-0.5 * (np.hypot(x - 5, y) / 1.2) ** 2)
+    model = known.model.data + 12 * SIGMA * inside
+    found = changed(model=model)
+    pixels = ~known.observation.mask & (model > 2 * SIGMA) & (np.hypot(x, y) < 0.7 * 12)
+    residual = (known.observation.data - model)[pixels] / SIGMA
+    measures = measure(found)
+    assert measures["chi2_inside"] == pytest.approx(np.mean(residual**2), rel=0.05)
+    assert "the second images" in reasons(found)
 
 
 def test_significance_is_that_of_the_best_amplitude():
