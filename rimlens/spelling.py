@@ -90,11 +90,13 @@ def meant_argument(error, function):
     Examples
     --------
     >>> from rimlens.spelling import meant_argument
+    >>> def noise(mean, sigma=0.0):
+    ...     return mean
     >>> try:
-    ...     sorted([], revers=True)
+    ...     noise(maen=1.0)
     ... except TypeError as error:
-    ...     meant_argument(error, sorted)
-    ", did you mean 'reverse'?"
+    ...     meant_argument(error, noise)
+    ", did you mean 'mean'?"
     """
     found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     return did_you_mean(found[1], inspect.signature(function).parameters) if found else ""
