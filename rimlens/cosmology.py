@@ -7,11 +7,10 @@ r"""From surface density to convergence: angles, and the critical surface densit
 (Schneider, Ehlers & Falco 1992, eq. 5.5), with angular diameter distances.
 """
 
-import difflib
-
 import numpy as np
 
 from rimlens.errors import InputError
+from rimlens.spelling import did_you_mean
 
 
 def cosmology_of(cosmology=None):
@@ -48,8 +47,7 @@ def cosmology_of(cosmology=None):
             return getattr(known, cosmology)
         if cosmology.startswith("!astropy.cosmology"):
             return known.Cosmology.from_format(cosmology, format="yaml")
-    close = difflib.get_close_matches(str(cosmology), known.available, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(cosmology, known.available, ";")
     raise InputError(
         f"cosmology: a cosmology of astropy or its name, one of {', '.join(known.available)}, is "
         f"wanted, found {cosmology!r}{hint}"

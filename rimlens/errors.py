@@ -11,10 +11,6 @@ class InputError(RimlensError, ValueError):
     """Data or an argument that cannot be used."""
 
 
-class DomainError(InputError):
-    """An observation outside the domain that the weights were trained for."""
-
-
 class FileFormatError(RimlensError, OSError):
     """A file that cannot be read, or that is not what it should be."""
 

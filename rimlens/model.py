@@ -4,7 +4,6 @@ Values with units, batches, checks, representation, comparison, copies with chan
 between Quantities outside and tensors inside.  The physics of a model does not belong here.
 """
 
-import difflib
 import inspect
 from types import SimpleNamespace
 
@@ -14,6 +13,7 @@ from astropy import units as u
 from rimlens.arguments import finite_numbers, numbers, without_mask
 from rimlens.errors import InputError
 from rimlens.parameter import BRIGHTNESS
+from rimlens.spelling import did_you_mean
 
 
 class Model:
@@ -71,8 +71,7 @@ class Model:
     def __init__(self, **values):
         for name in values:
             if name not in self.parameters:
-                close = difflib.get_close_matches(name, self.parameters, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
+                hint = did_you_mean(name, self.parameters, ";", ".")
                 raise InputError(
                     f"{type(self).__name__}: there is no parameter {name!r}{hint} "
                     f"It has {', '.join(self.parameters)}"

@@ -4,7 +4,6 @@ What is installed is known from the packages' metadata alone; a plugin is import
 loaded.  Whether a plugin obeys the laws of its kind is the business of `rimlens.testing`.
 """
 
-import difflib
 import importlib
 import time
 import warnings
@@ -13,6 +12,7 @@ from functools import lru_cache
 from importlib import metadata
 
 from rimlens.errors import PluginError, RimlensWarning
+from rimlens.spelling import did_you_mean
 
 __all__ = ["KINDS", "Plugin", "available", "find", "installed", "load", "refresh"]
 
@@ -221,7 +221,7 @@ def unknown(what, name, known):
     Returns
     -------
     str
-        With the names that come close.
+        With the name that comes closest.
 
     Examples
     --------
@@ -229,8 +229,7 @@ def unknown(what, name, known):
     >>> plugins.unknown("fruit", "aple", ["apple", "pear"])
     "there is no fruit 'aple'; did you mean 'apple'? There are apple, pear"
     """
-    close = difflib.get_close_matches(str(name), known, n=3)
-    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+    hint = did_you_mean(name, known, ";", ".")
     return f"there is no {what} {name!r}{hint} There are {', '.join(known) or 'none'}"
 
 

@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.shipped import find
-from rimlens.spelling import did_you_mean
+from rimlens.spelling import check_known
 
 
 def read_table(path_or_name):
@@ -54,7 +54,7 @@ def of_kind(kind, table, origin):
 
 
 def check_entries(cls, values, origin):
-    """Raise `InputError` if a table has entries that a dataclass has not, or lacks the name.
+    """Raise `InputError` for what is no table of a dataclass's entries, or lacks the name.
 
     Parameters
     ----------
@@ -65,10 +65,9 @@ def check_entries(cls, values, origin):
     origin : str
         What to call it in an error.
     """
+    if not isinstance(values, dict):
+        raise InputError(f"{origin}: a table is wanted, found {values!r}")
     known = {f.name for f in fields(cls)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        hint = did_you_mean(unknown[0], known)
-        raise InputError(f"{origin}: unknown entries {unknown}; known are {sorted(known)}{hint}")
+    check_known(values, known, origin)
     if "name" in known and "name" not in values:
         raise InputError(f"{origin}: the entry 'name' is missing")

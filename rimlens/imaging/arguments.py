@@ -1,7 +1,5 @@
 """Checks of what a forward model is given."""
 
-import difflib
-
 import numpy as np
 from astropy import units as u
 from keras import ops
@@ -9,6 +7,7 @@ from keras import ops
 from rimlens.arguments import finite_numbers, unmasked
 from rimlens.errors import InputError
 from rimlens.imaging.noise import ConstantNoise, Noise, NoiseMap
+from rimlens.spelling import did_you_mean
 
 
 def of_kind(model, kind, name):
@@ -82,8 +81,7 @@ def as_tensor(value, dtype, name):
 def known_parameter(name, parameters):
     """Return the parameter of a name, or raise `InputError` with what is close to it."""
     if name not in parameters:
-        close = difflib.get_close_matches(name, parameters, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
+        hint = did_you_mean(name, parameters, ";", ".")
         raise InputError(
             f"values: there is no parameter {name!r}{hint} There are {', '.join(parameters)}"
         )

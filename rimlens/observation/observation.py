@@ -154,7 +154,7 @@ class Observation(NDData):
 
         `data`, `uncertainty`, `mask` and `psf` are each the name or number of an extension of
         `path`, or another file: ``"psf.fits"``, or ``"psf.fits[PSF]"`` for one of its extensions.
-        What is not given is looked for by its usual name: ``SCI`` or ``LENSSUB``, else the first
+        What is not given is looked for by its usual name: ``LENSSUB`` or ``SCI``, else the first
         image; ``ERR``, ``WHT``, ``VAR``, ``IVAR`` or ``RMS``; ``DQ`` or ``MASK``; ``PSF``. A
         common prefix is understood: with ``VIS_FLUX`` go ``VIS_RMS`` and ``VIS_PSF``.
 
@@ -168,14 +168,16 @@ class Observation(NDData):
             Standard deviation, variance or inverse variance. By default the name of the extension
             tells, or that of the file (``_wht.fits``); what tells nothing is a standard deviation.
         pixel_scale : Quantity or float, optional
-            For an image without WCS, the side of a pixel; in arcsec if it has no unit.
+            For an image without WCS, the side of a pixel; in arcsec if it has no unit. By default
+            that of the keyword ``PIXSCALE``.
         unit : Unit or str, optional
             Unit of the data; by default that of the keyword ``BUNIT``.
 
         Returns
         -------
         Observation
-            The keywords of the exposure are in its `meta`.
+            The keywords of the exposure are in its `meta`, and under ``EXTENSIONS`` from where
+            each part was taken.
 
         Raises
         ------
@@ -187,11 +189,13 @@ class Observation(NDData):
         Warns
         -----
         RimlensWarning
-            If there is no WCS, if the unit is not known, and as for `Observation`.
+            If there is no WCS, if the unit is not known, if the noise does not fit the scatter of
+            the data, if a point-spread function with finer pixels was binned, and as for
+            `Observation`.
 
         Examples
         --------
-        >>> Observation.read("lens.fits", data="LENSSUB")  # doctest: +SKIP
+        >>> Observation.read("lens.fits", data="SCI")  # doctest: +SKIP
         >>> Observation.read("data.fits", uncertainty="rms.fits", psf="psf.fits")  # doctest: +SKIP
         """
         from rimlens.observation.reading import read

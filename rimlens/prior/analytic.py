@@ -1,6 +1,5 @@
 """Priors made of one distribution for each parameter, or for each pair of them."""
 
-import difflib
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from rimlens.prior.distribution import Distribution
 from rimlens.prior.distributions import Linked
 from rimlens.prior.pairs import Pair
 from rimlens.prior.prior import Prior
+from rimlens.spelling import did_you_mean
 
 # How much of a distribution may lie outside the bounds of its parameter.
 _OUTSIDE = 1e-6
@@ -225,8 +225,7 @@ class AnalyticPrior(Prior):
     def _check_name(self, name, where=None):
         if name not in self.model.parameters:
             known = list(self.model.parameters)
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
+            hint = did_you_mean(name, known, ";", ".")
             raise InputError(
                 f"{where or type(self).__name__}: {type(self.model).__name__} has no parameter "
                 f"{name!r}{hint} It has {', '.join(known)}"

@@ -18,6 +18,7 @@ from rimlens.simulation.convergence import convergence_maps, draw_convergence_pa
 from rimlens.simulation.domain import SimulationDomain
 from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.source.pixelated import PixelatedSource
+from rimlens.spelling import check_known
 
 # Maps that are made at once: more of them would fill the memory with oversampled ones.
 _AT_ONCE = 32
@@ -42,11 +43,7 @@ class GeneratedPrior(MapPrior):
     def __init__(self, model, **ranges):
         super().__init__(model)
         usual = self._usual()
-        unknown = sorted(set(ranges) - set(usual))
-        if unknown:
-            raise InputError(
-                f"{type(self).__name__}: unknown ranges {unknown}; known are {sorted(usual)}"
-            )
+        check_known(ranges, usual, type(self).__name__, "ranges")
         self.ranges = usual | {name: _plain(name, value) for name, value in ranges.items()}
         known = {field.name for field in fields(SimulationDomain)}
         own = {k: _paired(v) for k, v in self.ranges.items() if k in known}

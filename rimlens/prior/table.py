@@ -22,6 +22,7 @@ from rimlens.prior.distributions import (
 )
 from rimlens.prior.mixture import MixturePrior
 from rimlens.source.pixelated import PixelatedSource
+from rimlens.spelling import did_you_mean, meant_argument
 
 DISTRIBUTIONS = (
     Ellipticity,
@@ -33,6 +34,8 @@ DISTRIBUTIONS = (
     TruncatedNormal,
     Uniform,
 )
+# Of all forms of a table.
+_ENTRIES = ("components", "grid", "models", "prior", "priors", "weights")
 
 
 def prior_from_table(kind, table, grid=None):
@@ -127,7 +130,8 @@ def prior_over_maps(kind, grid, name, arguments):
     try:
         return cls(model, **given)
     except TypeError as error:
-        raise InputError(f"{kind}: prior {name!r}: {error}") from error
+        hint = meant_argument(error, cls)
+        raise InputError(f"{kind}: prior {name!r}: {error}{hint}") from error
 
 
 def _prior_over_maps(kind, table, grid):
@@ -139,21 +143,27 @@ def _prior_over_maps(kind, table, grid):
     except (KeyError, TypeError) as error:
         raise InputError(
             f"{kind}: prior {name!r}: a grid is wanted, such as grid = {{ shape = [64, 64], "
-            f"pixel_scale = 2.0 }}, found {table.get('grid')}"
+            f"pixel_scale = 2.0 }}, found {table.get('grid')}{meant_argument(error, Grid)}"
         ) from error
     return prior_over_maps(kind, grid, name, arguments)
 
 
 def _check_entries(kind, table, known, wanted=frozenset()):
-    if set(table) - known or wanted - set(table):
+    unknown = sorted(set(table) - known)
+    if unknown or wanted - set(table):
         words = " and ".join(repr(name) for name in sorted(known))
-        raise InputError(f"{kind}: the entries {words} are wanted, found {sorted(table)}")
+        hint = did_you_mean(unknown[0], _ENTRIES) if unknown else ""
+        raise InputError(f"{kind}: the entries {words} are wanted, found {sorted(table)}{hint}")
 
 
 def _distribution(where, entry):
     known = {re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls for cls in DISTRIBUTIONS}
-    if len(entry) != 1 or next(iter(entry)) not in known:
-        raise InputError(f"{where}: one distribution of {sorted(known)} is wanted, found {entry}")
+    names = list(entry) if isinstance(entry, dict) else []
+    if len(names) != 1 or names[0] not in known:
+        hint = did_you_mean(names[0], known) if names else ""
+        raise InputError(
+            f"{where}: one distribution of {sorted(known)} is wanted, found {entry}{hint}"
+        )
     ((name, numbers),) = entry.items()
     try:
         return known[name](*numbers)

@@ -1,9 +1,10 @@
 """What a solver is made of: a frozen description that is stored with the weights."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
+from rimlens.recipes import check_entries
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,5 @@ class Architecture:
     @classmethod
     def from_dict(cls, values):
         """Build from plain values; an unknown name is an `InputError`."""
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise InputError(f"architecture: unknown entries {unknown}; known are {sorted(known)}")
+        check_entries(cls, values, "architecture")
         return cls(**values)

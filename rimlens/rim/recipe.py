@@ -7,6 +7,7 @@ from rimlens.recipes import check_entries, of_kind, read_table
 from rimlens.rim.architecture import Architecture
 from rimlens.simulation import SimulationDomain
 from rimlens.simulation.table import check_table
+from rimlens.spelling import check_known
 
 _OF_A_ROUND = {"seed", "learning_rate", "stages", "fine_tuning"}
 
@@ -102,11 +103,7 @@ class Recipe:
                 f"{self.updates_per_epoch}, found {self.fine_tuning}"
             )
         for entry in self.continued:
-            unknown = sorted(set(entry) - _OF_A_ROUND)
-            if unknown:
-                raise InputError(
-                    f"continued: unknown entries {unknown}; known are {sorted(_OF_A_ROUND)}"
-                )
+            check_known(entry, _OF_A_ROUND, "continued")
         # Their numbers are checked as they are made.
         seeds = [part.seed for part in self.rounds]
         if len(set(seeds)) < len(seeds):
@@ -204,12 +201,20 @@ class Recipe:
         if "stages" in values:
             values["stages"] = tuple(tuple(stage) for stage in values["stages"])
         if "continued" in values:
+            rounds = values["continued"]
+            if not isinstance(rounds, (list, tuple)) or not all(
+                isinstance(entry, dict) for entry in rounds
+            ):
+                raise InputError(
+                    f"{origin}: continued: a list of tables is wanted, as under [[continued]], "
+                    f"found {rounds!r}"
+                )
             values["continued"] = tuple(
                 {
                     k: tuple(tuple(stage) for stage in v) if k == "stages" else v
                     for k, v in entry.items()
                 }
-                for entry in values["continued"]
+                for entry in rounds
             )
         if "theta_E_domain" in values:
             values["theta_E_domain"] = tuple(values["theta_E_domain"])

@@ -11,6 +11,7 @@ from rimlens import __version__, backend
 from rimlens.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_output
 from rimlens.errors import InputError
 from rimlens.io.weights import Weights
+from rimlens.progress import keras_verbosity
 from rimlens.rim import normalisation, unknowns
 from rimlens.rim.calibration import expected_error
 from rimlens.rim.gradient import PRECONDITIONER
@@ -332,7 +333,7 @@ def train(recipe, output, overwrite=False, progress=True, simulations=None):
     overwrite : bool, optional
         Whether an existing file may be replaced.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar; a line an epoch where there is no terminal.
     simulations : str or path, optional
         A folder that ``rimlens simulate`` wrote, to train on in place of simulations drawn on the
         fly; the held-back ones are drawn.
@@ -355,7 +356,7 @@ def train(recipe, output, overwrite=False, progress=True, simulations=None):
     checkpoint = checkpoint_of(output, recipe)
     simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
-    solver.fit(simulator, recipe, checkpoint, verbose="auto" if progress else 0)
+    solver.fit(simulator, recipe, checkpoint, verbose=keras_verbosity(progress))
     solver.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return solver

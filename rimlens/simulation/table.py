@@ -1,12 +1,14 @@
 """What a simulator draws from, as a table of plain values: the section of a TOML recipe."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from rimlens.errors import InputError
 from rimlens.simulation.acceptance import LensedLight, PaperCuts
 from rimlens.simulation.pieces import NoMasks, PSFLibrary, WhiteNoise
+from rimlens.spelling import check_known, did_you_mean, meant_argument
 
 ENTRIES = ("lens", "source", "psfs", "noise", "masks", "cuts")
 _CUTS = {"lensed_light": LensedLight, "paper": PaperCuts}
@@ -25,9 +27,7 @@ def check_table(table, where="simulation"):
     """
     if not isinstance(table, dict):
         raise InputError(f"{where}: a table is wanted, found {table!r}")
-    unknown = sorted(set(table) - set(ENTRIES))
-    if unknown:
-        raise InputError(f"{where}: unknown entries {unknown}; known are {sorted(ENTRIES)}")
+    check_known(table, ENTRIES, where)
     for name, entry in table.items():
         if not isinstance(entry, dict):
             raise InputError(f"{where}, {name}: a table is wanted, found {entry!r}")
@@ -82,7 +82,7 @@ def pieces_from_table(table, convergence_grid, source_grid, psf_size=33, seed=0)
     if "psfs" in table:
         rng = np.random.default_rng([seed, 1])
         kinds = {
-            "gaussian": lambda **k: PSFLibrary.gaussian(_COUNT, psf_size, **k, rng=rng),
+            "gaussian": partial(PSFLibrary.gaussian, _COUNT, psf_size, rng=rng),
             "library": PSFLibrary.read,
         }
         pieces["psfs"] = _made("psfs", table["psfs"], kinds)
@@ -105,15 +105,17 @@ def _made(name, entry, kinds):
     if kind not in kinds:
         raise InputError(
             f"simulation, {name}: a kind of {sorted(kinds)} is wanted, found {kind!r}"
+            f"{did_you_mean(kind, kinds)}"
         )
-    with _named(f"simulation, {name}"):
+    with _named(f"simulation, {name}", kinds[kind]):
         return kinds[kind](**arguments)
 
 
 @contextmanager
-def _named(where):
+def _named(where, maker=None):
     """Tell where in the table it was that something could not be made."""
     try:
         yield
     except (InputError, TypeError) as error:
-        raise InputError(f"{where}: {error}") from error
+        hint = meant_argument(error, maker) if maker else ""
+        raise InputError(f"{where}: {error}{hint}") from error

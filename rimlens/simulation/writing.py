@@ -13,7 +13,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from rimlens import __version__, backend
 from rimlens.errors import (
@@ -25,6 +24,7 @@ from rimlens.errors import (
 )
 from rimlens.io._files import new_file
 from rimlens.io.simulations import Simulations, write_simulations
+from rimlens.progress import counted
 from rimlens.simulation.candidates import joined
 from rimlens.simulation.stored import MANIFEST, Manifest, SimulationSet, read_shard, shard_path
 
@@ -81,7 +81,7 @@ def simulate(
         What runs the work in place of processes here: ``dask.distributed.Client.get_executor()``
         on many machines that share the folder.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar; a line about every tenth where there is no terminal.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def simulate(
     with (
         _claimed(folder, manifest, overwrite),
         _executor(executor, workers) as pool,
-        tqdm(total=lenses, desc="simulations", disable=None if progress else True) as bar,
+        counted(lenses, "simulations", progress) as count,
     ):
         futures = {
             pool.submit(make_shard, str(folder), i): size for i, size in enumerate(manifest.sizes)
@@ -135,7 +135,7 @@ def simulate(
             for future in as_completed(futures):
                 for message in future.result():
                     warnings.warn(message, RimlensWarning, stacklevel=2)
-                bar.update(futures[future])
+                count(futures[future])
         finally:
             for future in futures:
                 future.cancel()

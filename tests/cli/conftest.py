@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from known_lens import known_reconstruction
 from rimlens import RIMSolver, cli
-from rimlens.errors import DomainError
+from rimlens.errors import InputError
 
 
 class FakeSolver:
@@ -33,8 +33,8 @@ def solver(monkeypatch):
 
 
 @pytest.fixture
-def rings_are_too_large(solver):
-    solver.error = DomainError("observation: its ring is too large\nfor these weights")
+def lenses_are_hidden(solver):
+    solver.error = InputError("observation: every pixel\nis masked")
 
 
 @pytest.fixture

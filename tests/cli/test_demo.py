@@ -46,6 +46,6 @@ def test_each_file_that_exists_is_refused_before_the_work(
     assert call("demo", "-o", tmp_path, "--overwrite").exit_code == 0
 
 
-def test_a_failure_writes_nothing(tmp_path, rings_are_too_large, simulation, call, content):
+def test_a_failure_writes_nothing(tmp_path, lenses_are_hidden, simulation, call, content):
     assert call("demo", "-o", tmp_path / "new").exit_code == 2
     assert content(tmp_path) == {}

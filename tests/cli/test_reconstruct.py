@@ -156,13 +156,13 @@ def test_unknown_weights_are_one_line_and_write_nothing(folder, call, content):
     assert content(folder) == before
 
 
-def test_a_lens_outside_the_domain_is_one_line_and_writes_nothing(
-    folder, rings_are_too_large, call, content
+def test_a_lens_that_cannot_be_reconstructed_is_one_line_and_writes_nothing(
+    folder, lenses_are_hidden, call, content
 ):
     before = content(folder)
     result = call("reconstruct", "lens.fits", "-o", "new")
     assert result.exit_code == 2
-    assert result.stderr == "Error: observation: its ring is too large for these weights\n"
+    assert result.stderr == "Error: observation: every pixel is masked\n"
     assert content(folder) == before
 
 
@@ -205,9 +205,7 @@ def test_outputs_are_replaced_when_asked(folder, solver, call):
     assert not any((folder / name).read_bytes() == b"old" for name in OUTPUTS)
 
 
-def test_a_failure_keeps_what_should_have_been_replaced(
-    folder, rings_are_too_large, call, content
-):
+def test_a_failure_keeps_what_should_have_been_replaced(folder, lenses_are_hidden, call, content):
     for name in OUTPUTS:
         (folder / name).write_text("old")
     before = content(folder)

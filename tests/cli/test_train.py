@@ -109,3 +109,41 @@ def test_an_unknown_kind_is_told_with_those_that_there_are(tmp_path, call):
     result = call("train", tmp_path / "recipe.toml", "-o", tmp_path / "weights.asdf")
     assert result.exit_code == 2
     assert "one of ['solver', 'vae'] is wanted, found 'cake'" in result.stderr
+
+
+AUTOENCODER = """
+kind = "vae"
+name = "tiny"
+updates = 4
+updates_per_epoch = 2
+batch_size = 4
+measured = 8
+held_back = 8
+
+[[data]]
+prior = "generated_convergence"
+
+[architecture]
+size = 16
+latent = 2
+layers = 2
+filters = 2
+first_kernel_size = 3
+"""
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(tmp_path, call):
+    (tmp_path / "recipe.toml").write_text(AUTOENCODER)
+    result = call("train", tmp_path / "recipe.toml", "-o", tmp_path / "weights.asdf")
+    assert result.exit_code == 0, result.output
+    assert not set("\r\b\x1b") & set(result.stderr)
+    epochs = [line for line in result.stderr.splitlines() if "loss: " in line]
+    assert [line.partition(" ")[0] for line in epochs] == ["2/2", "2/2"]
+    assert "loss: " not in result.stdout
+
+
+def test_quiet_shows_no_progress(tmp_path, call):
+    (tmp_path / "recipe.toml").write_text(AUTOENCODER)
+    result = call("train", tmp_path / "recipe.toml", "-o", tmp_path / "weights.asdf", "-q")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""

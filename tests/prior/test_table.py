@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rimlens.errors import InputError
+from rimlens.errors import InputError, PluginError
 from rimlens.imaging import Grid
 from rimlens.lens import ExternalShear, PixelatedConvergence
 from rimlens.prior import (
@@ -62,6 +62,29 @@ def test_an_argument_may_be_a_distribution(tiny_vae):
         ({}, "source: the entries 'models' and 'prior' are wanted, found"),
         ({"prior": {}}, "the entries 'models' and 'prior' are wanted"),
         ({"components": [], "prior": {}}, "the entries 'components' are wanted"),
+        ({"component": []}, "found \\['component'\\], did you mean 'components'"),
+        ({"modles": ["sersic"]}, "found \\['modles'\\], did you mean 'models'"),
+        ({"models": ["sersci"]}, "no source plugin 'sersci'; did you mean 'sersic'"),
+        (
+            {"models": ["sersic"], "prior": {"I_ef": {"uniform": [1, 2]}}},
+            "no parameter 'I_ef'; did you mean 'I_eff'",
+        ),
+        (
+            {"models": ["sersic"], "prior": {"n": {"unfiorm": [1, 2]}}},
+            "source: n: one distribution of .* is wanted, .*, did you mean 'uniform'",
+        ),
+        (
+            {"models": ["sersic"], "prior": {"n": 4.0}},
+            "source: n: one distribution of .* is wanted, found 4.0$",
+        ),
+        (
+            {"prior": "vae", "grid": {"shape": [4, 4]}, "wieghts": "x"},
+            "prior 'vae': .*'wieghts', did you mean 'weights'",
+        ),
+        (
+            {"prior": "vae", "grid": {"shape": [4, 4], "pixel_sacle": 1.0}},
+            "a grid is wanted, .*, did you mean 'pixel_scale'",
+        ),
         ({"prior": "generated_galaxy"}, "a grid is wanted, such as .* found None"),
         ({"prior": "generated_galaxy", "grid": {"size": 3}}, "a grid is wanted"),
         (
@@ -71,5 +94,5 @@ def test_an_argument_may_be_a_distribution(tiny_vae):
     ],
 )
 def test_a_wrong_table_is_told(table, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises((InputError, PluginError), match=message):
         prior_from_table("source", table)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from known_lens import known_reconstruction
-from rimlens.errors import DomainError, FileFormatError, InputError, RimlensError
+from rimlens.errors import FileFormatError, InputError, RimlensError
 from rimlens.reconstruction import Failure, Reconstruction, Verdict
 from sky_lens import LENS, SOURCE
 
@@ -109,7 +109,7 @@ def test_a_verdict_is_the_same_where_a_measure_is_missing(copied):
     assert verdict != "suspect"
 
 
-@pytest.mark.parametrize("kind", [InputError, DomainError, FileFormatError, RimlensError])
+@pytest.mark.parametrize("kind", [InputError, FileFormatError, RimlensError])
 def test_a_failure_is_the_same(copied, kind):
     wanted = Failure(
         known_reconstruction().observation, kind("observation: every pixel is masked")

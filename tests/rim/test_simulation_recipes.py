@@ -102,7 +102,10 @@ def test_such_a_recipe_is_simulated(other):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[simulation.psfs]", "[simulation.psf]", r"\[simulation\]: unknown entries \['psf'\]"),
+        ("[simulation.psfs]", "[simulation.psf]", r"\[simulation\]: .*, did you mean 'psfs'\?$"),
+        ('kind = "white"', 'kind = "wihte"', "a kind of .*, did you mean 'white'"),
+        ("mean = 0.02", "maen = 0.02", "unexpected .* 'maen', did you mean 'mean'"),
+        ("mean = 1.6", "sgima = 1.6", "unexpected .* 'sgima', did you mean 'sigma'"),
         ('kind = "white"', 'kind = "pink"', "simulation, noise: a kind of"),
         (
             "mean = 0.02",
@@ -110,12 +113,16 @@ def test_such_a_recipe_is_simulated(other):
             "simulation, noise: .*unexpected keyword argument 'level'",
         ),
         ("mean = 1.6", "", "simulation, psfs: .*missing 1 required"),
-        ("{ edge_tolerance", "{ edge_tolerence", "simulation, cuts: .*unexpected keyword"),
-        ("paper =", "papre =", "simulation, cuts: a kind of"),
-        ("subhalo_number", "subhalo_nmber", "simulation, lens: .*unknown ranges"),
+        ("{ edge_tolerance", "{ edge_tolerence", "cuts: .*did you mean 'edge_tolerance'"),
+        ("paper =", "papre =", "cuts: a kind of .*, did you mean 'paper'"),
+        ("subhalo_number", "subhalo_nmber", "lens: .*, did you mean 'subhalo_number'"),
         ("weights = [0.2, 0.8]", "weights = [0.2, -0.8]", "simulation, source: .*not negative"),
         ("weights = [0.2, 0.8]", "weights = [0, 0]", "simulation, source: .*above zero"),
-        ("weights = [0.2, 0.8]", "wieghts = [1, 1]", "source: the entries .* are wanted"),
+        (
+            "weights = [0.2, 0.8]",
+            "wieghts = [1, 1]",
+            "source: the entries .*, did you mean 'weights'",
+        ),
     ],
 )
 def test_a_typo_is_told_with_its_place(tmp_path, old, new, message):
@@ -153,9 +160,12 @@ SHORT = {
 }
 
 
-def test_a_solver_trains_on_the_priors_of_its_recipe(other, recipe, tmp_path):
+def test_a_solver_trains_on_the_priors_of_its_recipe(other, recipe, tmp_path, capsys):
     a = replace(recipe.architecture, steps=2)
-    solver = train(replace(other, architecture=a, **SHORT), tmp_path / "w.asdf", progress=False)
+    solver = train(replace(other, architecture=a, **SHORT), tmp_path / "w.asdf")
+    told = capsys.readouterr().out
+    assert [line[:4] for line in told.splitlines() if "loss: " in line] == ["2/2 ", "2/2 "]
+    assert not set("\r\b\x1b") & set(told)
     assert solver.weights.recipe["simulation"]["noise"] == {"kind": "white", "mean": 0.02}
     assert np.all(np.isfinite(list(solver.weights.scores["reduced_chi2_median_per_step"])))
 

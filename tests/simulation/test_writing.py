@@ -258,3 +258,12 @@ def test_a_batch_is_of_whole_observations(whole):
 def test_a_batch_larger_than_the_set_is_refused(whole):
     with pytest.raises(InputError, match="batches of 21 are wanted, found 20 observations"):
         whole.batch(0, 21, seed=1)
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(tmp_path, capsys):
+    made(tmp_path / "set", progress=True)
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1] == "simulations: 20 of 20"
+    assert len(told) == 3
+    made(tmp_path / "set", progress=False)
+    assert capsys.readouterr() == ("", "")

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, fields
 
 from rimlens.errors import InputError
+from rimlens.recipes import check_entries
+from rimlens.spelling import did_you_mean
 
 KINDS = ("convergence", "source")
 ACTIVATIONS = ("leaky_relu", "relu", "elu", "silu", "gelu")
@@ -135,7 +137,10 @@ class VAEArchitecture:
             If there is no such preset.
         """
         if name not in PRESETS:
-            raise InputError(f"preset: one of {sorted(PRESETS)} is wanted, found {name!r}")
+            raise InputError(
+                f"preset: one of {sorted(PRESETS)} is wanted, found {name!r}"
+                f"{did_you_mean(name, PRESETS)}"
+            )
         return cls.from_dict({**PRESETS[name], **changes})
 
     @property
@@ -156,8 +161,5 @@ class VAEArchitecture:
     @classmethod
     def from_dict(cls, values):
         """Build from plain values; an unknown name is an `InputError`."""
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise InputError(f"architecture: unknown entries {unknown}; known are {sorted(known)}")
+        check_entries(cls, values, "architecture")
         return cls(**values)

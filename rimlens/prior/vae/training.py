@@ -13,6 +13,7 @@ from rimlens.prior.vae.autoencoder import VAE, arrays_of, in_batches
 from rimlens.prior.vae.network import Autoencoder, SummedSquares
 from rimlens.prior.vae.recipe import VAERecipe, read_vae_recipe
 from rimlens.prior.vae.scoring import aggregate, score
+from rimlens.progress import keras_verbosity
 
 # Added to the recipe's seed for maps on which the latent numbers are measured, and for those on
 # which the result is scored.
@@ -272,7 +273,7 @@ def train(recipe, output, overwrite=False, progress=True):
     overwrite : bool, optional
         Whether an existing file may be replaced.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar; a line an epoch where there is no terminal.
 
     Returns
     -------
@@ -291,7 +292,7 @@ def train(recipe, output, overwrite=False, progress=True):
         recipe = read_vae_recipe(recipe)
     checkpoint = checkpoint_of(output, recipe)
     vae = VAE(recipe.architecture)
-    vae.fit(recipe, checkpoint, verbose="auto" if progress else 0)
+    vae.fit(recipe, checkpoint, verbose=keras_verbosity(progress))
     vae.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return vae

@@ -61,6 +61,12 @@ def test_a_recipe_is_read_from_toml(tmp_path):
         ('name = "a"\nweight_decay = -0.1\n' + DATA, "weight_decay: a number of at least 0 is"),
         ('name = "a"\nmeasured = 16\n' + DATA, "measured: more maps than latent numbers, 16, are"),
         ('name = "a"\n[architecture]\npreset = "x"\n' + DATA, "preset: one of"),
+        (
+            'name = "a"\n[architecture]\npreset = "small_sorce"\n' + DATA,
+            "preset: .* found 'small_sorce', did you mean 'small_source'",
+        ),
+        ('name = "a"\n[architecture]\nlatnet = 3\n' + DATA, "did you mean 'latent'"),
+        ('name = "a"\n[bottleneck]\npwoer = 2\n' + DATA, "did you mean 'power'"),
     ],
 )
 def test_a_wrong_entry_is_refused_by_name(tmp_path, text, message):
