@@ -131,7 +131,8 @@ def test_an_interrupted_run_keeps_its_rows_and_goes_on(lenses, solver, call, mon
     a, c = map(json.loads, result.stdout.splitlines())
     # What is read again is what was written, but for the files' names and the rounding of a WCS.
     assert a["theta_E"] == pytest.approx(c["theta_E"], rel=1e-9)
-    own = {"file": 0, "files": 0, "theta_E": 0}
+    assert a["einstein_radii"] == pytest.approx(c["einstein_radii"], rel=1e-9)
+    own = {"file": 0, "files": 0, "theta_E": 0, "einstein_radii": 0}
     assert a | own == c | own
     assert list(table(lenses.parent)["theta_E"]) == pytest.approx([a["theta_E"]] * 2)
 
