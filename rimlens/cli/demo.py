@@ -8,7 +8,7 @@ from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem
 from rimlens.cli.reconstruct import STEPS, output_names, reconstruct_file, solver_loader
 from rimlens.cli.report import radius_text
-from rimlens.cli.startup import load_array_library
+from rimlens.startup import load_array_library
 
 _FILE = "demo_lens.fits"
 

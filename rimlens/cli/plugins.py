@@ -7,8 +7,8 @@ from importlib import import_module
 import click
 
 from rimlens import plugins
-from rimlens.cli.startup import load_array_library
 from rimlens.errors import PluginError
+from rimlens.startup import load_array_library
 
 _HEADING = ("kind", "name", "package", "version", "state")
 

@@ -15,9 +15,9 @@ from rimlens.cli.lenses import TABLE, LensTable, lens_files
 from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem, refuse_existing, refuse_unwritable
 from rimlens.cli.report import doubt, failure, line, summary, table
-from rimlens.cli.startup import load_array_library
 from rimlens.errors import QualityWarning, RimlensError, RimlensWarning
 from rimlens.shipped import find
+from rimlens.startup import load_array_library
 
 _log = logging.getLogger("rimlens.cli")
 STEPS = 4

@@ -6,7 +6,7 @@ import click
 
 from rimlens.cli.messages import quiet
 from rimlens.cli.outputs import refuse_unwritable
-from rimlens.cli.startup import load_array_library
+from rimlens.startup import load_array_library
 
 
 @click.command(name="simulate")

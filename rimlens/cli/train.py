@@ -10,9 +10,9 @@ import click
 
 from rimlens.cli.messages import quiet
 from rimlens.cli.outputs import refuse_unwritable
-from rimlens.cli.startup import load_array_library
 from rimlens.errors import InputError
 from rimlens.recipes import read_table
+from rimlens.startup import load_array_library
 
 # The module that trains, by the kind of the recipe.
 _MODULES = {"solver": "rimlens.rim.training", "vae": "rimlens.prior.vae.training"}

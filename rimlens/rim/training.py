@@ -353,9 +353,10 @@ def train(recipe, output, overwrite=False, progress=True, simulations=None):
     output = new_output(output, overwrite)
     if isinstance(recipe, (str, Path)):
         recipe = read_recipe(recipe)
-    checkpoint = checkpoint_of(output, recipe)
-    simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
+    simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)
+    # A recipe that cannot be used leaves no folder that the corrected one would find.
+    checkpoint = checkpoint_of(output, recipe)
     solver.fit(simulator, recipe, checkpoint, verbose=keras_verbosity(progress))
     solver.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)

@@ -27,6 +27,7 @@ from rimlens.io.simulations import Simulations, write_simulations
 from rimlens.progress import counted
 from rimlens.simulation.candidates import joined
 from rimlens.simulation.stored import MANIFEST, Manifest, SimulationSet, read_shard, shard_path
+from rimlens.startup import load_array_library
 
 # Observations that are drawn at once.
 _AT_ONCE = 64
@@ -259,7 +260,7 @@ def _executor(given, workers):
     before = {name: os.environ.get(name) for name in _ONE_CORE}
     os.environ.update(_ONE_CORE)
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), load_array_library) as pool:
             yield pool
     finally:
         for name, value in before.items():

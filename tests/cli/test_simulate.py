@@ -1,5 +1,7 @@
 """Laws of `rimlens simulate`: what it passes on and what it tells."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -88,3 +90,12 @@ def test_an_interruption_tells_how_to_go_on(monkeypatch, call):
     result = call("simulate", "default", "-o", "set", "--lenses", 3)
     assert result.exit_code == 130
     assert "the same command" in result.stderr
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(tmp_path):
+    # In a process of its own: what the array library writes in the workers would be seen.
+    command = [sys.executable, "-m", "rimlens", "simulate", "default", "-o", tmp_path / "set"]
+    options = ["--lenses", "3", "--shard-size", "2"]
+    found = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    assert found.stderr.splitlines() == ["simulations: 2 of 3", "simulations: 3 of 3"]
+    assert "Simulations  3" in found.stdout

@@ -47,7 +47,18 @@ def test_an_output_that_exists_is_kept(tmp_path, call, content):
     assert content(tmp_path) == {"weights.asdf": b"precious"}
 
 
-@pytest.mark.parametrize("text", [None, "seed = ", 'name = "x"\nnonsense = 1\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "seed = ",
+        'name = "x"\nnonsense = 1\n',
+        'name = "x"\n[lens]\nmodels = ["siee"]\n',
+        'name = "x"\n[lens]\nmodels = ["sie"]\n[lens.prior]\nthetaE = { uniform = [1.0, 2.0] }\n',
+        'name = "x"\n[simulation.noise]\nkind = "wihte"\n',
+        'kind = "vae"\nname = "x"\n[[data]]\nprior = "generated_galaxy"\noffsets = 0.0\n',
+    ],
+)
 def test_a_bad_recipe_is_one_line_and_writes_nothing(tmp_path, call, content, text):
     if text is not None:
         (tmp_path / "recipe.toml").write_text(text)

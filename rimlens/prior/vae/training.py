@@ -290,6 +290,8 @@ def train(recipe, output, overwrite=False, progress=True):
     output = new_output(output, overwrite)
     if not isinstance(recipe, VAERecipe):
         recipe = read_vae_recipe(recipe)
+    # A recipe that cannot be used leaves no folder that the corrected one would find.
+    recipe.priors()
     checkpoint = checkpoint_of(output, recipe)
     vae = VAE(recipe.architecture)
     vae.fit(recipe, checkpoint, verbose=keras_verbosity(progress))

@@ -1,4 +1,4 @@
-"""The import of the array library, which takes most of the time in which a command starts."""
+"""The import of the array library, which takes most of the time in which a process starts."""
 
 import gc
 import os
@@ -10,7 +10,8 @@ from contextlib import contextmanager
 def load_array_library():
     """Import the array library without a word from it, and without pauses for garbage.
 
-    A library must not touch its process in this way; a command owns its own.
+    A library must not touch its process in this way; a command owns its own, and so does the
+    process that is started to work for it.
 
     Examples
     --------
