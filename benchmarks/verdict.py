@@ -181,6 +181,8 @@ class Spoiler:
         return lens["noiseless"].max()
 
 
+# Inputs of which no answer is right.
+NO_LENS = ("no lens", "noise only", "merger")
 SHOWN = ("image", "sigma", "weight", "psf", "noiseless")
 
 
@@ -284,6 +286,11 @@ def figures_of(rows):
         off = [not abs(row["theta_E error"]) <= 0.1 for row in some]
         return 100 * np.mean(off) if some else np.nan
 
+    def harmful(some):
+        believed = [row for row in some if row["quality"] == "good"]
+        off = [r["kind"] in NO_LENS or not abs(r["theta_E error"]) <= 0.1 for r in believed]
+        return 100 * sum(off) / len(some) if some else np.nan
+
     constrained = [row for row in good if row["constrained"]]
     return {
         "good simulations": len(good),
@@ -294,6 +301,9 @@ def figures_of(rows):
         "of these called good, radius off (%)": wrong(constrained),
         "bad inputs": len(bad),
         "bad inputs called good (%)": called_good(bad),
+        "bad inputs called good, with no lens or a radius off by more than 10 % (%)": (
+            harmful(bad)
+        ),
         **{
             f"{kind}: called good (%)": called_good([r for r in bad if r["kind"] == kind])
             for kind in Spoiler.KINDS

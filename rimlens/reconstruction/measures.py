@@ -25,6 +25,8 @@ _COHERENCE = 1.5
 # A mean over fewer pixels tells nothing, and a smaller mask is no lens's.
 _FEWEST_PIXELS = 6
 _SMALLEST_MASK = 9
+# Masks that begin farther from the middle, in pixels, are those of neighbors.
+_NEXT_TO = 8.0
 # Second images lie inside this part of the Einstein radius.
 _INSIDE = 0.7
 # The expected error of the Einstein radius is a product of powers of measures, each over a typical
@@ -76,7 +78,7 @@ def measure(reconstruction, answers=None):
         from it), with ``arc_pixels``; ``largest_residual``: that of
         residuals smoothed over 1.5 pixels, in its own standard deviations;
         ``autocorrelation_arcs`` and ``autocorrelation_blank``: mean product of the normalized
-        residuals of neighbours; ``einstein_radius``, ``center_offset`` and ``mask_offset`` (of the
+        residuals of neighbours; ``einstein_radius``, ``center_offset`` and ``mask_offset`` (of a
         masked region next to the middle) in pixels;
         ``peak_signal_to_noise``, ``core_mask`` (radius in pixels) and ``fwhm`` of the data;
         ``orientation_spread`` and ``network_difference``, relative to the Einstein radius; and
@@ -192,21 +194,21 @@ class _Image:
 
     @property
     def mask_offset(self):
-        """Distance in pixels, from the middle, of the masked region next to it; nan without one.
+        """Distance in pixels, from the middle, of the masked region that begins next to it.
 
         The core of a lens is masked where its light was not subtracted well, about the lens
-        itself.
+        itself.  It is 0 where the middle is masked, and nan where there is no such region.
         """
-        regions, _ = ndimage.label(~self.used)
-        ny, nx = self.used.shape
+        if not self.used.flat[np.argmin(self.distance)]:
+            return 0.0
+        regions, count = ndimage.label(~self.used)
         offsets = []
-        for number, (rows, columns) in enumerate(ndimage.find_objects(regions), 1):
+        for number in range(1, count + 1):
             region = regions == number
-            cut = rows.start == 0 or columns.start == 0 or rows.stop == ny or columns.stop == nx
-            if not cut and np.count_nonzero(region) >= _SMALLEST_MASK:
+            near = np.min(self.distance[region]) < _NEXT_TO
+            if near and np.count_nonzero(region) >= _SMALLEST_MASK:
                 y, x = ndimage.center_of_mass(region)
-                dx, dy = self._from_middle(x, y)
-                offsets.append(np.hypot(dx, dy))
+                offsets.append(np.hypot(*self._from_middle(x, y)))
         return float(min(offsets, default=np.nan))
 
     @cached_property

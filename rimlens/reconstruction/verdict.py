@@ -144,9 +144,9 @@ _BOUNDS = (
         "expected: cut the image out about the lens.",
     ),
     _Bound(
-        "mask_offset", 0.0, 8.0, SUSPECT,
-        "The masked region next to the middle lies {value:.1f} pixels off it, and at most "
-        "{high:g} are expected: if the lens is there, cut the image out about it.",
+        "mask_offset", 0.0, 6.5, SUSPECT,
+        "A masked region lies {value:.1f} pixels off the middle of the image, and none or one of "
+        "at most {high:g} is expected: if it is the lens, cut the image out about it.",
     ),
     _Bound(
         "network_difference", 0.0, 0.15, SUSPECT,
