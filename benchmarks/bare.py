@@ -27,7 +27,7 @@ def kernel_transforms(n):
 
 
 def psf_transforms(psf, n):
-    """Return the transforms of centred stamps, shape ``(batch, k, k)``, for images of n pixels."""
+    """Return transforms of centered stamps, shape ``(batch, k, k)``, for images of n pixels."""
     k = psf.shape[-1]
     side = padded(n, k)[1]
     full = np.zeros((len(psf), side, side))

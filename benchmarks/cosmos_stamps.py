@@ -15,8 +15,8 @@ from astropy.table import Table
 REPETITIONS = 3
 SHOWN = 6
 SETTINGS = {
-    "as it is": {"denoise": False, "neighbours": "keep", "taper": 0.0},
-    "without neighbours": {"denoise": False},
+    "as it is": {"denoise": False, "neighbors": "keep", "taper": 0.0},
+    "without neighbors": {"denoise": False},
     "denoised": {},
     "denoised, 0.05 arcsec": {"pixel_scale": 0.05, "size": 77},
     "denoised, PSF of 0.2 arcsec": {"psf_fwhm": 0.2},

@@ -1,7 +1,7 @@
 """What the generators draw: convergence maps, galaxies, and the exposures that they make.
 
 ``python benchmarks/generators.py FIGURE.png [--seed N]`` draws lenses of the default recipe with a
-population of subhaloes and a Gaussian random field added, and galaxies with dust, and shows log10
+population of subhalos and a Gaussian random field added, and galaxies with dust, and shows log10
 of the convergence, the root of the brightness, and the exposures.
 """
 

@@ -87,7 +87,7 @@ def on_pixels_of(nddata, model, move=(0.0, 0.0)):
 
     scale = np.sqrt(proj_plane_pixel_area(nddata.wcs.celestial)) * 3600
     (true,) = model.values.values()
-    # The maps that were found are centred on the image.
+    # The maps that were found are centered on the image.
     grid = Grid(nddata.data.shape, scale)
     shift = np.add(model.grid.center, move)
     return resampled(true, grid, model.grid.pixel_scale, shift=shift), scale

@@ -49,7 +49,7 @@ class Spoiler:
         "saturated star",
         "wrong psf",
         "wrong noise",
-        "off-centre",
+        "off-center",
         "bright without core mask",
     )
 
@@ -128,7 +128,7 @@ class Spoiler:
     def _wrong_noise(self, lens, i):
         lens["sigma"] *= self.rng.choice([0.5, 2.0])
 
-    def _off_centre(self, lens, i):
+    def _off_center(self, lens, i):
         # Half an arcsecond.
         angle = self.rng.uniform(0, 2 * np.pi)
         shift = [round(10 * np.sin(angle)), round(10 * np.cos(angle))]

@@ -89,13 +89,13 @@ def center():
     ['center_x', 'center_y']
     """
     return {
-        "center_x": Parameter("arcsec", "centre along the pixel rows", 0.0),
-        "center_y": Parameter("arcsec", "centre along the pixel columns", 0.0),
+        "center_x": Parameter("arcsec", "center along the pixel rows", 0.0),
+        "center_y": Parameter("arcsec", "center along the pixel columns", 0.0),
     }
 
 
 def ellipse():
-    """Return axis ratio, position angle and centre, in a dictionary to be merged into a model's.
+    """Return axis ratio, position angle and center, in a dictionary to be merged into a model's.
 
     Examples
     --------

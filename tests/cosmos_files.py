@@ -1,4 +1,4 @@
-"""A catalogue of known galaxies in the layout of GalSim, for several tests."""
+"""A catalog of known galaxies in the layout of GalSim, for several tests."""
 
 import numpy as np
 from astropy.io import fits
@@ -6,7 +6,7 @@ from astropy.table import Table
 
 PIXEL_SCALE = 0.03
 SIGMA = 0.0026
-# What drizzling does to COSMOS: of next neighbours nearly a half, diagonally nearly a quarter.
+# What drizzling does to COSMOS: of next neighbors nearly a half, diagonally nearly a quarter.
 CORRELATION = np.outer([0.05, 0.46, 1.0, 0.46, 0.05], [0.05, 0.46, 1.0, 0.46, 0.05])
 
 
@@ -29,7 +29,7 @@ def psf_image(shape=(33, 31), sigma=1.6):
 
 
 def write_catalog(folder, images, psfs=None, name="real_galaxy_catalog_test", **columns):
-    """Write a catalogue with one file of stamps and one of point-spread functions."""
+    """Write a catalog with one file of stamps and one of point-spread functions."""
     n = len(images)
     psfs = [psf_image()] * n if psfs is None else psfs
     for kind, stamps in (("images", images), ("PSF_images", psfs)):

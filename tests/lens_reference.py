@@ -50,7 +50,7 @@ class Case:
 
 
 def position(center_x, center_y):
-    """Return lenstronomy's keywords for a centre."""
+    """Return lenstronomy's keywords for a center."""
     return {"center_x": center_x, "center_y": center_y}
 
 
@@ -68,7 +68,7 @@ def shape(q, phi, center_x, center_y):
 
 
 def around(values, n=40, radii=(0.1, 3.0)):
-    """Return positions all around the centre of a lens."""
+    """Return positions all around the center of a lens."""
     rng = np.random.default_rng(3)
     r, theta = rng.uniform(*radii, n), rng.uniform(0, 2 * np.pi, n)
     return values["center_x"] + r * np.cos(theta), values["center_y"] + r * np.sin(theta)
@@ -161,7 +161,7 @@ def assert_convergence_is_half_the_divergence(case, values, tolerance):
 
 
 def assert_finite_with_finite_gradients(case, values, dtype):
-    """Look at the centre, on the axes through it, and at the origin."""
+    """Look at the center, on the axes through it, and at the origin."""
     lens = case.lens(values)
     parameters = lens.tensors(dtype)
     x0, y0 = values["center_x"], values["center_y"]

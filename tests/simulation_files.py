@@ -1,4 +1,4 @@
-"""Snapshots and catalogues of small made-up simulations, in the layout of TNG."""
+"""Snapshots and catalogs of small made-up simulations, in the layout of TNG."""
 
 import h5py
 import numpy as np
@@ -54,9 +54,9 @@ def write_snapshot(folder, particles, cuts=((),), name="snap_099", **changes):
     return paths
 
 
-def write_catalogue(folder, groups, subhaloes, cuts=None, name="fof_subhalo_tab_099"):
-    """Write columns of groups and subhaloes in chunks; ``cuts`` are pairs of numbers of rows."""
-    total = (len(groups["GroupLenType"]), len(subhaloes["SubhaloLenType"]))
+def write_catalog(folder, groups, subhalos, cuts=None, name="fof_subhalo_tab_099"):
+    """Write columns of groups and subhalos in chunks; ``cuts`` are pairs of numbers of rows."""
+    total = (len(groups["GroupLenType"]), len(subhalos["SubhaloLenType"]))
     cuts = cuts or [total]
     first = [0, 0]
     paths = []
@@ -71,7 +71,7 @@ def write_catalogue(folder, groups, subhaloes, cuts=None, name="fof_subhalo_tab_
             )
             for kind, columns, start, n in (
                 ("Group", groups, first[0], cut[0]),
-                ("Subhalo", subhaloes, first[1], cut[1]),
+                ("Subhalo", subhalos, first[1], cut[1]),
             ):
                 for column, values in columns.items():
                     if n:
@@ -86,10 +86,10 @@ def blob(center, n, rng, size=20.0):
     return (center + size * rng.normal(size=(n, 3))) % BOX
 
 
-def two_groups(folder, cuts=((),), catalogue_cuts=None):
-    """Write a snapshot of two groups of 300 and 200 particles, and its catalogue.
+def two_groups(folder, cuts=((),), catalog_cuts=None):
+    """Write a snapshot of two groups of 300 and 200 particles, and its catalog.
 
-    The first group lies across a corner of the box and has two subhaloes; the second one is
+    The first group lies across a corner of the box and has two subhalos; the second one is
     lopsided.  In it, and after both, are particles that belong to no subhalo.
     """
     rng = np.random.default_rng(5)
@@ -114,11 +114,11 @@ def two_groups(folder, cuts=((),), catalogue_cuts=None):
         "GroupCM": np.array([places[0], places[1] + 10.0, [0.0, 0.0, 0.0]], np.float32),
     }
     groups["GroupCM"][0, 1] = 1.0  # 4 kpc/h from the place, across the border
-    subhaloes = {
+    subhalos = {
         "SubhaloLenType": sub_lengths,
         "SubhaloMass": np.array([1.9, 0.1, 1.4], np.float32),
         "SubhaloPos": np.array([places[0], places[0] + 20, places[1]], np.float32),
         "SubhaloGrNr": np.array([0, 0, 1], np.int32),
     }
-    write_catalogue(folder, groups, subhaloes, catalogue_cuts)
+    write_catalog(folder, groups, subhalos, catalog_cuts)
     return {"gas": gas, "dark": dark, "gas_mass": gas_mass, "places": places}

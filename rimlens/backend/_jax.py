@@ -9,7 +9,7 @@ from rimlens.backend.cores import by_shares
 
 # Those of Keras cast to single precision.
 cos, sin = jnp.cos, jnp.sin
-# Logarithm of the gamma function; regularised lower incomplete gamma function P(a, x).
+# Logarithm of the gamma function; regularized lower incomplete gamma function P(a, x).
 lgamma, igamma = jax.scipy.special.gammaln, jax.scipy.special.gammainc
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from rimlens.backend.cores import by_shares
 
 arctan, arctanh, cos, sin = tf.math.atan, tf.math.atanh, tf.math.cos, tf.math.sin
-# Logarithm of the gamma function; regularised lower incomplete gamma function P(a, x).
+# Logarithm of the gamma function; regularized lower incomplete gamma function P(a, x).
 lgamma, igamma = tf.math.lgamma, tf.math.igamma
 
 

@@ -52,7 +52,7 @@ def command():
     help="Side of a map.",
 )
 @click.option(
-    "--neighbours",
+    "--neighbors",
     type=click.Choice(["noise", "zero", "keep"]),
     default="noise",
     show_default=True,
@@ -76,7 +76,7 @@ def command():
 def build(catalog, output, magnitude, flux, half_light_radius, clean, overwrite, **how):
     """Make maps of the galaxies in FOLDER.
 
-    FOLDER holds a catalogue real_galaxy_catalog*.fits and its stamps, or is the catalogue itself.
+    FOLDER holds a catalog real_galaxy_catalog*.fits and its stamps, or is the catalog itself.
     Maps are kept in GALAXIES.asdf.parts until the end; the same command goes on after an
     interruption.
     """

@@ -1,4 +1,4 @@
-"""``rimlens tng``: convergence maps of haloes in IllustrisTNG, and the files to make them of."""
+"""``rimlens tng``: convergence maps of halos in IllustrisTNG, and the files to make them of."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from rimlens.cli.outputs import refuse_unwritable
 
 @click.group(name="tng")
 def command():
-    """Make convergence maps of simulated haloes, and fetch IllustrisTNG."""
+    """Make convergence maps of simulated halos, and fetch IllustrisTNG."""
 
 
 @command.command(name="rasterize")
@@ -23,22 +23,20 @@ def command():
     required=True,
     help="The file of maps to write.",
 )
-@click.option(
-    "--groups", metavar="PATH", help="Group catalogue of the snapshot, to choose haloes."
-)
-@click.option("--offsets", metavar="FILE", help="TNG's file of offsets for the catalogue.")
+@click.option("--groups", metavar="PATH", help="Group catalog of the snapshot, to choose halos.")
+@click.option("--offsets", metavar="FILE", help="TNG's file of offsets for the catalog.")
 @click.option(
     "--group",
     "numbers",
     metavar="N",
     type=click.IntRange(min=0),
     multiple=True,
-    help="A group of the catalogue; may be repeated. By default all.",
+    help="A group of the catalog; may be repeated. By default all.",
 )
 @click.option("--min-mass", metavar="MSUN", type=float, default=0.0, help="Smallest M200.")
 @click.option("--max-mass", metavar="MSUN", type=float, default=float("inf"), help="Largest M200.")
 @click.option("--relaxed", is_flag=True, help="Leave out groups that are not relaxed.")
-@click.option("--central", is_flag=True, help="Take central subhaloes, not whole groups.")
+@click.option("--central", is_flag=True, help="Take central subhalos, not whole groups.")
 @click.option(
     "--center",
     metavar="X Y Z",
@@ -70,21 +68,21 @@ def command():
     help="Line of sight: x, y, z or a direction as 1,0.5,0; may be repeated.",
 )
 @click.option(
-    "--neighbours",
+    "--neighbors",
     type=int,
     default=64,
     show_default=True,
-    help="The neighbour whose distance sets how wide a particle is smoothed.",
+    help="The neighbor whose distance sets how wide a particle is smoothed.",
 )
 @click.option("--length-unit", metavar="UNIT", help="Of a file that does not tell, as 'kpc/h'.")
 @click.option("--mass-unit", metavar="UNIT", help="Likewise, as '1e10 Msun/h'.")
 @click.option("--allow-missing", is_flag=True, help="Go on without chunks that are missing.")
 @click.option("--overwrite", is_flag=True, help="Replace maps that exist.")
 def rasterize(snapshots, output, **options):
-    """Make convergence maps of the haloes in a snapshot.
+    """Make convergence maps of the halos in a snapshot.
 
-    SNAPSHOT is a file or folder of Arepo or Gadget in HDF5.  With --groups, haloes are chosen from
-    a catalogue; without, every SNAPSHOT is one halo, such as a cutout.  Haloes that are done are
+    SNAPSHOT is a file or folder of Arepo or Gadget in HDF5.  With --groups, halos are chosen from
+    a catalog; without, every SNAPSHOT is one halo, such as a cutout.  Halos that are done are
     kept in MAPS.asdf.parts; the same command continues one that was interrupted.
     """
     refuse_unwritable(Path(output).parent)
@@ -92,17 +90,17 @@ def rasterize(snapshots, output, **options):
     from rimlens.datasets import tng
 
     settings = _settings(tng, options)
-    haloes = _haloes(tng, snapshots, options)
-    with progress(len(haloes.names)) as step:
+    halos = _halos(tng, snapshots, options)
+    with progress(len(halos.names)) as step:
         try:
-            maps = tng.rasterize(haloes, output, settings, options["overwrite"], step)
+            maps = tng.rasterize(halos, output, settings, options["overwrite"], step)
         except KeyboardInterrupt:
             click.echo("\nInterrupted; the same command goes on from here.", err=True)
             raise SystemExit(130) from None
     radii = maps.table["theta_E"]
     lenses = radii[radii > 0]
     click.echo(f"Written                {output}")
-    click.echo(f"Haloes                 {len(haloes.names)}")
+    click.echo(f"Halos                 {len(halos.names)}")
     click.echo(f"Maps                   {len(maps)}")
     click.echo(f"Pixel scale            {maps.pixel_scale.value:.4f} arcsec")
     click.echo(f"With Einstein radius   {len(lenses)}")
@@ -123,13 +121,13 @@ def rasterize(snapshots, output, **options):
 )
 @click.option(
     "--halo",
-    "haloes",
+    "halos",
     metavar="N",
     type=click.IntRange(min=0),
     multiple=True,
     help="Fetch the cutout of a FoF group; may be repeated.",
 )
-@click.option("--groups", is_flag=True, help="Fetch the group catalogue.")
+@click.option("--groups", is_flag=True, help="Fetch the group catalog.")
 @click.option("--offsets", is_flag=True, help="Fetch the file of offsets.")
 @click.option("--chunks", is_flag=True, help="Fetch all chunks of the snapshot (up to terabytes).")
 @click.option(
@@ -167,7 +165,7 @@ def _settings(tng, options):
 
     from rimlens.errors import InputError
 
-    names = ("pixels", "projections", "z_lens", "z_source", "cosmology", "neighbours")
+    names = ("pixels", "projections", "z_lens", "z_source", "cosmology", "neighbors")
     try:
         field = u.Quantity(options["field"])
     except (TypeError, ValueError) as error:
@@ -178,7 +176,7 @@ def _settings(tng, options):
     return tng.MapSettings(field=field, **{name: options[name] for name in names})
 
 
-def _haloes(tng, snapshots, options):
+def _halos(tng, snapshots, options):
     """Return what maps are to be made of."""
     from rimlens.errors import InputError
 
@@ -186,19 +184,19 @@ def _haloes(tng, snapshots, options):
     choices = [n for n in ("offsets", "numbers", "relaxed", "central") if options[n]]
     if options["groups"] is None:
         if choices or options["min_mass"] > 0 or options["max_mass"] < float("inf"):
-            raise InputError("--groups: a group catalogue is wanted to choose haloes, found none")
+            raise InputError("--groups: a group catalog is wanted to choose halos, found none")
         place = {name: options[name] for name in ("center", "radius")}
-        return tng.SingleHaloes(snapshots, **place, **reading)
+        return tng.SingleHalos(snapshots, **place, **reading)
     if len(snapshots) > 1 or options["center"] or options["radius"]:
         raise InputError(
-            "--groups: one SNAPSHOT without --center and --radius is wanted with a catalogue, "
+            "--groups: one SNAPSHOT without --center and --radius is wanted with a catalog, "
             f"found {len(snapshots)}"
         )
     selection = tng.Selection(
         options["min_mass"], options["max_mass"], options["relaxed"], options["numbers"] or None
     )
     snapshot = tng.Snapshot(snapshots[0], **reading)
-    catalogue = tng.GroupCatalogue(
+    catalog = tng.GroupCatalog(
         options["groups"], options["offsets"], options["length_unit"], options["mass_unit"]
     )
-    return tng.GroupHaloes(snapshot, catalogue, selection, options["central"])
+    return tng.GroupHalos(snapshot, catalog, selection, options["central"])

@@ -7,9 +7,9 @@ from rimlens.errors import InputError
 from rimlens.imaging.convolution import convolve, psf_transform
 from rimlens.observation.psf import trimmed_psf
 
-# Half a pixel's shift, for stamps whose centre lies between pixels: Lagrange interpolation keeps
-# flux and centre exactly and ends, unlike that by Fourier transforms.  Of a variance, which must
-# not become negative, it is the mean of neighbours.
+# Half a pixel's shift, for stamps whose center lies between pixels: Lagrange interpolation keeps
+# flux and center exactly and ends, unlike that by Fourier transforms.  Of a variance, which must
+# not become negative, it is the mean of neighbors.
 _HALF_PIXEL = np.array([-5, 49, -245, 1225, 1225, -245, 49, -5]) / 2048
 _MEAN = np.array([0.5, 0.5])
 # Stamps of at most so many pixels are summed directly, which is then faster than transforms:
@@ -63,7 +63,7 @@ class Blur:
         if any(trimmed_psf(stamp, fine).shape != size for stamp in psf.stamps):
             raise InputError(
                 f"psf: the stamp of {size} is larger than the image of {fine}; trim it about its "
-                "centre"
+                "center"
             )
         self._blurred = _convolution(_odd(psf.stamps, _HALF_PIXEL), fine, dtype)
         self._variance = None
@@ -105,7 +105,7 @@ class Blur:
 
 
 def _odd(stamps, shift):
-    """Return stamps with an odd number of rows and of columns, about the same centre."""
+    """Return stamps with an odd number of rows and of columns, about the same center."""
     for axis in (1, 2):
         if stamps.shape[axis] % 2 == 0:
             stamps = np.apply_along_axis(np.convolve, axis, stamps, shift)

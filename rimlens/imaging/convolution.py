@@ -73,8 +73,8 @@ def psf_transform(psf, image_shape):
     Parameters
     ----------
     psf : tensor
-        Stamps of any odd or even size, shape ``(batch, ky, kx)``; the centre of a stamp is its
-        geometric centre, which for an even size lies between pixels.
+        Stamps of any odd or even size, shape ``(batch, ky, kx)``; the center of a stamp is its
+        geometric center, which for an even size lies between pixels.
     image_shape : tuple of int
         ``(ny, nx)`` of the images to convolve.
 
@@ -96,7 +96,7 @@ def psf_transform(psf, image_shape):
     psf = ops.convert_to_tensor(psf)
     ky, kx = psf.shape[1:]
     py, px = _padded(image_shape, (ky, kx))
-    # A phase puts the centre of the stamp, which may lie between pixels, on the origin.
+    # A phase puts the center of the stamp, which may lie between pixels, on the origin.
     shift_y = np.exp(2j * np.pi * np.fft.fftfreq(py) * (ky - 1) / 2)
     shift_x = np.exp(2j * np.pi * np.fft.rfftfreq(px) * (kx - 1) / 2)
     phase = as_complex(shift_x[:, None] * shift_y, ops.dtype(psf))
@@ -118,7 +118,7 @@ def convolve(images, transform, psf_shape):
     Returns
     -------
     tensor
-        Shape ``(batch, ny, nx)``; the flux of a point stays centred on it.
+        Shape ``(batch, ny, nx)``; the flux of a point stays centered on it.
     """
     images = ops.convert_to_tensor(images)
     shape = tuple(images.shape[1:])

@@ -46,7 +46,7 @@ class CorrelatedNoise(Noise):
     >>> from rimlens.imaging import CorrelatedNoise
     >>> noise = CorrelatedNoise([[0.0, 0.1, 0.0], [0.1, 1.0, 0.1], [0.0, 0.1, 0.0]])
     >>> one = np.ones((1, 8, 8), "float32")
-    >>> bool(noise.chi2(2 * one, one, one)[0] < 64)  # neighbours agree on what they say
+    >>> bool(noise.chi2(2 * one, one, one)[0] < 64)  # neighbors agree on what they say
     True
     """
 

@@ -23,7 +23,7 @@ from rimlens.errors import InputError
 from rimlens.imaging.convolution import Convolution
 from rimlens.imaging.symmetric import SymmetricConvolution, is_worth_it
 
-# Mean of ln r over a square of side 1 about its centre.
+# Mean of ln r over a square of side 1 about its center.
 _MEAN_LOG = -0.5 * math.log(2) + math.pi / 4 - 1.5
 # Fraction of a pixel within which two grids coincide.
 _COINCIDENT = 1e-6
@@ -37,7 +37,7 @@ class ConvergenceField:
     convergence_grid : Grid
         The grid of the map.
     image_grid : Grid, optional
-        Where the field is wanted, of any shape, pixel scale and centre; the map's own grid if not
+        Where the field is wanted, of any shape, pixel scale and center; the map's own grid if not
         given.
     """
 
@@ -104,7 +104,7 @@ class ConvergenceField:
 class ConvergenceDeflection(ConvergenceField):
     """The deflection field of a convergence map, by products of matrices or Fourier transforms.
 
-    Maps of middle size that lie centred on the image are convolved by matrices on a CPU, all
+    Maps of middle size that lie centered on the image are convolved by matrices on a CPU, all
     others by zero-padded transforms.  The convolution is linear, not circular: it equals the
     direct sum over pixels (`direct_deflection`).  Where the pixels of the image are not those of
     the map, the sum is taken on the map's lattice, continued as far as the image reaches, and
@@ -115,7 +115,7 @@ class ConvergenceDeflection(ConvergenceField):
     convergence_grid : Grid
         The grid of the map.
     image_grid : Grid, optional
-        Where the deflection is wanted, of any shape, pixel scale and centre; the map's own grid if
+        Where the deflection is wanted, of any shape, pixel scale and center; the map's own grid if
         not given.
 
     Examples
@@ -143,7 +143,7 @@ class ConvergencePotential(ConvergenceField):
     convergence_grid : Grid
         The grid of the map.
     image_grid : Grid, optional
-        Where the potential is wanted, of any shape, pixel scale and centre; the map's own grid if
+        Where the potential is wanted, of any shape, pixel scale and center; the map's own grid if
         not given.
 
     Examples
@@ -244,7 +244,7 @@ def shear_deflection(shear, x, y):
 
         \alpha_x = \gamma_1 x + \gamma_2 y, \qquad \alpha_y = \gamma_2 x - \gamma_1 y
 
-    (Schneider, Ehlers & Falco 1992, eq. 5.36, centred on the grid).
+    (Schneider, Ehlers & Falco 1992, eq. 5.36, centered on the grid).
 
     Parameters
     ----------

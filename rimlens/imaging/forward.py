@@ -162,7 +162,7 @@ class ForwardModel:
     def of_observation(cls, observation, lens, source, *, frame="sky", **options):
         """Return the model of an observation: its pixels, point-spread function, noise and mask.
 
-        Positions count from the centre of the image, in arcsec.
+        Positions count from the center of the image, in arcsec.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """Pixel grids.
 
-A grid is pixel centres in (row, column) = (y, x) order, measured along the pixel axes.  Only the
+A grid is pixel centers in (row, column) = (y, x) order, measured along the pixel axes.  Only the
 WCS of an observation knows the sky.
 """
 
@@ -26,13 +26,13 @@ class Grid:
         Side of a pixel, an angle; kept as a number of arcsec, which a bare number is.  Grids that
         count in pixels of the image have bare numbers.
     center : Quantity or pair of float, optional
-        ``(x, y)`` of the grid's centre, likewise; the origin by default.
+        ``(x, y)`` of the grid's center, likewise; the origin by default.
 
     Raises
     ------
     InputError
         If the shape is no pair of positive integers, the pixel scale no positive angle, or the
-        centre no pair of angles.
+        center no pair of angles.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Grid:
     center: tuple = (0.0, 0.0)
 
     def __post_init__(self):
-        """Check the shape, the pixel scale and the centre."""
+        """Check the shape, the pixel scale and the center."""
         shape = _integers(self.shape)
         if len(shape) != 2 or min(shape) < 1:
             raise InputError(f"shape: a pair of positive integers is wanted, found {self.shape}")
@@ -73,17 +73,17 @@ class Grid:
 
     @property
     def x(self):
-        """Columns' coordinates of every pixel centre, shape ``(ny, nx)``."""
+        """Columns' coordinates of every pixel center, shape ``(ny, nx)``."""
         return np.broadcast_to(self.x_axis, self.shape)
 
     @property
     def y(self):
-        """Rows' coordinates of every pixel centre, shape ``(ny, nx)``."""
+        """Rows' coordinates of every pixel center, shape ``(ny, nx)``."""
         return np.broadcast_to(self.y_axis[:, None], self.shape)
 
     @property
     def radius(self):
-        """Distance of every pixel centre from the grid's centre, shape ``(ny, nx)``."""
+        """Distance of every pixel center from the grid's center, shape ``(ny, nx)``."""
         return np.hypot(self.x - self.center[0], self.y - self.center[1])
 
     def refined(self, factor):

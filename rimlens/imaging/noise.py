@@ -194,7 +194,7 @@ class PoissonNoise(Noise):
 
     with the image :math:`m` in counts per second, the exposure time :math:`t` and the gain
     :math:`g`.  The noise depends on the model: compare models by the `log_likelihood`, as
-    the chi-square alone favours bright ones.
+    the chi-square alone favors bright ones.
 
     Parameters
     ----------

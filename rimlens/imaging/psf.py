@@ -21,7 +21,7 @@ _INTEGRATED = {
 class PSF:
     """A point-spread function, or a batch of them, as stamps of pixels.
 
-    The centre of a stamp is its geometric centre: the middle pixel for an odd size, the point
+    The center of a stamp is its geometric center: the middle pixel for an odd size, the point
     between the two middle pixels for an even one, which the convolution moves by half a pixel
     first.  No size moves the image.
 
@@ -29,12 +29,12 @@ class PSF:
     ----------
     stamps : array_like
         One stamp, shape ``(ky, kx)``, or one for each image of a batch, ``(n, ky, kx)``; each is
-        normalised to a sum of 1.
+        normalized to a sum of 1.
     oversampling : int, optional
         Pixels of a stamp a side in a pixel of the image.  An oversampled stamp is without the
         response of the image's pixels, over which the light is summed afterwards.
     variance : array_like, optional
-        Variance of each pixel of the normalised stamp, of the stamps' shape: what the
+        Variance of each pixel of the normalized stamp, of the stamps' shape: what the
         point-spread function is not known to.  It adds to the noise
         (`rimlens.imaging.ForwardModel`).
 
@@ -90,7 +90,7 @@ class PSF:
         oversampling : int, optional
             Pixels of the stamp a side in a pixel of the image.
         size : int, optional
-            Pixels of the stamp a side; by default three widths about the centre.
+            Pixels of the stamp a side; by default three widths about the center.
 
         Returns
         -------
@@ -118,7 +118,7 @@ class PSF:
         beta : float
             Power of the wings, above 1.
         pixel_scale, oversampling, size
-            As in `gaussian`; five widths about the centre by default.
+            As in `gaussian`; five widths about the center by default.
 
         Returns
         -------
@@ -148,7 +148,7 @@ class PSF:
             Of the first dark ring, 1.22 wavelengths over the diameter of the aperture; a bare
             number is in arcsec.
         pixel_scale, oversampling, size
-            As in `gaussian`; five radii about the centre by default.
+            As in `gaussian`; five radii about the center by default.
 
         Returns
         -------
@@ -174,7 +174,7 @@ class PSF:
         model : astropy.modeling.Fittable2DModel
             Any model of `photutils.psf`, in pixels of the image.  Those that are what a pixel sees
             (`~photutils.psf.ImagePSF`, `~photutils.psf.GriddedPSFModel`, and the ``PRF``) are
-            evaluated at the centres of pixels, the others averaged over them.
+            evaluated at the centers of pixels, the others averaged over them.
         oversampling : int, optional
             Pixels of a stamp a side in a pixel of the image.
         size : int, optional

@@ -1,6 +1,6 @@
 r"""Linear convolution with kernels that are even or odd along each axis, by products of matrices.
 
-The fields of a convergence map are such convolutions.  About their centre a map and a field fall
+The fields of a convergence map are such convolutions.  About their center a map and a field fall
 into even and odd parts, four in all, and a kernel takes one part to one part.  Down the columns,
 that is a product in the space of real cosines and sines; along the rows, for each frequency, a
 product with a matrix a quarter of the size that it has without the symmetry.  The cost grows as

@@ -27,7 +27,7 @@ class Weights:
         What is inferred, on which grids, and the links to physical values.
     preconditioner : dict
         How likelihood gradients are scaled.
-    normalisation : dict
+    normalization : dict
         How observations are scaled.
     domain : dict
         The observations for which the weights are valid.
@@ -54,7 +54,7 @@ class Weights:
     architecture: dict
     unknowns: dict
     preconditioner: dict
-    normalisation: dict
+    normalization: dict
     domain: dict
     recipe: dict
     seed: int
@@ -142,7 +142,7 @@ def write_weights(path, weights, overwrite=False, dtype="float16"):
     >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp()) / "tiny.asdf"
     >>> weights = Weights(
-    ...     architecture={"filters": [8, 16]}, unknowns={}, preconditioner={}, normalisation={},
+    ...     architecture={"filters": [8, 16]}, unknowns={}, preconditioner={}, normalization={},
     ...     domain={"ring_radius": [5.0, 25.0]}, recipe={}, seed=7, versions={}, training={},
     ...     scores={}, arrays={"bias": np.array([0.5, -1.0])}, name="tiny",
     ... )  # fmt: skip

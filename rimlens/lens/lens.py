@@ -132,12 +132,12 @@ class Lens(Model):
         r"""Return the radius of the circle inside which the mean convergence is 1.
 
         By Gauss's theorem the mean convergence is the mean radial deflection on the circle over
-        its radius, so that nothing need be integrated over a singular centre.
+        its radius, so that nothing need be integrated over a singular center.
 
         Parameters
         ----------
         center : tuple of Quantity or float, optional
-            Centre of the circle ``(x, y)``, in arcsec if bare; by default the first centre among
+            Center of the circle ``(x, y)``, in arcsec if bare; by default the first center among
             the parameters, or the origin.
 
         Returns

@@ -1,4 +1,4 @@
-"""Haloes of cold dark matter: the profile of Navarro, Frenk & White and its relatives."""
+"""Halos of cold dark matter: the profile of Navarro, Frenk & White and its relatives."""
 
 import math
 
@@ -131,7 +131,7 @@ class TruncatedNFW(Lens):
     }
 
     def psi(self, x, y, p):
-        """Return the potential; it is zero at the centre."""
+        """Return the potential; it is zero at the center."""
         x2 = _square(*to_center(x, y, p), p)
         tau, t2, root, log = _truncation(x2, p)
         f = arc(x2, 0)
@@ -152,7 +152,7 @@ class TruncatedNFW(Lens):
         x, y = to_center(x, y, p)
         x2 = _square(x, y, p)
         tau, t2, root, log = _truncation(x2, p)
-        # Differences that vanish at the centre are written as products.
+        # Differences that vanish at the center are written as products.
         inverse = 1.0 / (tau * (tau + root))
         sums = (t2 - 1.0) * (
             nfw_mean(x2) - inverse * (0.5 * _log1p_over(0.5 * inverse * x2) + log)
@@ -208,7 +208,7 @@ def nfw_mean(x2):
     outer = ops.where(inside, 1.0, x2)
     outer = (0.5 * ops.log(0.25 * outer) + arc(outer, 0)) / outer
     root, log, share, shortfall = _inner(ops.where(inside, x2, 0.5))
-    # Both logarithms nearly cancel at the centre: what is left of each is written as a product.
+    # Both logarithms nearly cancel at the center: what is left of each is written as a product.
     return ops.where(inside, (log / (1.0 + root) - shortfall * share) / root, outer)
 
 

@@ -15,7 +15,7 @@ from rimlens.source.pixelated import checked_grid
 class PixelatedConvergence(Lens):
     r"""A map of convergence.
 
-    At the centres of pixels the deflection is the sum over all pixels
+    At the centers of pixels the deflection is the sum over all pixels
 
     .. math::
         \alpha(\theta) = \frac{1}{\pi} \sum_i \kappa_i \, \delta^2
@@ -24,12 +24,12 @@ class PixelatedConvergence(Lens):
     with the pixel scale :math:`\delta` (Schneider, Ehlers & Falco 1992, eq. 5.9), over a field
     twice as wide as the map; in between it is a cubic spline.  The deflection of a smooth
     convergence is met to :math:`\delta^2 |\nabla\kappa| / 2 \pi`.  Farther out the mass stands
-    at the centre of the grid, :math:`\alpha = M / (\pi r)`: at the seam is a step, by the ratio of
-    the distance between the centres of mass and grid and the width of the field.
+    at the center of the grid, :math:`\alpha = M / (\pi r)`: at the seam is a step, by the ratio of
+    the distance between the centers of mass and grid and the width of the field.
 
     The convergence is the map itself, interpolated bilinearly and zero outside.  Half the
     divergence of the deflection is the same for a map that is smooth over a few pixels; of noise
-    from pixel to pixel the deflection knows at the centres of pixels only, and between them it has
+    from pixel to pixel the deflection knows at the centers of pixels only, and between them it has
     a curl.  There is no potential.
 
     Parameters
@@ -106,9 +106,9 @@ class PixelatedPotential(Lens):
         \alpha = \nabla \psi, \qquad \kappa = \tfrac12 \nabla^2 \psi
 
     with cubic B-splines and the pixel scale :math:`\delta` (Unser 1999, IEEE Signal Process.
-    Mag. 16, 22, eqs. 1 and 8).  The coefficients reproduce the map at the centres of pixels; at
+    Mag. 16, 22, eqs. 1 and 8).  The coefficients reproduce the map at the centers of pixels; at
     the edges the spline is not-a-knot.  The convergence is continuous.  Beyond the outermost
-    pixel centres the spline goes straight on: the deflection across an edge stays what it is at
+    pixel centers the spline goes straight on: the deflection across an edge stays what it is at
     the edge, and there is no convergence from beyond.
 
     Parameters

@@ -7,7 +7,7 @@ from rimlens.lens.isothermal import THETA_E
 from rimlens.lens.lens import Lens
 from rimlens.parameter import Parameter, ellipse
 
-# Softens the centre, in arcsec: the steepest cusp stays within the range of single precision.
+# Softens the center, in arcsec: the steepest cusp stays within the range of single precision.
 TINY = 1e-8
 # Of the series for the angular part: its error is 1e-12 at q = 0.3, 1e-9 at q = 0.2, 2e-6 at 0.1.
 TERMS = 18

@@ -18,7 +18,7 @@ class SersicMass(Lens):
         \alpha = 2 \kappa_{eff} \theta_{eff} \, n \, e^{b_n} b_n^{-2 n} \, \Gamma(2 n) \,
             P(2 n, z) \frac{\theta_{eff}}{r} \hat r
 
-    with :math:`z = b_n (r / \theta_{eff})^{1/n}`, the regularised incomplete gamma function
+    with :math:`z = b_n (r / \theta_{eff})^{1/n}`, the regularized incomplete gamma function
     :math:`P`, and :math:`b_n = 1.9992 n - 0.3271` as in `~rimlens.source.Sersic`, the same
     profile of light (Cardone 2004, A&A 415, 839, section 3).  The radius is softened by one
     micro-arcsecond.

@@ -107,7 +107,7 @@ def unusable(data, sigma, mask):
 
     Noise is compared with the typical noise: the median of the noise of the pixels in use that
     lies within a factor of 100 of the scatter of the data. The scatter is the median difference of
-    neighbouring pixels; it tells noise from flags even where most of a noise map is flags.
+    neighboring pixels; it tells noise from flags even where most of a noise map is flags.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def filled(sigma, mask):
 
 
 def scatter_ratio(data, sigma, used):
-    """Return the scatter of neighbouring pixels over what their noise lets expect.
+    """Return the scatter of neighboring pixels over what their noise lets expect.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def scatter_ratio(data, sigma, used):
     Returns
     -------
     float
-        The median difference of neighbours over their noise, 1 for independent normal noise on a
+        The median difference of neighbors over their noise, 1 for independent normal noise on a
         smooth image; nan where nothing scatters.
     """
     ratios = []

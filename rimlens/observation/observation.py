@@ -40,12 +40,12 @@ class Observation(NDData):
         `~astropy.nddata.InverseVariance`; anything else is a standard deviation, and is not used
         where it is masked.
     psf : array_like
-        Point-spread function at the pixel scale of the image, of odd or even size; its centre is
-        the geometric centre of the stamp, which for an even size lies between pixels. It is
-        normalised to a sum of 1.
+        Point-spread function at the pixel scale of the image, of odd or even size; its center is
+        the geometric center of the stamp, which for an even size lies between pixels. It is
+        normalized to a sum of 1.
     wcs : astropy.wcs.WCS or None
         Celestial WCS; the pixels must be square. It is kept in degrees, whatever its units, and
-        under the primary key. Tables of distortions are made linear at the centre of the image.
+        under the primary key. Tables of distortions are made linear at the center of the image.
     mask : array_like, optional
         True or not zero where a pixel is not to be used.
     unit : Unit or str, optional
@@ -54,7 +54,7 @@ class Observation(NDData):
         Facts about the exposure, such as ``EXPTIME``.
     pixel_scale : Quantity or float, optional
         Side of a pixel, in arcsec if it has no unit. Where `wcs` is None, north is taken to be up
-        and the centre of the image to be at right ascension and declination 0; otherwise it must
+        and the center of the image to be at right ascension and declination 0; otherwise it must
         agree with the WCS.
 
     Raises
@@ -68,7 +68,7 @@ class Observation(NDData):
     Warns
     -----
     RimlensWarning
-        If pixels had to be masked, or if the point-spread function is off its centre.
+        If pixels had to be masked, or if the point-spread function is off its center.
 
     Examples
     --------

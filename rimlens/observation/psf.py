@@ -1,6 +1,6 @@
 """Point-spread functions: what is accepted, and how they are binned and trimmed.
 
-The centre of a stamp is its geometric centre: the middle pixel for an odd size, the point between
+The center of a stamp is its geometric center: the middle pixel for an odd size, the point between
 the two middle pixels for an even one.
 """
 
@@ -50,7 +50,7 @@ def normalized_psf(psf, image_shape):
     Warns
     -----
     RimlensWarning
-        If its core is more than half a pixel off the centre of the stamp.
+        If its core is more than half a pixel off the center of the stamp.
     """
     if psf is None:
         raise InputError(
@@ -75,13 +75,13 @@ def normalized_psf(psf, image_shape):
     if not _fits(psf, image_shape):
         raise InputError(
             f"psf: the stamp of {psf.shape} is larger than the image of {image_shape}; trim it "
-            "about its centre"
+            "about its center"
         )
     offset = _core(psf) - (np.array(psf.shape) - 1) / 2
     if np.hypot(*offset) > CENTER_TOLERANCE:
         warnings.warn(
             f"psf: its core lies {offset[1]:+.2f} columns and {offset[0]:+.2f} rows off the "
-            "centre of its stamp and will move the image by as much; centre it first",
+            "center of its stamp and will move the image by as much; center it first",
             RimlensWarning,
             stacklevel=3,
         )
@@ -90,7 +90,7 @@ def normalized_psf(psf, image_shape):
 
 
 def binned_psf(psf, factor):
-    """Return the point-spread function of pixels `factor` times as large, about the same centre.
+    """Return the point-spread function of pixels `factor` times as large, about the same center.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def binned_psf(psf, factor):
     -------
     ndarray
         Sum 1. Its size is odd where it can be. Where the size is odd and the factor even no pixels
-        are symmetric about the centre, and the stamp is first moved by half a pixel.
+        are symmetric about the center, and the stamp is first moved by half a pixel.
     """
     for axis in (0, 1):
         psf = np.apply_along_axis(_binned_row, axis, psf, factor)
@@ -129,7 +129,7 @@ def stamp_at_scale(psf, header, pixel_scale):
     Returns
     -------
     ndarray
-        Binned about its centre where the header states finer pixels.
+        Binned about its center where the header states finer pixels.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def _binned_row(row, factor):
     if factor % 2 == 0 and row.size % 2 == 1:
         row = np.convolve(row, _HALF_PIXEL)
     blocks = -(-row.size // factor)
-    # Only with as many pixels to the left as to the right does the centre stay.
+    # Only with as many pixels to the left as to the right does the center stay.
     odd = factor % 2 == 0 or row.size % 2 == 1
     blocks += (blocks % 2 == 1) != odd
     return np.pad(row, (blocks * factor - row.size) // 2).reshape(blocks, factor).sum(axis=1)

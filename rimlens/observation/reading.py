@@ -52,7 +52,7 @@ _UTYPES = {kind.__name__: name for name, kind in UNCERTAINTIES.items()}
 _BRACKETS = re.compile(r"(?P<path>.+)\[(?P<extension>[^\[\]]+)\]")
 _log = logging.getLogger("rimlens.observation")
 # Noise and scatter of the data agree within these factors: drizzled noise is correlated, which
-# lowers the differences of neighbours to 0.6 of it, and light that varies raises them.
+# lowers the differences of neighbors to 0.6 of it, and light that varies raises them.
 _SCATTER_RANGE = (0.45, 2.2)
 
 
@@ -85,7 +85,7 @@ def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_sca
         pixel_scale = _stated_scale(image) if pixel_scale is None else pixel_scale
         scale = positive_angle(pixel_scale, "pixel_scale")
         warnings.warn(
-            f"{image}: has no celestial WCS; north is taken to be up, the centre of the image to "
+            f"{image}: has no celestial WCS; north is taken to be up, the center of the image to "
             f"be at right ascension and declination 0, and a pixel to be {scale:g} arcsec "
             f"wide{image.wcs_error and f' ({image.wcs_error})'}",
             RimlensWarning,
@@ -117,7 +117,7 @@ def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_sca
     if not (np.isnan(ratio) or _SCATTER_RANGE[0] <= ratio <= _SCATTER_RANGE[1]):
         warnings.warn(
             f"{noise}: read as {kind.__name__}, the noise is {1 / ratio:.2g} times the scatter of "
-            f"neighbouring pixels of {image}; is uncertainty_type={uncertainty_type!r} right, or "
+            f"neighboring pixels of {image}; is uncertainty_type={uncertainty_type!r} right, or "
             "is this an exposure time?",
             RimlensWarning,
             stacklevel=3,

@@ -23,7 +23,7 @@ def grid_wcs(wcs, center, ratio, shape):
     wcs : astropy.wcs.WCS
         Celestial WCS of the image. Distortions (SIP, tables) are made linear at `center`.
     center : tuple of float
-        Pixel position ``(x, y)`` in the image, counted from 0, of the centre of the grid.
+        Pixel position ``(x, y)`` in the image, counted from 0, of the center of the grid.
     ratio : float
         Side of the grid's pixels in pixels of the image.
     shape : tuple of int

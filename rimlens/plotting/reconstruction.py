@@ -17,7 +17,7 @@ from rimlens.reconstruction import convergence_center, inverse_magnification
 _UNUSED = "0.55"
 _BRIGHTNESS, _RESIDUAL, _CONVERGENCE = "inferno", "RdBu_r", "cividis"
 _RESIDUAL_LIMIT = 5.0
-# The zero of det A around the central cusp is an artefact of its pixels.
+# The zero of det A around the central cusp is an artifact of its pixels.
 _CUSP = 2.5
 _OUTLINE = [withStroke(linewidth=2.0, foreground="black", alpha=0.6)]
 
@@ -25,7 +25,7 @@ _OUTLINE = [withStroke(linewidth=2.0, foreground="black", alpha=0.6)]
 def reconstruction_figure(reconstruction):
     """Draw data, model, residual, source, convergence and the course of the chi-square.
 
-    Data and model share a scale; pixels that were not used are grey in data and residual.  The
+    Data and model share a scale; pixels that were not used are gray in data and residual.  The
     convergence carries the critical curve and the Einstein circle.  Bars tell arcseconds, the
     arrows north and east.
 
@@ -165,7 +165,7 @@ def _compass(axes, wcs, shape):
         ahead = middle.icrs.directional_offset_by(angle, step).transform_to(middle.frame)
         x, y = wcs.celestial.world_to_pixel(ahead)
         arrows.append((name, np.array([x - (nx - 1) / 2, y - (ny - 1) / 2])))
-    # The pair of arrows is centred on its place, whichever way it points.
+    # The pair of arrows is centered on its place, whichever way it points.
     length = 0.13 * min(nx, ny)
     root = np.array([0.85 * nx, 0.15 * ny]) - 0.5 * length * sum(arrow for _, arrow in arrows)
     style = {"arrowstyle": "->", "color": "white", "shrinkA": 0, "shrinkB": 0}

@@ -21,9 +21,9 @@ class CollectionPrior(MapPrior):
     The variable is the map: its decimal logarithm for a convergence, the map itself for a source.
     Draws are resampled by cubic splines, after smoothing where the pixels of the model's grid are
     the larger ones.  Where the grid reaches beyond a map, a source is dark, and a convergence goes
-    on as one over the distance from the map's centre.  The density is not known.
+    on as one over the distance from the map's center.  The density is not known.
 
-    A subclass may say which maps it can use (`usable`), where their centres are (`centers`), how
+    A subclass may say which maps it can use (`usable`), where their centers are (`centers`), how
     it scales each (`lengths`), and what it does to the resampled ones (`adjusted`).
 
     Parameters
@@ -36,7 +36,7 @@ class CollectionPrior(MapPrior):
     scale : float or Distribution, optional
         What lengths are multiplied by, from arcsec in the collection to the unit of the grid.
     shift : float, Quantity or Distribution, optional
-        How far the map's centre is from the grid's along each axis, in the unit of the grid.  A
+        How far the map's center is from the grid's along each axis, in the unit of the grid.  A
         number is the largest distance, and all below are equally likely.
     rotate : bool, optional
         Whether maps are turned, by any angle.

@@ -7,7 +7,7 @@ from rimlens.prior.collection import CollectionPrior
 from rimlens.prior.scalars import checked_scalar, draw_scalars
 from rimlens.source.pixelated import PixelatedSource
 
-_NORMALISATIONS = ("peak", "flux")
+_NORMALIZATIONS = ("peak", "flux")
 
 
 class CosmosPrior(CollectionPrior):
@@ -30,7 +30,7 @@ class CosmosPrior(CollectionPrior):
     half_light_radius : float or Distribution, optional
         Of the drawn galaxies, in the unit of the grid; by default lengths are multiplied by
         `scale` alone.
-    normalisation : {"peak", "flux"}, optional
+    normalization : {"peak", "flux"}, optional
         What `brightness` is; by default brightnesses are left as they are.
     brightness : float or Distribution, optional
         The brightest pixel of a map, in the unit of the model, or the flux, in that unit times the
@@ -55,7 +55,7 @@ class CosmosPrior(CollectionPrior):
     >>> stamps = MapCollection([galaxy], 0.05, {"group": [7], "half_light_radius": [0.083]})
     >>> model = PixelatedSource(grid, brightness_map=np.zeros(grid.shape))
     >>> prior = CosmosPrior(
-    ...     model, stamps, half_light_radius=Uniform(0.1, 0.2), normalisation="peak"
+    ...     model, stamps, half_light_radius=Uniform(0.1, 0.2), normalization="peak"
     ... )
     >>> float(prior.sample(1, rng=1)["brightness_map"].max())
     1.0
@@ -71,7 +71,7 @@ class CosmosPrior(CollectionPrior):
         flip=True,
         part=(0.0, 1.0),
         half_light_radius=None,
-        normalisation=None,
+        normalization=None,
         brightness=1.0,
         axis_ratio=1.0,
     ):
@@ -80,16 +80,16 @@ class CosmosPrior(CollectionPrior):
                 f"{self._where('model')}: a PixelatedSource is wanted, found "
                 f"{type(model).__name__}"
             )
-        if normalisation is not None and normalisation not in _NORMALISATIONS:
+        if normalization is not None and normalization not in _NORMALIZATIONS:
             raise InputError(
-                f"{self._where('normalisation')}: one of {', '.join(_NORMALISATIONS)}, or None, "
-                f"is wanted, found {normalisation!r}"
+                f"{self._where('normalization')}: one of {', '.join(_NORMALIZATIONS)}, or None, "
+                f"is wanted, found {normalization!r}"
             )
         if half_light_radius is not None and scale != 1.0:
             raise InputError(
                 f"{self._where('scale')}: either it or a half-light radius is wanted, found both"
             )
-        self.normalisation = normalisation
+        self.normalization = normalization
         self.brightness = checked_scalar(self._where("brightness"), brightness)
         self._require_positive("brightness", self.brightness)
         self.half_light_radius = half_light_radius
@@ -106,7 +106,7 @@ class CosmosPrior(CollectionPrior):
         return {
             **super().configuration,
             "half_light_radius": self.half_light_radius,
-            "normalisation": self.normalisation,
+            "normalization": self.normalization,
             "brightness": self.brightness,
         }
 
@@ -131,9 +131,9 @@ class CosmosPrior(CollectionPrior):
 
     def adjusted(self, maps, rows, rng):
         """Return the resampled maps with the drawn brightness."""
-        if self.normalisation is None:
+        if self.normalization is None:
             return maps
-        if self.normalisation == "peak":
+        if self.normalization == "peak":
             found = maps.max(axis=(1, 2))
         else:
             found = maps.sum(axis=(1, 2)) * self.grid.pixel_scale**2
@@ -149,4 +149,4 @@ class CosmosPrior(CollectionPrior):
 
     def _factor(self, collection):
         """Return what turns the collection's numbers into the model's, if they are to be kept."""
-        return 1.0 if self.normalisation is not None else super()._factor(collection)
+        return 1.0 if self.normalization is not None else super()._factor(collection)

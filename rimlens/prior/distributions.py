@@ -72,7 +72,7 @@ class Normal(Distribution):
     Parameters
     ----------
     mean : float or Quantity
-        Its centre.
+        Its center.
     sigma : float or Quantity
         Its standard deviation.
 
@@ -169,7 +169,7 @@ class TruncatedNormal(Distribution):
     Parameters
     ----------
     mean, sigma : float or Quantity
-        Centre and standard deviation before it is cut.
+        Center and standard deviation before it is cut.
     low, high : float or Quantity
         The bounds; one or both may be infinite.
 

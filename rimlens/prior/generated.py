@@ -80,7 +80,7 @@ class GeneratedPrior(MapPrior):
 
 
 class GeneratedConvergencePrior(GeneratedPrior):
-    """Convergence maps of elliptical power laws with multipoles, subhaloes and a random field.
+    """Convergence maps of elliptical power laws with multipoles, subhalos and a random field.
 
     The variable is the decimal logarithm of the map.  The density is not known.
 
@@ -94,7 +94,7 @@ class GeneratedConvergencePrior(GeneratedPrior):
         ``subhalo_fraction``, ``subhalo_number``, ``subhalo_slope``, ``subhalo_mass``,
         ``field_amplitude``, ``field_slope``, ``field_kind``.  By default lengths are to the field
         of the grid as those of the default solver's simulations to theirs (Einstein radii from
-        a sixteenth to three eighths of the field), on average ten light subhaloes are within two
+        a sixteenth to three eighths of the field), on average ten light subhalos are within two
         Einstein radii, and the random field is of 5 per cent.
 
     Raises
@@ -152,11 +152,11 @@ class GeneratedGalaxyPrior(GeneratedPrior):
     model : PixelatedSource
         A single model: its grid counts, its map does not.
     **ranges
-        ``offset``, the largest distance of a galaxy from the centre, and entries of
+        ``offset``, the largest distance of a galaxy from the center, and entries of
         `rimlens.simulation.SimulationDomain`, with lengths in the unit of the grid:
         ``source_radius``, ``smallest_radius``, ``dust_fraction``, ``dust_depth``.  By default
         lengths are to the field of the grid as those of the default solver's simulations to
-        theirs, a galaxy is within a twentieth of the field from the centre, and three of ten
+        theirs, a galaxy is within a twentieth of the field from the center, and three of ten
         galaxies have dust.
 
     Raises

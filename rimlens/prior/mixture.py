@@ -20,7 +20,7 @@ class MixturePrior(Prior):
     priors : sequence of Prior
         At least one.
     weights : sequence of float, optional
-        One for each prior; they are normalised.  Equal by default.
+        One for each prior; they are normalized.  Equal by default.
 
     Attributes
     ----------

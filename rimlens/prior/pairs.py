@@ -59,13 +59,13 @@ class Pair(Distribution):
     def log_density(self, first, angle):
         """Return the natural logarithm of the density in the two parameters.
 
-        It repeats every half turn of the angle, and is normalised over one.
+        It repeats every half turn of the angle, and is normalized over one.
         """
         r = self._to_length(first)
         inside = (r >= 0.0) & (r <= self.maximum * (1.0 + 8.0 * rounding(r)))
         r = ops.maximum(r, CIRCLE)
-        normalisation = math.log(2.0 * math.pi * self.scatter**2) + self._log_mass
-        density = -0.5 * (r / self.scatter) ** 2 - normalisation
+        normalization = math.log(2.0 * math.pi * self.scatter**2) + self._log_mass
+        density = -0.5 * (r / self.scatter) ** 2 - normalization
         # Area in the plane of the components per length and degree.
         area = ops.log(r) + math.log(math.pi / 90.0) + self._log_stretch(first)
         return ops.where(inside, density + area, -math.inf) + 0.0 * angle

@@ -10,7 +10,7 @@ from rimlens.reconstruction.einstein import convergence_center, einstein_radius
 
 
 class TNGPrior(CollectionPrior):
-    r"""Convergence maps of simulated haloes, with Einstein radii of a given distribution.
+    r"""Convergence maps of simulated halos, with Einstein radii of a given distribution.
 
     A draw is a map of the collection, turned about its lens by any angle, mirrored, shifted, and
     stretched so that its Einstein radius is the one that was drawn:
@@ -23,12 +23,12 @@ class TNGPrior(CollectionPrior):
     The lens equation has no scale: with all angles, those of the source too, multiplied by one
     number, a lens is a lens again, with the same convergences, slopes and shapes.  Multiplying the
     convergence instead (as did Adam et al. 2023, ApJ 951, 6) is another lens and another source
-    redshift, and moves the Einstein radius to another part of the profile: haloes would have
-    centres and slopes there that none of the simulation has.
+    redshift, and moves the Einstein radius to another part of the profile: halos would have
+    centers and slopes there that none of the simulation has.
 
     Maps whose mean convergence is nowhere above 1 are left out.  Where a small Einstein radius
     shrinks a map below the field, the convergence goes on as one over the distance from the
-    centre.
+    center.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class TNGPrior(CollectionPrior):
     theta_E : float, Quantity or Distribution
         The Einstein radius of the draws, in the unit of the grid.
     shift, rotate, flip, part
-        As for `CollectionPrior`; the centre of a map is that of the lens in it, as
+        As for `CollectionPrior`; the center of a map is that of the lens in it, as
         `rimlens.reconstruction.convergence_center` finds it.
 
     Raises

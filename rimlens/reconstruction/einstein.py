@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from rimlens.errors import InputError
 
-# Standard deviation in pixels of the Gaussian that finds the centre: wide enough that one bright
+# Standard deviation in pixels of the Gaussian that finds the center: wide enough that one bright
 # pixel (a subhalo, noise) is not taken for the lens, narrow against the smallest rings.
 _SMOOTHING = 2.0
 # Newton's method starts within half a pixel of the peak and doubles the digits in each step.
@@ -41,7 +41,7 @@ def einstein_radius(convergence, pixel_scale=1.0, center=None):
     pixel_scale : float, optional
         Side of a pixel, in the unit wanted for the radius.
     center : tuple of float, optional
-        Centre of the circle in pixels, ``(x, y)``, 0 at the centre of the first pixel; by default
+        Center of the circle in pixels, ``(x, y)``, 0 at the center of the first pixel; by default
         `convergence_center`.
 
     Returns
@@ -54,7 +54,7 @@ def einstein_radius(convergence, pixel_scale=1.0, center=None):
     ------
     InputError
         If the map is not two-dimensional or not finite, the pixel scale is not positive, or the
-        centre lies outside the map.
+        center lies outside the map.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def einstein_radius(convergence, pixel_scale=1.0, center=None):
             f"center: a pixel position (x, y) inside the map of {nx} columns and {ny} rows is "
             f"wanted, found ({x0}, {y0})"
         )
-    # Pixel edges measured from the centre.
+    # Pixel edges measured from the center.
     x = np.arange(nx + 1) - 0.5 - x0
     y = np.arange(ny + 1) - 0.5 - y0
     largest = max(-x[0], x[-1], -y[0], y[-1])
@@ -104,7 +104,7 @@ def einstein_radius(convergence, pixel_scale=1.0, center=None):
 
 
 def convergence_center(convergence):
-    """Return the centre of the lens: the peak of the slightly smoothed convergence.
+    """Return the center of the lens: the peak of the slightly smoothed convergence.
 
     The map smoothed by a Gaussian is known everywhere, and its peak need not be at a pixel.
 
@@ -116,7 +116,7 @@ def convergence_center(convergence):
     Returns
     -------
     x, y : float
-        Position in pixels, 0 at the centre of the first pixel.
+        Position in pixels, 0 at the center of the first pixel.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def _step_to_peak(weight, x, y):
 
 
 def slope(convergence):
-    """Return the slope along rows in every pixel, such that no value passes a neighbour's.
+    """Return the slope along rows in every pixel, such that no value passes a neighbor's.
 
     It is the monotonized central difference (van Leer 1977, J. Comput. Phys. 23, 276, eq. 66).
 

@@ -20,7 +20,7 @@ from rimlens.reconstruction.einstein import convergence_center
 # blank sky this many pixels away from where it exceeds one.
 ARC_THRESHOLD = 2.0
 _AWAY = 3
-# Standard deviation in pixels of the Gaussian under which neighbouring residuals count as one.
+# Standard deviation in pixels of the Gaussian under which neighboring residuals count as one.
 _COHERENCE = 1.5
 # A mean over fewer pixels tells nothing, and a smaller mask is no lens's.
 _FEWEST_PIXELS = 6
@@ -78,7 +78,7 @@ def measure(reconstruction, answers=None):
         from it), with ``arc_pixels``; ``largest_residual``: that of
         residuals smoothed over 1.5 pixels, in its own standard deviations;
         ``autocorrelation_arcs`` and ``autocorrelation_blank``: mean product of the normalized
-        residuals of neighbours; ``einstein_radius``, ``center_offset`` and ``mask_offset`` (of a
+        residuals of neighbors; ``einstein_radius``, ``center_offset`` and ``mask_offset`` (of a
         masked region next to the middle) in pixels;
         ``peak_signal_to_noise``, ``core_mask`` (radius in pixels) and ``fwhm`` of the data;
         ``orientation_spread`` and ``network_difference``, relative to the Einstein radius; and

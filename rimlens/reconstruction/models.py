@@ -2,11 +2,11 @@
 
 import numpy as np
 
-# They have a centre and no mass at it.
+# They have a center and no mass at it.
 _EXTERNAL = ("ExternalShear", "ConvergenceSheet")
 # Directions that an axis has, not a vector.
 _AXES = ("phi", "phi_ext")
-# Where two models are compared, in arcsec from their centre: a spiral over the sizes of galaxies.
+# Where two models are compared, in arcsec from their center: a spiral over the sizes of galaxies.
 _RADII = np.geomspace(0.01, 3.0, 12)
 _SPIRAL = _RADII * np.cos(2.4 * np.arange(12)), _RADII * np.sin(2.4 * np.arange(12))
 # Rounding in single precision.
@@ -29,7 +29,7 @@ def components_of(model):
 
 
 def mass_center(lens):
-    """Return the centre of the first component of a lens that is a mass.
+    """Return the center of the first component of a lens that is a mass.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def mass_center(lens):
     Returns
     -------
     tuple of Quantity or None
-        ``(x, y)`` along the axes of the model; None if no mass has a centre, as that of a map.
+        ``(x, y)`` along the axes of the model; None if no mass has a center, as that of a map.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def sky_values(model, axes):
         value = changes.get(name, getattr(model, name))
         if name.endswith("center_x"):
             prefix = name.removesuffix("center_x")
-            # The centre of what is uniform across the field has no meaning.
+            # The center of what is uniform across the field has no meaning.
             if not (prefix or type(model).__name__.lower()).startswith(external):
                 centers[prefix] = value, changes[f"{prefix}center_y"]
         elif not name.endswith("center_y") and not parameter.shape:

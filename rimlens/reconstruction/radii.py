@@ -46,7 +46,7 @@ def model_critical_radius(lens, center, radius):
     Returns
     -------
     float
-        In arcsec; nan if there is no closed critical curve around the centre.
+        In arcsec; nan if there is no closed critical curve around the center.
     """
     if not np.isfinite(radius):
         return float("nan")
@@ -73,7 +73,7 @@ def map_critical_radius(convergence, pixel_scale=1.0, external_shear=(0.0, 0.0))
     Returns
     -------
     float
-        In the unit of `pixel_scale`; nan if there is no closed critical curve around the centre.
+        In the unit of `pixel_scale`; nan if there is no closed critical curve around the center.
         What mass beyond the field does is not in it, unless as an external shear: of an ellipsoid
         that goes on without end, q = 0.5, it is 1.4 % too small in a field of 5 radii.
 
@@ -185,7 +185,7 @@ def _parts(convergence):
 
 
 def _radius_of_area(values, center, side):
-    """Return the radius of a circle as large as the region of negative values about a centre.
+    """Return the radius of a circle as large as the region of negative values about a center.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def _radius_of_area(values, center, side):
     Returns
     -------
     float
-        In the unit of `side`; nan if the centre is not in such a region, or it is not closed.
+        In the unit of `side`; nan if the center is not in such a region, or it is not closed.
     """
     regions, _ = ndimage.label(ndimage.binary_fill_holes(values < 0))
     column, row = (int(np.clip(round(c), 0, n - 1)) for c, n in zip(center, values.shape[::-1]))

@@ -47,7 +47,7 @@ class Reconstruction:
         Name of the weights, version of rimlens, seconds elapsed, binning, and so on.
     pixel_frame_lens_model : rimlens.lens.Lens, optional
         The model whose parameters were inferred, if the lens was not inferred as a map; positions
-        count from the centre of the observation's image along the pixel axes.
+        count from the center of the observation's image along the pixel axes.
     pixel_frame_source_model : rimlens.source.Source, optional
         The like for the source.
     verdict : Verdict, optional
@@ -129,7 +129,7 @@ class Reconstruction:
 
     @property
     def origin(self):
-        """Where the positions of models count from: the centre of the image, a SkyCoord."""
+        """Where the positions of models count from: the center of the image, a SkyCoord."""
         return self._observation.wcs.pixel_to_world(*self._image_center).icrs
 
     @property
@@ -176,7 +176,7 @@ class Reconstruction:
     def pixel_frame_lens_model(self):
         """The lens as a model along the pixel axes, whatever was inferred.
 
-        Positions count from the centre of the image, x along rows and y along columns; angles from
+        Positions count from the center of the image, x along rows and y along columns; angles from
         +y towards -x.  A map is a `~rimlens.lens.PixelatedConvergence` and an external shear.
         """
         if self._lens_model is not None:
@@ -240,7 +240,7 @@ class Reconstruction:
 
     @property
     def _image_center(self):
-        """Centre of the image in pixels ``(x, y)``."""
+        """Center of the image in pixels ``(x, y)``."""
         ny, nx = self._observation.shape
         return (nx - 1) / 2, (ny - 1) / 2
 
@@ -250,7 +250,7 @@ class Reconstruction:
         return sky_axes(self._observation.wcs, self._image_center)
 
     def _grid_of(self, nddata):
-        """Return the grid of a map in arcsec from the centre of the image."""
+        """Return the grid of a map in arcsec from the center of the image."""
         from rimlens.imaging import Grid
 
         center = center_offset(nddata, self._observation)
@@ -258,7 +258,7 @@ class Reconstruction:
 
     @property
     def _external_shear(self):
-        """The shear beside a map as a model along the pixel axes, about the map's centre."""
+        """The shear beside a map as a model along the pixel axes, about the map's center."""
         from rimlens.lens import ExternalShear
 
         gamma1, gamma2 = self._pixel_frame_shear
@@ -327,7 +327,7 @@ class Reconstruction:
     def einstein_radius(self):
         """Radius of the circle with mean convergence 1, in arcsec; nan if there is none.
 
-        Of a model about its own centre, exactly; of a map as
+        Of a model about its own center, exactly; of a map as
         `rimlens.reconstruction.einstein_radius` says.  `einstein_radii` has other definitions.
         """
         if self._lens_center is not None:
@@ -378,7 +378,7 @@ class Reconstruction:
 
     @cached_property
     def _lens_center(self):
-        """Centre of the first mass in the lens model, along the pixel axes; None of a map."""
+        """Center of the first mass in the lens model, along the pixel axes; None of a map."""
         return None if self._lens_model is None else mass_center(self._lens_model)
 
     def judge(self, domain=None, answers=None):
@@ -460,7 +460,7 @@ class Reconstruction:
 
 
 def center_offset(nddata, observation):
-    """Return where the centre of a map lies, in arcsec from the centre of an image.
+    """Return where the center of a map lies, in arcsec from the center of an image.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class Shear:
         wcs : astropy.wcs.WCS
             Celestial WCS of the image.
         shape : tuple of int
-            Shape ``(ny, nx)`` of the image; north is taken at its centre.
+            Shape ``(ny, nx)`` of the image; north is taken at its center.
 
         Returns
         -------

@@ -135,7 +135,7 @@ _BOUNDS = (
     ),
     _Bound(
         "largest_residual", 0.0, 32.5, SUSPECT,
-        "Neighbouring residuals add up to {value:.0f} standard deviations, and at most {high:g} "
+        "Neighboring residuals add up to {value:.0f} standard deviations, and at most {high:g} "
         "are expected: something in the image is not part of the model.",
     ),
     _Bound(

@@ -1,6 +1,6 @@
 """The recurrent inference machine: recurrence, network, loss, training and `RIMSolver`.
 
-The physics that it optimises lives in `rimlens.imaging`, what it is trained on in
+The physics that it optimizes lives in `rimlens.imaging`, what it is trained on in
 `rimlens.simulation`; it knows nothing of FITS.
 """
 

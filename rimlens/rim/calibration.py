@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
-from rimlens.rim.normalisation import normalised
+from rimlens.rim.normalization import normalized
 from rimlens.rim.orientation import ORIENTATIONS, oriented_map, oriented_shear
 
 BATCH = 10
@@ -50,7 +50,7 @@ def expected_error(solver, simulator, n, seed, progress=False):
     with tqdm(total=n, desc="calibration", disable=not progress) as bar:
         for count in [BATCH] * (n // BATCH) + [n % BATCH] * bool(n % BATCH):
             batch = simulator.draw(count, rng)
-            image, sigma, peak = normalised(batch["image"], batch["sigma"], batch["weight"])
+            image, sigma, peak = normalized(batch["image"], batch["sigma"], batch["weight"])
             weight, psf = batch["weight"], batch["psf"]
             state = solver.answer({"image": image, "sigma": sigma, "weight": weight, "psf": psf})
             state = {name: ops.convert_to_numpy(value) for name, value in state.items()}

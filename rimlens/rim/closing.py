@@ -4,7 +4,7 @@ Near the best fit the image is linear in all unknowns, and the network need not 
 What remains is the valley in which an error of the lens hides in the source, along which steps of
 one or the other are slow.  With the residual :math:`r`, the derivatives of the model :math:`C`
 along the directions of the lens (and the parameters of a source) and :math:`F` along a source
-map, all in units of the noise, a step minimises
+map, all in units of the noise, a step minimizes
 
 .. math::
 

@@ -38,7 +38,7 @@ class Frame:
 
     @property
     def center(self):
-        """The centre of the solver's grid in pixels ``(x, y)`` of the framed observation."""
+        """The center of the solver's grid in pixels ``(x, y)`` of the framed observation."""
         middle = (self.size - 1) / 2
         return middle - self.offset[1], middle - self.offset[0]
 
@@ -76,7 +76,7 @@ def frame_observation(observation, size):
     """Bring an observation to a grid of `size` pixels a side.
 
     The pixels are binned by the smallest whole factor with which the pixels that count fit; the
-    lens is taken to be at the centre of the image.
+    lens is taken to be at the center of the image.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ def likelihood_gradient(lens, source, state, exposure, block):
     of_lensed = correlate(inverse_variance * (model - image), psf, psf_shape)
     g_x, g_y = (of_lensed * slope for slope in slopes)
 
-    # Masked pixels keep a little weight: their slopes reach their neighbours through the blur.
+    # Masked pixels keep a little weight: their slopes reach their neighbors through the blur.
     least = 1e-3 * ops.mean(inverse_variance, axis=(1, 2), keepdims=True) + 1e-6
     counted = ops.maximum(inverse_variance, least)
     columns = source.columns(state, rays)

@@ -1,6 +1,6 @@
 """Large-scale modes of a convergence map.
 
-A convolutional network changes a map locally; mass, slope, ellipticity and centre change it
+A convolutional network changes a map locally; mass, slope, ellipticity and center change it
 everywhere at once.  These few smooth modes of the logarithm of the convergence let the network do
 that in one step, and read the likelihood's gradient along them.
 """
@@ -10,7 +10,7 @@ import numpy as np
 CORE = 4.0
 PIVOT = 20.0
 # How far each is expected from a fair guess: mass, slope, curvature, core, and the two components
-# of the centre and of the multipoles.
+# of the center and of the multipoles.
 SCATTER = (0.1, 0.2, 0.1, 0.3, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.03, 0.03, 0.03, 0.03)
 # How far the network's last answer is from the truth, a robust deviation of 600 simulations that
 # neither training nor scoring saw.
@@ -18,7 +18,7 @@ REMAINING = (0.1, 0.1, 0.04, 0.3, 0.1, 0.1, 0.04, 0.04, 0.01, 0.01, 0.006, 0.006
 
 
 def convergence_modes(grid):
-    """Return the modes: mass, slope, curvature, core, centre, and multipoles 2 to 4.
+    """Return the modes: mass, slope, curvature, core, center, and multipoles 2 to 4.
 
     Parameters
     ----------

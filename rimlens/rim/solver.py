@@ -24,7 +24,7 @@ from rimlens.rim import closing
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.frame import frame_observation
 from rimlens.rim.gradient import Gradient
-from rimlens.rim.normalisation import normalised
+from rimlens.rim.normalization import normalized
 from rimlens.rim.orientation import (
     ORIENTATIONS,
     oriented_map,
@@ -191,7 +191,7 @@ class RIMSolver:
         Parameters
         ----------
         observation : Observation or sequence of Observation
-            With the lens at the centre of the image.
+            With the lens at the center of the image.
         progress : bool, optional
             Whether to show a progress bar; by default for more than one lens.
 
@@ -238,7 +238,7 @@ class RIMSolver:
         return found
 
     def solve(self, inputs):
-        """Run the recurrence on a batch of normalised images.
+        """Run the recurrence on a batch of normalized images.
 
         If the unknowns are maps and a shear, the network's steps are averaged over the eight
         orientations of the square, which makes them equivariant to flips and quarter turns as the
@@ -391,7 +391,7 @@ class RIMSolver:
         start = perf_counter()
         frame = frame_observation(observation, self.architecture.image_size)
         seen = frame.observation
-        image, sigma, peak = normalised(
+        image, sigma, peak = normalized(
             frame.padded(seen.data, 0.0)[None],
             frame.padded(seen.sigma, np.inf)[None],
             frame.padded(~seen.mask, 0.0)[None],
@@ -437,7 +437,7 @@ class RIMSolver:
         return reconstruction
 
     def _models(self, result, frame, peak):
-        """Return the inferred models in arcsec from the centre of the framed image."""
+        """Return the inferred models in arcsec from the center of the framed image."""
         observation, offset = frame.observation, _offset(frame)
         scale = observation.pixel_scale.to_value("arcsec")
         brightness = peak if observation.unit is None else peak * observation.unit
@@ -491,7 +491,7 @@ class RIMSolver:
 
 
 def _offset(frame):
-    """Return the centre of a solver's grid in arcsec from the centre of the framed image."""
+    """Return the center of a solver's grid in arcsec from the center of the framed image."""
     scale = frame.observation.pixel_scale.to_value("arcsec")
     ny, nx = frame.observation.shape
     x, y = frame.center

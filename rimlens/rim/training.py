@@ -12,11 +12,11 @@ from rimlens.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_o
 from rimlens.errors import InputError
 from rimlens.io.weights import Weights
 from rimlens.progress import keras_verbosity
-from rimlens.rim import normalisation, unknowns
+from rimlens.rim import normalization, unknowns
 from rimlens.rim.calibration import expected_error
 from rimlens.rim.gradient import PRECONDITIONER
 from rimlens.rim.loss import WEIGHTS, losses
-from rimlens.rim.normalisation import normalised
+from rimlens.rim.normalization import normalized
 from rimlens.rim.orientation import oriented_map, oriented_shear
 from rimlens.rim.recipe import read_recipe
 from rimlens.rim.recurrence import RecurrentInferenceMachine
@@ -113,7 +113,7 @@ def inputs_and_targets(batch, machine):
     inputs, targets : dict of ndarray
         Brightness in units of the robust peak; the machine's variables.
     """
-    image, sigma, peak = normalised(batch["image"], batch["sigma"], batch["weight"])
+    image, sigma, peak = normalized(batch["image"], batch["sigma"], batch["weight"])
     inputs = {"image": image, "sigma": sigma, "weight": batch["weight"], "psf": batch["psf"]}
     return inputs, {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
 
@@ -209,7 +209,7 @@ def _compile(machine, recipe, learning_rate, updates, linear=False):
         loss_weights={name: WEIGHTS[name] for name in losses(machine)},
         jit_compile=keras.backend.backend() == "jax",
     )
-    # The optimiser's variables must exist before a checkpoint can be read into them.
+    # The optimizer's variables must exist before a checkpoint can be read into them.
     machine.optimizer.build(machine.trainable_variables)
 
 
@@ -293,7 +293,7 @@ def describe(solver, simulator, recipe, spent):
             "initial_core": unknowns.INITIAL_CORE,
         },
         preconditioner=PRECONDITIONER,
-        normalisation={"percentile": normalisation.PERCENTILE, "floor": normalisation.FLOOR},
+        normalization={"percentile": normalization.PERCENTILE, "floor": normalization.FLOOR},
         domain={
             "theta_E": list(recipe.theta_E_domain),
             "fwhm": list(d.fwhm),

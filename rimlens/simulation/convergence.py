@@ -1,4 +1,4 @@
-r"""Convergence maps of elliptical power laws with multipoles and subhaloes.
+r"""Convergence maps of elliptical power laws with multipoles and subhalos.
 
 .. math::
 
@@ -6,7 +6,7 @@ r"""Convergence maps of elliptical power laws with multipoles and subhaloes.
     R^2 = (q x'^2 + y'^2 / q) \, [1 + a_m \cos m(\varphi - \varphi_m)]^2 + r_c^2
 
 (Tessore & Metcalf 2015, A&A 580, A79, eq. 2, with the product-average radius and a small core),
-plus truncated isothermal subhaloes :math:`\kappa = (\theta_s / 2) [(r^2 + r_c^2)^{-1/2} - (r^2 +
+plus truncated isothermal subhalos :math:`\kappa = (\theta_s / 2) [(r^2 + r_c^2)^{-1/2} - (r^2 +
 r_t^2)^{-1/2}]` (Kassiola & Kovner 1993): few massive ones, a population of light ones if the
 domain has one, and a Gaussian random field if it has that.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from rimlens.simulation.random_field import draw_fields, with_field
-from rimlens.simulation.subhaloes import draw_population, truncated_isothermal
+from rimlens.simulation.subhalos import draw_population, truncated_isothermal
 
 
 def draw_convergence_parameters(n, domain, rng, grid=None):
@@ -39,12 +39,12 @@ def draw_convergence_parameters(n, domain, rng, grid=None):
     """
     low, high = domain.theta_E
     theta_E = np.exp(rng.uniform(np.log(low), np.log(high), n))
-    subhaloes = 4
-    # Subhaloes are rare: most slots have no mass.
-    present = rng.random((n, subhaloes)) < domain.subhalo_fraction
-    distance = theta_E[:, None] * rng.uniform(0.2, 1.8, (n, subhaloes))
-    angle = rng.uniform(0, 2 * np.pi, (n, subhaloes))
-    mass = theta_E[:, None] * np.exp(rng.uniform(np.log(0.005), np.log(0.08), (n, subhaloes)))
+    subhalos = 4
+    # Subhalos are rare: most slots have no mass.
+    present = rng.random((n, subhalos)) < domain.subhalo_fraction
+    distance = theta_E[:, None] * rng.uniform(0.2, 1.8, (n, subhalos))
+    angle = rng.uniform(0, 2 * np.pi, (n, subhalos))
+    mass = theta_E[:, None] * np.exp(rng.uniform(np.log(0.005), np.log(0.08), (n, subhalos)))
     drawn = {
         "theta_E": theta_E,
         "gamma": np.clip(rng.normal(2.05, 0.25, n), 1.4, 2.75),
@@ -90,7 +90,7 @@ def convergence_maps(parameters, grid, oversampling=2):
     for step_y in steps:
         for step_x in steps:
             kappa = kappa + _power_law(parameters, grid.x_axis + step_x, grid.y_axis + step_y)
-    kappa = kappa / oversampling**2 + _subhaloes(parameters, grid)
+    kappa = kappa / oversampling**2 + _subhalos(parameters, grid)
     if "population_theta_E" in parameters:
         kappa = kappa + _population(parameters, grid)
     return with_field(kappa, parameters)
@@ -128,7 +128,7 @@ def _power_law(parameters, x, y):
     return 0.5 * (3 - gamma) * ops.exp(0.5 * (gamma - 1) * logarithm)
 
 
-def _subhaloes(parameters, grid):
+def _subhalos(parameters, grid):
     x = ops.convert_to_tensor(grid.x.astype("float32"))
     y = ops.convert_to_tensor(grid.y.astype("float32"))
     total = 0.0

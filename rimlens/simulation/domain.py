@@ -31,7 +31,7 @@ class SimulationDomain:
     q_min : float
         Smallest axis ratio.
     center_scatter : float
-        Standard deviation of the lens centre in each coordinate.
+        Standard deviation of the lens center in each coordinate.
     shear_scatter : float
         Standard deviation of each shear component.
     multipole_amplitude : float
@@ -54,14 +54,14 @@ class SimulationDomain:
     satellite_fraction : float
         Probability that each of three slots holds a masked satellite.
     noise_mixing : float
-        Largest weight with which drizzling mixes neighbouring pixels' noise.
+        Largest weight with which drizzling mixes neighboring pixels' noise.
     lens_light_residual, sky_residual : float
         Standard deviations of what is left of the lens light and of the sky, in units of the
         noise.
     core : tuple of float
         Range of the core radius of the smooth lens.
     subhalo_number : float
-        Mean number of a population of subhaloes within two Einstein radii; none by default.
+        Mean number of a population of subhalos within two Einstein radii; none by default.
     subhalo_slope : float
         Power of their mass function, :math:`dN/dm \propto m^\mathrm{slope}`.
     subhalo_mass : tuple of float

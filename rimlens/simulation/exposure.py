@@ -135,14 +135,14 @@ def draw_noise(sigma, grid, domain, rng):
     """
     n, shape = len(sigma), sigma.shape[1:]
     noise = rng.standard_normal(sigma.shape, dtype="float32")
-    # Drizzling mixes neighbours; the normalisation keeps the variance of each pixel.
+    # Drizzling mixes neighbors; the normalization keeps the variance of each pixel.
     mixing = rng.uniform(0, domain.noise_mixing, n).astype("float32")[:, None, None]
     if domain.noise_mixing:
         for axis in (1, 2):
-            neighbours = np.roll(noise, 1, axis)
-            neighbours += np.roll(noise, -1, axis)
-            neighbours *= mixing
-            noise += neighbours
+            neighbors = np.roll(noise, 1, axis)
+            neighbors += np.roll(noise, -1, axis)
+            neighbors *= mixing
+            noise += neighbors
         noise /= 1 + 2 * mixing**2
 
     amplitude = domain.lens_light_residual * rng.standard_normal((n, 3)).astype("float32")

@@ -20,7 +20,7 @@ class PSFLibrary:
     ----------
     stamps : array_like
         Shape ``(count, size, size)`` of odd size, at the pixel scale of the image; each is
-        normalised to a sum of one.
+        normalized to a sum of one.
 
     Attributes
     ----------

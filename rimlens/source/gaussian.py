@@ -23,7 +23,7 @@ class Gaussian(Source):
     """
 
     parameters = {
-        "I_0": Parameter(BRIGHTNESS, "surface brightness at the centre", 1.0),
+        "I_0": Parameter(BRIGHTNESS, "surface brightness at the center", 1.0),
         "sigma": Parameter("arcsec", "standard deviation", 0.1, (1e-6, None)),
         **ellipse(),
     }

@@ -6,7 +6,7 @@ from rimlens.coordinates import to_major_axis
 from rimlens.parameter import BRIGHTNESS, Parameter, ellipse
 from rimlens.source.source import Source
 
-# Softens the centre, in arcsec: profiles with n > 1 have an infinite slope there.
+# Softens the center, in arcsec: profiles with n > 1 have an infinite slope there.
 SOFTENING = 1e-5
 
 EFFECTIVE_RADIUS = Parameter("arcsec", "effective radius", 0.3, (1e-3, None))
@@ -24,7 +24,7 @@ class Sersic(Source):
     :math:`b_n` as in Capaccioli 1989 and COOLEST).  `theta_eff` is the intermediate-axis
     half-light radius; by the approximate :math:`b_n` the ellipse holds half of the light to 0.4
     per cent of it from n = 1 on, to 2 per cent at 0.5 and to 23 per cent at 0.2.  The radius is
-    softened by 10 micro-arcseconds, so that the slope at the centre is finite.
+    softened by 10 micro-arcseconds, so that the slope at the center is finite.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class Exponential(Source):
     """
 
     parameters = {
-        "I_0": Parameter(BRIGHTNESS, "surface brightness at the centre", 1.0),
+        "I_0": Parameter(BRIGHTNESS, "surface brightness at the center", 1.0),
         "h": Parameter("arcsec", "scale length", 0.2, (1e-3, None)),
         **ellipse(),
     }

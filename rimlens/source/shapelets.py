@@ -32,7 +32,7 @@ class Shapelets(Source):
     beta : float, array or Quantity, optional
         Scale, in arcsec, at least 0.001; default 0.1.
     center_x, center_y : float, array or Quantity, optional
-        Centre, in arcsec; default 0.
+        Center, in arcsec; default 0.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def check_lens(lens, both_backends=None):
 
 
 def lens_checks(both_backends=None):
-    """Return the laws of lenses one by one, for tests that are parametrised by them.
+    """Return the laws of lenses one by one, for tests that are parametrized by them.
 
     A law about a formula that a lens does not give holds.
 

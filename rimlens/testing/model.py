@@ -110,7 +110,7 @@ def copies_are_equal_and_changed_copies_are_not(model):
 
 @law
 def values_and_gradients_are_finite(model):
-    """Check the centre, its neighbourhood and far away, at the bounds of parameters too."""
+    """Check the center, its neighborhood and far away, at the bounds of parameters too."""
     length = length_of(model)
     settings = at_bounds(model)
     offsets = np.array(

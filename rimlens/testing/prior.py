@@ -58,7 +58,7 @@ def check_prior(prior, both_backends=None):
 
 
 def prior_checks(both_backends=None):
-    """Return the laws of priors one by one, for tests that are parametrised by them.
+    """Return the laws of priors one by one, for tests that are parametrized by them.
 
     Parameters
     ----------

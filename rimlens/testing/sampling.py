@@ -194,7 +194,7 @@ def _drawn(rng, value, parameter, width):
 
 
 def center_of(values):
-    """Return the first centre among the values of parameters, or zeros."""
+    """Return the first center among the values of parameters, or zeros."""
     names = [next((n for n in values if n.endswith(f"center_{axis}")), None) for axis in "xy"]
     return [values[name] if name else 0.0 for name in names]
 

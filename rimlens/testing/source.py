@@ -37,7 +37,7 @@ def check_source(source, both_backends=None):
 
 
 def source_checks(both_backends=None):
-    """Return the laws of sources one by one, for tests that are parametrised by them.
+    """Return the laws of sources one by one, for tests that are parametrized by them.
 
     Parameters
     ----------

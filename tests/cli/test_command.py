@@ -48,7 +48,7 @@ def folder(tmp_path_factory):
         unit="electron / s",
     ).write(folder / "lens.fits")
     architecture = tiny_architecture(steps=2)
-    names = "unknowns preconditioner normalisation domain recipe versions training scores"
+    names = "unknowns preconditioner normalization domain recipe versions training scores"
     described = {name: {} for name in names.split()}
     arrays = RIMSolver(architecture)._arrays()
     write_weights(

@@ -22,14 +22,14 @@ def test_build_writes_the_maps_that_are_asked_for(sample, tmp_path, call):
     output = tmp_path / "galaxies.asdf"
     result = call(
         "cosmos", "build", sample, "-o", output, "--magnitude", 21.5, 30, "--pixel-scale", 0.06,
-        "--size", 32, "--no-denoise", "--neighbours", "zero", "--taper", 0,
+        "--size", 32, "--no-denoise", "--neighbors", "zero", "--taper", 0,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "Galaxies  2 of 2 selected" in result.stdout
     assert "32 x 32 pixels of 0.06 arcsec" in result.stdout
     collection = MapCollection.read(output)
     assert collection.table["group"].tolist() == [101, 102]
-    assert collection.meta["settings"]["neighbours"] == "zero"
+    assert collection.meta["settings"]["neighbors"] == "zero"
     assert collection.meta["settings"]["denoise"] is False
     assert collection.meta["selection"]["magnitude"] == [21.5, 30.0]
 

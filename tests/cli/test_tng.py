@@ -16,15 +16,15 @@ def run(tmp_path, monkeypatch):
     return call
 
 
-SMALL = ("--pixels", "16", "--neighbours", "16", "--field", "100 kpc")
+SMALL = ("--pixels", "16", "--neighbors", "16", "--field", "100 kpc")
 
 
-def test_snapshot_and_catalogue_become_maps(run, tmp_path):
+def test_snapshot_and_catalog_become_maps(run, tmp_path):
     files.two_groups(tmp_path)
     words = ("rasterize", "snap_099.hdf5", "-o", "maps.asdf", *SMALL)
     done = run(*words, "--groups", "fof_subhalo_tab_099.hdf5", "--projection", "1,1,0")
     assert done.exit_code == 0, done.output
-    assert "Haloes                 2\nMaps                   2" in done.output
+    assert "Halos                 2\nMaps                   2" in done.output
     maps = MapCollection.read(tmp_path / "maps.asdf")
     assert list(maps.table["projection"]) == ["1,1,0", "1,1,0"]
     again = run(*words)
@@ -43,8 +43,8 @@ def test_cutouts_become_maps(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--relaxed",), "--groups: a group catalogue is wanted to choose haloes"),
-        (("--min-mass", "1e12"), "--groups: a group catalogue is wanted to choose haloes"),
+        (("--relaxed",), "--groups: a group catalog is wanted to choose halos"),
+        (("--min-mass", "1e12"), "--groups: a group catalog is wanted to choose halos"),
         (("--groups", "cat", "--radius", "3"), "--groups: one SNAPSHOT without --center"),
         (("--field", "3 pears"), "--field: a size as '12 arcsec' or '105 kpc' is wanted"),
         (("--projection", "w"), "projections: x, y, z or a direction"),
@@ -83,7 +83,7 @@ def test_download_passes_on_what_is_asked_for(run, monkeypatch, tmp_path):
         "simulation": "TNG50-1",
         "snapshot": 67,
         "folder": "here",
-        "haloes": (3, 5),
+        "halos": (3, 5),
         "groups": True,
         "offsets": False,
         "chunks": False,
@@ -92,12 +92,12 @@ def test_download_passes_on_what_is_asked_for(run, monkeypatch, tmp_path):
 
 
 def test_interruption_is_told_and_the_same_command_goes_on(run, monkeypatch, tmp_path):
-    from rimlens.datasets.tng import GroupHaloes
+    from rimlens.datasets.tng import GroupHalos
 
     files.two_groups(tmp_path)
     words = ("rasterize", "snap_099.hdf5", "-o", "maps.asdf", *SMALL)
     words = (*words, "--groups", "fof_subhalo_tab_099.hdf5")
-    read = GroupHaloes.halo
+    read = GroupHalos.halo
 
     def interrupted(self, name):
         if name == "group_1":
@@ -105,7 +105,7 @@ def test_interruption_is_told_and_the_same_command_goes_on(run, monkeypatch, tmp
         return read(self, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(GroupHaloes, "halo", interrupted)
+        patch.setattr(GroupHalos, "halo", interrupted)
         done = run(*words)
     assert done.exit_code == 130
     assert "Interrupted; the same command goes on from here" in done.output

@@ -170,7 +170,7 @@ def test_a_batch_is_its_members(ny, nx, k, scale, n, oversampling, seed):
         PixelatedConvergence(mass, convergence_map=np.zeros(mass.shape)),
         PixelatedSource(light, brightness_map=np.zeros(light.shape)),
         grid,
-        psf=PSF(_centred(rng.uniform(0.5, 1, k))),
+        psf=PSF(_centered(rng.uniform(0.5, 1, k))),
         noise=NoiseMap(rng.uniform(0.5, 1, grid.shape)),
         oversampling=oversampling,
     )
@@ -194,7 +194,7 @@ def test_a_batch_is_its_members(ny, nx, k, scale, n, oversampling, seed):
             np.testing.assert_allclose(array(alone[name])[0], array(g)[i], rtol=0, atol=tolerance)
 
 
-def _centred(stamp):
+def _centered(stamp):
     return stamp + stamp[::-1] + stamp[:, ::-1] + stamp[::-1, ::-1]
 
 
@@ -211,7 +211,7 @@ def test_a_turned_and_mirrored_world_has_a_turned_and_mirrored_image(turn, mirro
 
     rng = np.random.default_rng(6)
     grids = Grid((12, 15), 0.1), Grid((8, 10), 0.15), Grid((9, 11), 0.08)
-    psf = _centred(rng.uniform(size=(5, 5))) + 0.1 * np.arange(5)
+    psf = _centered(rng.uniform(size=(5, 5))) + 0.1 * np.arange(5)
 
     def image(grids, maps, psf):
         image_grid, mass, light = grids

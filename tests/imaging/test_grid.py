@@ -14,7 +14,7 @@ scales = st.floats(1e-3, 1e3)
 
 
 @given(ny=sizes, nx=sizes, scale=scales)
-def test_pixel_centres_are_one_scale_apart_and_centred_on_the_origin(ny, nx, scale):
+def test_pixel_centers_are_one_scale_apart_and_centered_on_the_origin(ny, nx, scale):
     grid = Grid((ny, nx), scale)
     assert grid.x.shape == grid.y.shape == (ny, nx)
     # Rounding of a few units in the last place of the outermost coordinate.
@@ -27,7 +27,7 @@ def test_pixel_centres_are_one_scale_apart_and_centred_on_the_origin(ny, nx, sca
     assert np.ptp(grid.y, axis=1).max() == 0
 
 
-def test_radius_is_the_distance_from_the_centre():
+def test_radius_is_the_distance_from_the_center():
     assert Grid((3, 5), 2.0).radius[2, 4] == np.hypot(4.0, 2.0)
 
 
@@ -72,7 +72,7 @@ def test_a_pixel_scale_that_is_not_positive_and_finite_is_refused(scale):
 
 
 @pytest.mark.parametrize("center", [(1.0,), (1.0, np.nan), "ab", 3.0])
-def test_a_centre_that_is_no_pair_of_numbers_is_refused(center):
+def test_a_center_that_is_no_pair_of_numbers_is_refused(center):
     with pytest.raises(InputError, match="center: (a pair of )?(finite )?numbers (is|are) wanted"):
         Grid((4, 4), 1.0, center)
 

@@ -91,7 +91,7 @@ def test_a_model_of_photutils_gives_its_own_pixels(model):
     np.testing.assert_allclose(psf.stamps[0], values / values.sum(), rtol=1e-12)
 
 
-def test_an_image_psf_is_sampled_at_the_centres_of_pixels():
+def test_an_image_psf_is_sampled_at_the_centers_of_pixels():
     y, x = np.indices((41, 41)) - 20.0
     fine = ImagePSF(np.exp(-(x**2 + y**2) / (2 * 6.0**2)), oversampling=4)
     psf = PSF.from_model(fine, size=9)
@@ -131,11 +131,11 @@ def test_the_light_of_sub_pixels_is_averaged():
     np.testing.assert_allclose(blurred(None, light, 2), expected, rtol=0, atol=1e-6)
 
 
-def test_a_stamp_is_normalised():
+def test_a_stamp_is_normalized():
     np.testing.assert_allclose(PSF(np.full((3, 3), 7.0)).stamps.sum(), 1.0, rtol=1e-12)
 
 
-def test_a_stamp_off_its_centre_is_warned_of_once():
+def test_a_stamp_off_its_center_is_warned_of_once():
     stamp = np.zeros((7, 7))
     stamp[3, 5] = 1.0
     with pytest.warns(RimlensWarning, match=r"its core lies \+2.00 columns") as found:

@@ -17,7 +17,7 @@ def blur(image, psf):
 
 
 def gaussian(shape, sigma, x0=0.0, y0=0.0):
-    """Return a Gaussian of flux one about the geometric centre of a stamp."""
+    """Return a Gaussian of flux one about the geometric center of a stamp."""
     y, x = np.indices(shape) - (np.array(shape)[:, None, None] - 1) / 2
     value = np.exp(-((x - x0) ** 2 + (y - y0) ** 2) / (2 * sigma**2))
     return (value / (2 * np.pi * sigma**2)).astype("float32")
@@ -71,7 +71,7 @@ def test_correlation_is_the_adjoint_of_convolution(shape, stamp, seed):
     np.testing.assert_allclose(forth, back, rtol=0, atol=1e-3)
 
 
-# Even stamps are centred between pixels, and a stamp may be longer one way than the other.
+# Even stamps are centered between pixels, and a stamp may be longer one way than the other.
 STAMPS = [(9, 9), (17, 17), (16, 16), (10, 16), (17, 12), (9, 21)]
 
 

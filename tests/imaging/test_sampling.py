@@ -39,7 +39,7 @@ def test_sampling_is_linear_interpolation_of_the_map_in_a_field_of_zeros(ny, nx,
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
 
-def test_planes_are_exact_between_the_outermost_pixel_centres(dtype, rng):
+def test_planes_are_exact_between_the_outermost_pixel_centers(dtype, rng):
     grid = Grid((7, 10), 0.4)
     values = (1.5 + 2.0 * grid.x - 0.7 * grid.y).astype(dtype)
     x = rng.uniform(grid.x.min(), grid.x.max(), (8, 8))
@@ -51,7 +51,7 @@ def test_planes_are_exact_between_the_outermost_pixel_centres(dtype, rng):
     )
 
 
-def test_pixel_centres_give_the_map_itself(rng):
+def test_pixel_centers_give_the_map_itself(rng):
     grid = Grid((6, 9), 2 / 3)
     values = rng.normal(size=grid.shape).astype("float32")
     # Positions are rounded in single precision.
@@ -78,7 +78,7 @@ def test_sampling_is_continuous_across_cells_and_borders(rng):
         assert np.abs(np.diff(found)).max() < 1.1 * steepest * (t[1] - t[0])
 
 
-def test_gradients_are_finite_everywhere_also_at_pixel_centres_and_outside(rng):
+def test_gradients_are_finite_everywhere_also_at_pixel_centers_and_outside(rng):
     grid = Grid((4, 4))
     values = rng.normal(size=(1, 4, 4)).astype("float32")
     x = np.linspace(-8, 8, 33, dtype="float32").reshape(1, 1, -1)

@@ -22,7 +22,7 @@ def weights():
         architecture={"filters": [8, 16, 32], "kernel": 3},
         unknowns={"convergence": {"link": "log10", "shape": [64, 64]}},
         preconditioner={"kind": "adam", "beta": [0.9, 0.999]},
-        normalisation={"peak": "robust", "quantile": 0.99},
+        normalization={"peak": "robust", "quantile": 0.99},
         domain={"ring_radius": [5.0, 25.0], "masks": ["core", "outer"]},
         recipe={"steps": 8, "learning_rate": 1e-4, "resume": True, "clip": None},
         seed=20230126,

@@ -105,13 +105,13 @@ def test_convergence_is_half_the_divergence_of_the_deflection(case, data):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("q", [0.3, 1.0])
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 1.0])
-def test_finite_with_finite_gradients_at_the_centre(case, dtype, q, fraction):
+def test_finite_with_finite_gradients_at_the_center(case, dtype, q, fraction):
     assert_finite_with_finite_gradients(case, case.at(fraction, q=q), dtype)
 
 
 @every_case
 def test_finite_with_finite_gradients_at_the_scale_radius(case):
-    # The law looks at 1 arcsec from the centre.
+    # The law looks at 1 arcsec from the center.
     values = case.at(0.5, R_s=1.0, theta_eff=1.0, q=1.0)
     assert_finite_with_finite_gradients(case, values, "float32")
 
@@ -176,7 +176,7 @@ def projected(density, x):
 @every_density
 def test_convergence_is_the_projected_density(lens, density):
     expected = [projected(density, x) for x in RADII]
-    # The integration is good to 1e-12; cancellation far out, where truncated haloes are
+    # The integration is good to 1e-12; cancellation far out, where truncated halos are
     # 1e-6 of their terms, costs six digits.
     found = lens.convergence(2.0 * RADII, 0.0)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
@@ -233,7 +233,7 @@ def test_truncation_far_out_is_none():
     np.testing.assert_allclose(cut.deflection(x, y), NFW(R_s=1.0).deflection(x, y), rtol=1e-4)
 
 
-def test_truncated_potential_is_zero_at_the_centre():
+def test_truncated_potential_is_zero_at_the_center():
     halo = TruncatedNFW(R_s=2.0, alpha_Rs=1.0, r_trunc=[0.5, 2.0, 100.0])
     # Terms of order 100 cancel.
     assert np.max(np.abs(halo.potential(0.0, 0.0))) < 1e-11

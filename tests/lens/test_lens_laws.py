@@ -132,7 +132,7 @@ def test_convergence_is_half_the_divergence_of_the_deflection(case, data):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("q", [0.3, 1.0])
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 1.0])
-def test_finite_with_finite_gradients_at_the_centre(case, dtype, q, fraction):
+def test_finite_with_finite_gradients_at_the_center(case, dtype, q, fraction):
     assert_finite_with_finite_gradients(case, case.at(fraction, q=q), dtype)
 
 

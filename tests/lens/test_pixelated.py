@@ -37,7 +37,7 @@ def scattered(half_width, n=200):
     return rng.uniform(-half_width, half_width, (2, n))
 
 
-def test_deflection_at_pixel_centres_is_the_direct_sum():
+def test_deflection_at_pixel_centers_is_the_direct_sum():
     # Also in the margin, on the same lattice, half a field wide.
     columns, rows = np.arange(-6, 17), np.arange(-7, 21)
     x = (columns - 5) * 0.2 + 0 * rows[:, None]
@@ -58,7 +58,7 @@ def test_single_precision_deflection_is_good_to_a_hundred_thousandth_of_a_pixel(
 
 
 def test_gaussian_convergence_has_its_closed_form():
-    # Five widths of the Gaussian from the centre to the edge, five pixels in a width.
+    # Five widths of the Gaussian from the center to the edge, five pixels in a width.
     grid, width = Grid((51, 51), 0.1), 0.5
     lens = PixelatedConvergence(grid, convergence_map=gaussian(grid.x, grid.y + 1e-9, width)[1])
     x, y = scattered(4.0)
@@ -86,7 +86,7 @@ def test_far_from_the_field_the_deflection_is_that_of_the_whole_mass():
 
 
 def test_step_at_the_seam_is_small():
-    # A mass off the centre by a quarter of the field: the worst that is to be expected.
+    # A mass off the center by a quarter of the field: the worst that is to be expected.
     grid = Grid((20, 20), 0.1)
     lens = PixelatedConvergence(
         grid, convergence_map=gaussian(grid.x - 0.25, grid.y - 0.251, 0.3)[1]

@@ -38,7 +38,7 @@ def test_single_precision_costs_a_few_digits():
     single = lens.tensor_deflection(
         x.astype("float32"), y.astype("float32"), lens.tensors("float32")
     )
-    # Unit roundoff is 6e-8; coordinates of 3 arcsec at 0.1 arcsec from the centre lose a digit.
+    # Unit roundoff is 6e-8; coordinates of 3 arcsec at 0.1 arcsec from the center lose a digit.
     assert np.max(np.abs(np.asarray(single) - exact)) < 2e-6
 
 

@@ -10,7 +10,7 @@ SIGMA = 0.1
 
 
 def gaussian(shape=(9, 9), sigma=1.2, shift=(0.0, 0.0)):
-    """Return a Gaussian about the centre of a stamp, sum 1, moved by `shift` (rows, columns)."""
+    """Return a Gaussian about the center of a stamp, sum 1, moved by `shift` (rows, columns)."""
     y, x = (np.arange(n) - (n - 1) / 2 - s for n, s in zip(shape, shift))
     stamp = np.exp(-0.5 * (y[:, None] ** 2 + x**2) / sigma**2)
     return stamp / stamp.sum()

@@ -107,7 +107,7 @@ def test_units_in_any_case_are_those_that_are_meant(write, text, unit):
 )
 def test_noise_that_disagrees_with_the_scatter_is_warned_of(write, noise, value):
     path = write(noise=noise, err=np.full(SHAPE, value))
-    read(path, expected=["times the scatter of neighbouring pixels"])
+    read(path, expected=["times the scatter of neighboring pixels"])
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.6])

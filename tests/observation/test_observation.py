@@ -287,9 +287,9 @@ def test_unfit_arguments_are_refused_by_name(changes, message):
 def test_pixel_scale_stands_in_for_a_wcs(scale):
     observation = exposure(SHAPE, wcs=None, pixel_scale=scale)
     assert observation.pixel_scale.to_value("arcsec") == pytest.approx(0.04)
-    centre = observation.wcs.pixel_to_world(12.5, 9.5)
-    assert centre.ra.wrap_at("180d").deg == pytest.approx(0.0, abs=1e-12)
-    assert centre.dec.deg == pytest.approx(0.0, abs=1e-12)
+    center = observation.wcs.pixel_to_world(12.5, 9.5)
+    assert center.ra.wrap_at("180d").deg == pytest.approx(0.0, abs=1e-12)
+    assert center.dec.deg == pytest.approx(0.0, abs=1e-12)
     assert exposure(SHAPE, pixel_scale=0.0501).pixel_scale.value == pytest.approx(0.05)
 
 
@@ -417,7 +417,7 @@ class TestWhatIsSetLater:
         np.testing.assert_allclose(observation.data, image(SHAPE, seed=2), rtol=1e-12)
         np.testing.assert_array_equal(observation.mask, FLAGS)
 
-    def test_psf_is_normalised_and_wcs_is_in_degrees(self):
+    def test_psf_is_normalized_and_wcs_is_in_degrees(self):
         observation = exposure(SHAPE)
         observation.psf = 7 * gaussian((7, 8))
         assert observation.psf.sum() == pytest.approx(1.0, rel=1e-14)

@@ -12,7 +12,7 @@ from rimlens.observation.psf import binned_psf
 
 
 def moments(psf):
-    """Return centroid about the stamp's centre and variance, along rows and columns."""
+    """Return centroid about the stamp's center and variance, along rows and columns."""
     axes = [np.arange(n) - (n - 1) / 2 for n in psf.shape]
     profiles = psf.sum(axis=1), psf.sum(axis=0)
     means = [(a * p).sum() for a, p in zip(axes, profiles)]
@@ -22,7 +22,7 @@ def moments(psf):
 
 
 @pytest.mark.parametrize("total", [0.94, 0.999, 1.0, 1.02, 3e4])
-def test_psf_is_normalised_silently(total):
+def test_psf_is_normalized_silently(total):
     psf = exposure(psf=total * gaussian()).psf
     assert psf.sum() == pytest.approx(1.0, rel=1e-14)
     np.testing.assert_allclose(psf, gaussian(), rtol=1e-12)
@@ -61,7 +61,7 @@ def test_stamp_with_faint_wings_beyond_the_size_of_the_image_is_accepted():
 
 
 @pytest.mark.parametrize("shape", [(9, 9), (8, 8)])
-def test_core_off_the_centre_is_warned_of(shape):
+def test_core_off_the_center_is_warned_of(shape):
     exposure(psf=gaussian(shape, shift=(0.3, -0.3)))
     with pytest.warns(RimlensWarning, match=r"its core lies -1\.00 columns and \+1\.00 rows off"):
         exposure(psf=gaussian(shape, shift=(1.0, -1.0)))

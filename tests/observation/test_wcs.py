@@ -40,7 +40,7 @@ def in_parent(pixel, shape, center, ratio):
     st.floats(0.05, 20),
     st.floats(-180, 180),
 )
-def test_grid_lies_where_its_centre_and_ratio_say(shape, center, ratio, rotation):
+def test_grid_lies_where_its_center_and_ratio_say(shape, center, ratio, rotation):
     wcs = rotated_wcs((50, 40), rotation=rotation)
     grid = grid_wcs(wcs, center, ratio, shape)
     pixel = [0.0, shape[1] - 1, 3.3, -2.0], [0.0, shape[0] - 1, -1.2, 7.0]
@@ -103,7 +103,7 @@ def test_distortions_are_kept_to_first_order():
     assert not grid.has_distortion
 
 
-def test_tables_of_distortions_are_made_linear_at_the_centre():
+def test_tables_of_distortions_are_made_linear_at_the_center():
     shape = (20, 26)
     wcs = rotated_wcs(shape)
     wcs.cpdis1 = DistortionLookupTable(

@@ -46,14 +46,14 @@ def stamps():
 
 
 @pytest.fixture(scope="module")
-def haloes():
+def halos():
     kappa = 0.5 / np.hypot(FINE.radius, 0.05)
     return MapCollection(np.array([kappa, 1.5 * kappa]), FINE.pixel_scale, {"group": ["a", "b"]})
 
 
 @pytest.mark.parametrize("kind", ["source", "lens"])
-def test_prior_obeys_the_laws(kind, stamps, haloes):
-    model, maps = (source(), stamps) if kind == "source" else (lens(), haloes)
+def test_prior_obeys_the_laws(kind, stamps, halos):
+    model, maps = (source(), stamps) if kind == "source" else (lens(), halos)
     prior = CollectionPrior(model, maps, scale=Uniform(0.5, 1.5), shift=0.1)
     testing.check_prior(prior, both_backends=False)
 
@@ -128,9 +128,9 @@ def test_source_is_dark_beyond_its_map(stamps):
     assert np.all(np.abs(found[GRID.radius > 0.5]) < 1e-3)
 
 
-def test_convergence_goes_on_as_an_isothermal_one_beyond_its_map(haloes):
+def test_convergence_goes_on_as_an_isothermal_one_beyond_its_map(halos):
     wide = Grid((100, 100), 0.1)
-    prior = CollectionPrior(lens(wide), haloes[:1])
+    prior = CollectionPrior(lens(wide), halos[:1])
     found = prior.sample(1, rng=1)["convergence_map"][0]
     # Away from the core, where pixels of the grid are larger, by cubic splines.
     outside = wide.radius > 0.5
@@ -192,8 +192,8 @@ def test_variables_move_without_the_maps():
         prior.sample(1)
 
 
-def test_recurrence_starts_at_a_sphere_or_in_the_dark(stamps, haloes):
-    start = CollectionPrior(lens(), haloes).initial(2)["map"]
+def test_recurrence_starts_at_a_sphere_or_in_the_dark(stamps, halos):
+    start = CollectionPrior(lens(), halos).initial(2)["map"]
     assert start.shape == (2, *GRID.shape)
     # The convergence of an isothermal sphere at its Einstein radius, 20 * 0.1 / 8, is a half.
     ring = np.abs(np.hypot(GRID.radius, 0.1) - 0.25) < 0.03

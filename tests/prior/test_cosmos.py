@@ -45,7 +45,7 @@ def test_prior_is_found_and_obeys_the_laws(galaxies):
         galaxies,
         half_light_radius=Uniform(2.0, 4.0),
         shift=1.0,
-        normalisation="peak",
+        normalization="peak",
         brightness=Uniform(0.5, 2.0),
     )
     testing.check_prior(prior, both_backends=False)
@@ -74,19 +74,19 @@ def test_galaxies_keep_their_size_and_brightness_by_default(galaxies):
     assert maps.max(axis=(1, 2)) == pytest.approx(1 / SIGMAS[nearest], rel=0.05)
 
 
-@pytest.mark.parametrize("normalisation", ["peak", "flux"])
-def test_brightness_is_the_peak_or_the_flux(galaxies, normalisation):
+@pytest.mark.parametrize("normalization", ["peak", "flux"])
+def test_brightness_is_the_peak_or_the_flux(galaxies, normalization):
     prior = CosmosPrior(
         source(),
         galaxies,
         half_light_radius=3.0,
         shift=2.0,
-        normalisation=normalisation,
+        normalization=normalization,
         brightness=Uniform(1.0, 3.0),
     )
     maps = prior.sample(40, rng=3)["brightness_map"]
     peak, flux = maps.max(axis=(1, 2)), maps.sum(axis=(1, 2)) * GRID.pixel_scale**2
-    drawn, other = (peak, flux) if normalisation == "peak" else (flux, peak)
+    drawn, other = (peak, flux) if normalization == "peak" else (flux, peak)
     assert 1.0 <= drawn.min() < 1.3
     assert 2.7 < drawn.max() <= 3.0
     assert other.max() < 1.0 or other.max() > 3.0
@@ -100,7 +100,7 @@ def test_units_count_only_where_brightness_is_kept(galaxies):
     assert minute["brightness_map"] == pytest.approx(60 * second["brightness_map"])
     with pytest.raises(InputError, match="a unit like nJy is wanted"):
         CosmosPrior(source(u.nJy), galaxies)
-    model = CosmosPrior(source(u.nJy), galaxies, normalisation="peak").draw(2, rng=1)
+    model = CosmosPrior(source(u.nJy), galaxies, normalization="peak").draw(2, rng=1)
     assert model.brightness_unit == u.nJy
 
 
@@ -130,7 +130,7 @@ def test_prior_is_over_a_source(galaxies):
 @pytest.mark.parametrize(
     ("wrong", "wanted"),
     [
-        ({"normalisation": "total"}, "normalisation: one of peak, flux, or None"),
+        ({"normalization": "total"}, "normalization: one of peak, flux, or None"),
         ({"half_light_radius": 1.0, "scale": 2.0}, "scale: either it or a half-light radius"),
         ({"half_light_radius": Uniform(-1.0, 1.0)}, "half_light_radius: a positive number"),
         ({"brightness": 0.0}, "brightness: a positive number"),

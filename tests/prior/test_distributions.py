@@ -226,7 +226,7 @@ def test_components_have_their_slopes_at_the_circle(pair):
 
 
 def assert_slopes(function, pair, *point):
-    # A step over the neighbourhood of the circle that is moved off it.
+    # A step over the neighborhood of the circle that is moved off it.
     step = 1e-2
     slopes = gradient(function, *point)[..., 0]
     for j in range(2):

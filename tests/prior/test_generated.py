@@ -33,7 +33,7 @@ def test_einstein_radii_are_those_asked_for():
     assert np.ptp(radii) > 0.5
 
 
-def test_subhaloes_add_mass_and_a_field_adds_scatter():
+def test_subhalos_add_mass_and_a_field_adds_scatter():
     def sample(**changed):
         prior = GeneratedConvergencePrior(LENS, theta_E=(1.0, 1.0), **(SMOOTH | changed))
         return prior.sample(20, rng=2)["convergence_map"]
@@ -62,7 +62,7 @@ def test_galaxies_have_a_peak_of_one_and_lie_where_asked():
     assert maps.min() >= 0
     assert maps.max() <= 1
     x = np.sum(maps * GRID.x, axis=(1, 2)) / maps.sum(axis=(1, 2))
-    # Clumps and companions are to all sides of the centre, a disc's radius or two away.
+    # Clumps and companions are to all sides of the center, a disc's radius or two away.
     assert abs(np.median(x)) < 0.1
 
 

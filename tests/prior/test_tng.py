@@ -1,4 +1,4 @@
-"""Laws of the prior over maps of simulated haloes."""
+"""Laws of the prior over maps of simulated halos."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def halo(theta_E, q=0.7):
 
 
 @pytest.fixture(scope="module")
-def haloes():
+def halos():
     maps = [halo(0.6), halo(0.9), np.full(FINE.shape, 0.2)]
     return MapCollection(maps, FINE.pixel_scale, {"group": [4, 5, 6]})
 
@@ -37,25 +37,25 @@ def radii(prior, n=8, seed=1):
     return np.array([einstein_radius(kappa, prior.grid.pixel_scale) for kappa in maps])
 
 
-def test_prior_obeys_the_laws(haloes):
-    prior = TNGPrior(lens(), haloes, theta_E=Uniform(0.6, 1.2), shift=0.1)
+def test_prior_obeys_the_laws(halos):
+    prior = TNGPrior(lens(), halos, theta_E=Uniform(0.6, 1.2), shift=0.1)
     testing.check_prior(prior, both_backends=False)
 
 
-def test_draws_have_the_einstein_radius_that_is_asked_for(haloes):
+def test_draws_have_the_einstein_radius_that_is_asked_for(halos):
     # Pixels of a tenth, cubic splines between them.
-    np.testing.assert_allclose(radii(TNGPrior(lens(), haloes, theta_E=0.8)), 0.8, rtol=0.01)
+    np.testing.assert_allclose(radii(TNGPrior(lens(), halos, theta_E=0.8)), 0.8, rtol=0.01)
 
 
-def test_draws_have_the_distribution_of_einstein_radii_that_is_asked_for(haloes):
-    found = radii(TNGPrior(lens(), haloes, theta_E=Uniform(0.5, 1.1)), n=60)
+def test_draws_have_the_distribution_of_einstein_radii_that_is_asked_for(halos):
+    found = radii(TNGPrior(lens(), halos, theta_E=Uniform(0.5, 1.1)), n=60)
     assert 0.49 < found.min() < 0.56
     assert 1.04 < found.max() < 1.11
     # The standard error of the mean is 0.6 / sqrt(12 * 60).
     assert found.mean() == pytest.approx(0.8, abs=0.07)
 
 
-def test_stretched_lens_keeps_its_convergence_where_it_counts(haloes):
+def test_stretched_lens_keeps_its_convergence_where_it_counts(halos):
     """The convergence at the Einstein radius is that of the halo, whatever the radius."""
     round_halo = MapCollection([halo(0.8, q=1.0)], FINE.pixel_scale)
     found = []
@@ -66,7 +66,7 @@ def test_stretched_lens_keeps_its_convergence_where_it_counts(haloes):
     assert found[0] == pytest.approx(found[1], rel=0.02)
 
 
-def test_lens_comes_to_lie_where_it_should_wherever_it_was(haloes):
+def test_lens_comes_to_lie_where_it_should_wherever_it_was(halos):
     aside = MapCollection([np.roll(halo(0.8), (5, -9), (0, 1))], FINE.pixel_scale)
     for kappa in TNGPrior(lens(), aside, theta_E=1.2).sample(4, rng=1)["convergence_map"]:
         # Pixels count from 0, and there are 40; the core is smaller than one.
@@ -81,23 +81,23 @@ def test_sharp_peaks_leave_no_holes_beside_them():
     assert prior.sample(4, rng=1)["convergence_map"].min() > 0.15
 
 
-def test_lengths_may_be_pixels_of_an_image(haloes):
+def test_lengths_may_be_pixels_of_an_image(halos):
     pixels = Grid((64, 64), 1.0)
-    found = radii(TNGPrior(lens(pixels), haloes, theta_E=14.0))
+    found = radii(TNGPrior(lens(pixels), halos, theta_E=14.0))
     np.testing.assert_allclose(found, 14.0, rtol=0.01)
 
 
-def test_maps_without_einstein_radius_are_left_out(haloes):
-    prior = TNGPrior(lens(), haloes, theta_E=0.8)
+def test_maps_without_einstein_radius_are_left_out(halos):
+    prior = TNGPrior(lens(), halos, theta_E=0.8)
     assert list(prior.collection.table["group"]) == [4, 5]
     with pytest.raises(InputError, match="found 1 in the part 0 to 1 of the groups, and none of"):
-        TNGPrior(lens(), haloes[2], theta_E=0.8)
+        TNGPrior(lens(), halos[2], theta_E=0.8)
 
 
-def test_radii_of_the_table_are_believed(haloes):
-    twice = [2e3 * einstein_radius(kappa, 0.05) for kappa in haloes.maps]
+def test_radii_of_the_table_are_believed(halos):
+    twice = [2e3 * einstein_radius(kappa, 0.05) for kappa in halos.maps]
     table = {"group": [4, 5, 6], "theta_E": twice * u.mas}
-    told = MapCollection(haloes.maps, FINE.pixel_scale, table)
+    told = MapCollection(halos.maps, FINE.pixel_scale, table)
     np.testing.assert_allclose(radii(TNGPrior(lens(), told, theta_E=1.6)), 0.8, rtol=0.01)
 
 
@@ -126,13 +126,13 @@ def test_parts_have_no_halo_in_common():
         ),
     ],
 )
-def test_arguments_are_checked(haloes, changes, message):
+def test_arguments_are_checked(halos, changes, message):
     with pytest.raises(InputError, match=f"TNGPrior: {message}"):
-        TNGPrior(**{"model": lens(), "collection": haloes, "theta_E": 1.0, **changes})
+        TNGPrior(**{"model": lens(), "collection": halos, "theta_E": 1.0, **changes})
 
 
-def test_prior_tells_how_it_is_made(haloes, tmp_path):
-    haloes.write(tmp_path / "maps.asdf")
+def test_prior_tells_how_it_is_made(halos, tmp_path):
+    halos.write(tmp_path / "maps.asdf")
     prior = TNGPrior(lens(), tmp_path / "maps.asdf", theta_E=LogNormal(0.8 * u.arcsec, 0.2))
     assert prior == TNGPrior(**prior.configuration)
     assert "theta_E=LogNormal(median=0.8, sigma=0.2)" in repr(prior)

@@ -37,7 +37,7 @@ def circular_radius(theta_e, slope, q):
 CUSP = 0.05
 
 
-# Centres in fractions of a pixel off a corner of pixels.
+# Centers in fractions of a pixel off a corner of pixels.
 OFFSETS = [(0.0, 0.0), (0.5, 0.5), (0.13, -0.38)]
 PROFILES = [
     SIS(theta_E=1.2),
@@ -120,7 +120,7 @@ def test_elliptical_power_law_has_the_radius_of_its_azimuthal_mean(slope, q):
 
 @pytest.mark.parametrize("q", [0.5, 0.7, 0.9])
 def test_circle_and_product_average_radius_differ_by_little(q):
-    # The catalogues' radius (product average) is at most 3 % larger for q >= 0.5.
+    # The catalogs' radius (product average) is at most 3 % larger for q >= 0.5.
     ratio = einstein_radius(power_law(48, 10.0, q=q)) / 10.0
     assert 0.96 < ratio < 1.0
 
@@ -135,7 +135,7 @@ def test_disc_of_any_convergence_has_the_square_root_law():
 
 @given(x0=st.floats(12.0, 27.0), y0=st.floats(12.0, 35.0))
 @settings(max_examples=25, deadline=None)
-def test_radius_and_centre_follow_a_shifted_gaussian(x0, y0):
+def test_radius_and_center_follow_a_shifted_gaussian(x0, y0):
     y, x = np.mgrid[:48, :40]
     r2 = (x - x0) ** 2 + (y - y0) ** 2
     convergence = 4.0 * np.exp(-r2 / (2 * 3.0**2))
@@ -152,7 +152,7 @@ def test_pixel_scale_multiplies_the_radius():
     )
 
 
-def test_one_bright_pixel_does_not_move_the_centre():
+def test_one_bright_pixel_does_not_move_the_center():
     convergence = power_law(64, 15.0)
     convergence[10, 50] += 2 * convergence.max()
     assert convergence_center(convergence) == pytest.approx((31.5, 31.5), abs=0.1)

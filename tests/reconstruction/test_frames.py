@@ -112,7 +112,7 @@ def test_what_cannot_be_turned_is_told():
     assert moved(Stretched(), np.eye(2), (0.05, 0.0)) is None
 
 
-def test_the_centre_of_a_lens_is_that_of_its_mass():
+def test_the_center_of_a_lens_is_that_of_its_mass():
     assert mass_center(ExternalShear() + SIE(center_x=0.2))[0] == 0.2 * u.arcsec
     assert mass_center(ExternalShear()) is None
 

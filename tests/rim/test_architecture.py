@@ -44,5 +44,5 @@ def test_a_recurrence_without_steps_is_refused():
 
 
 def test_an_unknown_entry_is_refused_by_name():
-    with pytest.raises(InputError, match=r"unknown entries \['colour'\]; known are \['block"):
-        Architecture.from_dict({"colour": 3})
+    with pytest.raises(InputError, match=r"unknown entries \['color'\]; known are \['block"):
+        Architecture.from_dict({"color": 3})

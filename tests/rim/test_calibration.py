@@ -98,7 +98,7 @@ def test_errors_of_maps_have_no_orientation(monkeypatch):
     lens, source = PixelatedLens(ARCHITECTURE), PixelatedSource(ARCHITECTURE)
     rng = np.random.default_rng(4)
     errors = 0.01 * rng.normal(size=(100, 16))
-    # These lie all in one direction: shear along the diagonals, and centres to the right.
+    # These lie all in one direction: shear along the diagonals, and centers to the right.
     errors[:, 14:] = 0.3 * rng.normal(size=(100, 1)) * [0.5, 1.0]
     errors[:, 4:6] = 0.3 * rng.normal(size=(100, 1)) * [1.0, 0.0]
     found = measured(lens, source, True, errors, monkeypatch)

@@ -220,5 +220,5 @@ def test_expected_error_of_a_map_is_a_smooth_field_of_unit_variance():
     noise = np.random.default_rng(3).normal(size=(20, 48, 48)).astype("float32")
     field = ops.convert_to_numpy(closing._filtered(noise, closing._correlated((48, 48))))
     np.testing.assert_allclose(np.std(field), 1.0, rtol=0.05)
-    neighbours = np.mean(field[:, 1:] * field[:, :-1])
-    assert 0.7 < neighbours < 0.95
+    neighbors = np.mean(field[:, 1:] * field[:, :-1])
+    assert 0.7 < neighbors < 0.95

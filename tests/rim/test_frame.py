@@ -23,7 +23,7 @@ def observation(shape, mask=None):
 
 
 def ring(shape, radius):
-    """Return a mask that leaves a disc of `radius` pixels about the centre."""
+    """Return a mask that leaves a disc of `radius` pixels about the center."""
     y, x = np.indices(shape) - (np.array(shape)[:, None, None] - 1) / 2
     return np.hypot(x, y) > radius
 
@@ -38,7 +38,7 @@ def test_a_small_image_is_padded_and_comes_back(ny, nx):
     assert padded.shape == (32, 32)
     assert np.count_nonzero(padded == -7.0) == 32**2 - ny * nx
     np.testing.assert_array_equal(frame.trimmed(padded), seen.data)
-    # The image's centre is the grid's, to half a pixel where one size is odd.
+    # The image's center is the grid's, to half a pixel where one size is odd.
     x, y = frame.center
     assert abs(x - (nx - 1) / 2) <= 0.5
     assert abs(y - (ny - 1) / 2) <= 0.5
@@ -67,12 +67,12 @@ def test_an_image_whose_margin_is_masked_is_cropped_not_binned():
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (30, 20), (71, 80), (33, 100)])
-def test_the_centre_of_the_grid_is_the_image_s_centre_on_the_sky(shape):
+def test_the_center_of_the_grid_is_the_image_s_center_on_the_sky(shape):
     seen = observation(shape)
     frame = frame_observation(seen, 32)
     found = seen.wcs.world_to_pixel(frame.observation.wcs.pixel_to_world(*frame.center))
     shift = np.array(found) - (np.array(shape[::-1]) - 1) / 2
-    # Rows that fill no block are cut off, and where one size is odd and the other even the centres
+    # Rows that fill no block are cut off, and where one size is odd and the other even the centers
     # of pixels and grid lie half a pixel apart.
     assert np.abs(shift).max() <= 0.5 * frame.binning + 0.5 * (frame.binning - 1) + 1e-6
 

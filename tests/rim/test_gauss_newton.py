@@ -34,7 +34,7 @@ def moved(state, step):
 
 @pytest.fixture(scope="module")
 def truth():
-    """An elliptical lens and a round source beside its centre: an arc and a counter-image."""
+    """An elliptical lens and a round source beside its center: an arc and a counter-image."""
     x, y = LENS.x, LENS.y
     log_kappa = np.log10(0.5 * 12.0 / np.sqrt(0.8 * x**2 + y**2 / 0.8 + 4.0))[None]
     source = np.exp(-((SOURCE.x - 3.0) ** 2 + (SOURCE.y - 2.0) ** 2) / (2 * 3.0**2))[None]

@@ -41,7 +41,7 @@ def found(untrained, batch):
     return untrained.reconstruct(observation(batch))
 
 
-def test_maps_have_the_scales_and_the_centre_of_the_grids(found, architecture):
+def test_maps_have_the_scales_and_the_center_of_the_grids(found, architecture):
     assert isinstance(found, Reconstruction)
     center = found.observation.wcs.pixel_to_world(31.5, 31.5)
     for data, size, scale in (

@@ -187,7 +187,7 @@ def uninterrupted(short, simulator):
 def test_a_training_runs_through_the_epochs_of_all_stages(uninterrupted):
     machine, begun = uninterrupted
     assert begun == [0, 1, 2, 3, 4]
-    # Fine-tuning has an optimiser of its own.
+    # Fine-tuning has an optimizer of its own.
     assert int(machine.optimizer.iterations) == 2
     assert machine.unrolled_steps == machine.architecture.steps
 

@@ -14,7 +14,7 @@ GRID = Grid((64, 64), 2.0)
 
 
 def lens(**changed):
-    """Return the parameters of one round, smooth, centred isothermal lens, with changes."""
+    """Return the parameters of one round, smooth, centered isothermal lens, with changes."""
     parameters = {
         "theta_E": 20.0,
         "gamma": 2.0,
@@ -96,7 +96,7 @@ def test_the_slope_is_that_of_the_surface_density():
     kappa = convergence(gamma=2.4, core=0.2)
     row = kappa[32, 36:60]
     slope = np.polyfit(np.log(GRID.radius[32, 36:60]), np.log(row), 1)[0]
-    # Averages over pixels bend the profile by a per cent near the centre.
+    # Averages over pixels bend the profile by a per cent near the center.
     assert slope == pytest.approx(-1.4, abs=0.02)
 
 

@@ -26,7 +26,7 @@ def masks(theta_E):
 
 def test_masks_leave_the_ring_and_its_surroundings(masks, theta_E):
     # The core hides at most three fifths of the Einstein radius, the outer mask starts a third
-    # beyond it (or at the edge of the field); both centres are scattered by a pixel, four at most.
+    # beyond it (or at the edge of the field); both centers are scattered by a pixel, four at most.
     inner = 0.6 * theta_E + 4.5
     outer = np.minimum(1.35 * theta_E + 4, 64) - 4.5
     radius = GRID.radius[None]
@@ -51,15 +51,15 @@ def test_satellites_hide_more(theta_E, masks):
 
 
 @pytest.mark.parametrize("mixing", [0.0, 0.22])
-def test_noise_has_the_variance_stated_whether_neighbours_mix_or_not(mixing):
+def test_noise_has_the_variance_stated_whether_neighbors_mix_or_not(mixing):
     domain = replace(DOMAIN, noise_mixing=mixing, lens_light_residual=0.0, sky_residual=0.0)
     rng = np.random.default_rng(3)
     sigma = rng.uniform(0.5, 2, (20, 64, 64)).astype("float32")
     noise = draw_noise(sigma, Grid((64, 64)), domain, rng) / sigma
     # 82,000 pixels know a variance to 0.5 %, mixing makes that 0.6 %; four of those.
     assert np.var(noise) == pytest.approx(1, abs=0.024)
-    neighbours = np.mean(noise[:, 1:] * noise[:, :-1])
-    assert (neighbours > 0.05) == (mixing > 0)
+    neighbors = np.mean(noise[:, 1:] * noise[:, :-1])
+    assert (neighbors > 0.05) == (mixing > 0)
 
 
 def test_what_is_left_of_lens_light_fades_outwards():
@@ -67,7 +67,7 @@ def test_what_is_left_of_lens_light_fades_outwards():
     sigma = np.ones((40, 128, 128), "float32")
     noise = draw_noise(sigma, GRID, domain, np.random.default_rng(4))
     near, far = noise[:, GRID.radius < 6], noise[:, GRID.radius > 60]
-    # White noise alone has 1; three patterns of amplitude 2 add some 10 at the centre, and at ten
+    # White noise alone has 1; three patterns of amplitude 2 add some 10 at the center, and at ten
     # and more lengths almost nothing.
     assert np.mean(near**2) > 3
     assert np.mean(far**2) == pytest.approx(1, abs=0.05)

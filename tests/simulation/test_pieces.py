@@ -20,7 +20,7 @@ def test_truncated_normals_are_those_of_scipy():
     assert stats.kstest(drawn, wanted.cdf).pvalue > 0.01
 
 
-def test_gaussians_are_centred_and_as_wide_as_asked_for():
+def test_gaussians_are_centered_and_as_wide_as_asked_for():
     library = PSFLibrary.gaussian(50, 41, 4.0, 1.0, 3.0, 6.0, rng=1)
     offset = np.arange(41) - 20
     x, y = library.stamps.sum(axis=1), library.stamps.sum(axis=2)

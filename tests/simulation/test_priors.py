@@ -54,7 +54,7 @@ def collected_source(grid):
 
 def real_source(grid):
     model = PixelatedSource(grid, brightness_map=np.zeros(grid.shape))
-    return CosmosPrior(model, stamps(), half_light_radius=Uniform(2.0, 4.0), normalisation="peak")
+    return CosmosPrior(model, stamps(), half_light_radius=Uniform(2.0, 4.0), normalization="peak")
 
 
 def halo_lens(grid):
@@ -126,7 +126,7 @@ def test_any_lens_stands_before_any_source(lens, source):
 
 
 @pytest.mark.parametrize("source", ["cosmos", "vae"])
-def test_simulated_haloes_and_real_galaxies_make_a_ring(source):
+def test_simulated_halos_and_real_galaxies_make_a_ring(source):
     """The light is where the Einstein radius of the drawn halo says."""
     simulator = Simulator(
         *GRIDS, psf_size=9, psf_count=3, cuts=CUTS,
@@ -206,6 +206,6 @@ def test_quick_einstein_radii_are_good_to_a_pixel():
     maps = map_lens(Grid((48, 48))).sample(20, rng=5)["convergence_map"]
     quick = _einstein_radii(maps, Grid((48, 48)))
     exact = [einstein_radius(m) for m in maps]
-    # The exact ones are about the lens's own centre.
+    # The exact ones are about the lens's own center.
     np.testing.assert_allclose(quick, exact, rtol=0, atol=1.0)
     assert _einstein_radii(np.zeros((1, 8, 8)), Grid((8, 8))) == 0

@@ -19,7 +19,7 @@ def test_every_stamp_is_positive_and_of_sum_one(library):
     np.testing.assert_allclose(library.sum(axis=(1, 2), dtype=float), 1, rtol=1e-6)
 
 
-def test_stamps_are_centred(library):
+def test_stamps_are_centered(library):
     offset = np.arange(33) - 16
     centroid = np.stack([library.sum(axis=1) @ offset, library.sum(axis=2) @ offset])
     # The brightest pixel is the middle one; coma may move the wings, on the whole nothing does.

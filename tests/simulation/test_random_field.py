@@ -30,7 +30,7 @@ def test_the_spectrum_is_the_power_law_asked_for(slope):
     k = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.fftfreq(n)) * n
     inside = (k > 6) & (k < 50)
     found = np.polyfit(np.log(k[inside]), np.log(power[inside]), 1)[0]
-    # 60 fields times some thousand modes know it to 0.01; the window mixes neighbouring ones.
+    # 60 fields times some thousand modes know it to 0.01; the window mixes neighboring ones.
     assert found == pytest.approx(slope, abs=0.1)
 
 
@@ -38,7 +38,7 @@ def test_opposite_edges_are_not_alike():
     fields = gaussian_fields(200, (32, 32), -3.0, np.random.default_rng(3))
     across = np.mean((fields[:, 0] - fields[:, -1]) ** 2)
     beside = np.mean((fields[:, 0] - fields[:, 1]) ** 2)
-    # Of a periodic field they would be as near as neighbours.
+    # Of a periodic field they would be as near as neighbors.
     assert across > 5 * beside
 
 

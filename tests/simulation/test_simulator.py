@@ -94,7 +94,7 @@ def test_truths_fit_the_image_to_the_noise(simulator, batch):
     assert np.all(np.abs(chi2 - 1) < 4 * np.sqrt(2 / pixels))
 
 
-def test_normalised_noise_has_unit_variance_inside_the_mask(batch):
+def test_normalized_noise_has_unit_variance_inside_the_mask(batch):
     noise = ((batch["image"] - batch["noiseless"]) / batch["sigma"])[batch["weight"] > 0]
     # About 30,000 pixels: the variance is known to sqrt(2 / 30000) = 0.8 %; four of those.
     assert len(noise) > 2e4
@@ -118,7 +118,7 @@ def test_most_draws_are_strongly_lensed_visible_and_seen_on_more_than_one_side(s
 
 def test_einstein_radii_lie_in_the_domain(batch):
     radii = [einstein_radius(kappa, 2.0) for kappa in batch["convergence"]]
-    # The core takes away up to a pixel, ellipticity, multipoles and subhaloes some per cent.
+    # The core takes away up to a pixel, ellipticity, multipoles and subhalos some per cent.
     assert min(radii) > 8.0 - 1.6
     assert max(radii) < 15.0 * 1.1
 

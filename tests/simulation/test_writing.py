@@ -188,7 +188,7 @@ def test_what_is_no_set_is_never_overwritten(tmp_path):
         made(tmp_path / "thesis.tex")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"colour": 3}', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"color": 3}', "\x00"])
 def test_a_manifest_that_is_none_is_refused(copy, text):
     (copy / "manifest.json").write_text(text)
     with pytest.raises(FileFormatError, match=r"manifest.json: is not a manifest of simulations"):

@@ -64,6 +64,6 @@ def test_brightness_at_the_break_is_that_of_graham():
 @pytest.mark.parametrize("model", [Sersic, CoreSersic])
 def test_softening_is_felt_within_it_only(model):
     source = model(theta_eff=0.5, n=8.0)
-    centre, edge = source.surface_brightness([0.0, SOFTENING], 0.0)
-    assert edge < centre < 1.2 * edge
-    assert source.surface_brightness(10 * SOFTENING, 0.0) < 0.8 * centre
+    center, edge = source.surface_brightness([0.0, SOFTENING], 0.0)
+    assert edge < center < 1.2 * edge
+    assert source.surface_brightness(10 * SOFTENING, 0.0) < 0.8 * center

@@ -181,7 +181,7 @@ def test_light_is_that_of_the_closed_form(case, fraction):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("q", [0.3, 1.0])
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 1.0])
-def test_finite_with_finite_gradients_at_the_centre(case, dtype, q, fraction):
+def test_finite_with_finite_gradients_at_the_center(case, dtype, q, fraction):
     values = case.at(fraction, q=q)
     source = case.source(values, amplitude(case))
     parameters = source.tensors(dtype)

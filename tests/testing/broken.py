@@ -71,8 +71,8 @@ class LensOfNoIdentity(HealthyLens):
 
 
 @breaks("values_and_gradients_are_finite", LENSES)
-class LensWithoutCentre(HealthyLens):
-    """Divides zero by zero at the centre."""
+class LensWithoutCenter(HealthyLens):
+    """Divides zero by zero at the center."""
 
     def alpha(self, x, y, p):
         alpha_x, alpha_y = super().alpha(x, y, p)
@@ -81,8 +81,8 @@ class LensWithoutCentre(HealthyLens):
 
 
 @breaks("values_and_gradients_are_finite", LENSES)
-class LensWithoutGradientAtTheCentre(HealthyLens):
-    """Guards a value at the centre, but not its gradient."""
+class LensWithoutGradientAtTheCenter(HealthyLens):
+    """Guards a value at the center, but not its gradient."""
 
     def alpha(self, x, y, p):
         _, alpha_y = super().alpha(x, y, p)
@@ -172,7 +172,7 @@ class DisplacedLens(HealthyLens):
 
 @breaks("deflection_is_free_of_curl", LENSES)
 class TwistedLens(HealthyLens):
-    """Turns images around its centre."""
+    """Turns images around its center."""
 
     psi = None
 
@@ -194,7 +194,7 @@ class HealthySource(Source):
     """A round Gaussian."""
 
     parameters = {
-        "I_0": Parameter(BRIGHTNESS, "surface brightness at the centre", 1.0),
+        "I_0": Parameter(BRIGHTNESS, "surface brightness at the center", 1.0),
         "sigma": Parameter("arcsec", "standard deviation", 0.2, (1e-3, None)),
         **center(),
     }

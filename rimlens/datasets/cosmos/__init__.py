@@ -1,8 +1,8 @@
 """Maps of real galaxies, from HST images of the COSMOS field in the layout of GalSim.
 
 The images are those of Leauthaud et al. (2007, ApJS 172, 219), prepared by Mandelbaum et al.
-(2012, MNRAS 420, 1518).  From the catalogue to a collection of maps: reading, selecting, removing
-neighbours and noise, bringing to any pixel scale, and fetching the public samples.  What is drawn
+(2012, MNRAS 420, 1518).  From the catalog to a collection of maps: reading, selecting, removing
+neighbors and noise, bringing to any pixel scale, and fetching the public samples.  What is drawn
 from the maps is a prior's (`rimlens.prior`).
 """
 
@@ -10,9 +10,9 @@ from rimlens.datasets.cosmos.build import build_cosmos, measured_correlation
 from rimlens.datasets.cosmos.catalog import CosmosCatalog, RealGalaxy, StampError
 from rimlens.datasets.cosmos.denoising import denoised, inverse_starlet, starlet
 from rimlens.datasets.cosmos.download import download_cosmos
-from rimlens.datasets.cosmos.neighbours import Isolated, NoCentralObjectError, isolated
+from rimlens.datasets.cosmos.neighbors import Isolated, NoCentralObjectError, isolated
 from rimlens.datasets.cosmos.noise import correlated_noise, filtered_deviation, noise_correlation
-from rimlens.datasets.cosmos.psf import centred_psf, homogenised
+from rimlens.datasets.cosmos.psf import centered_psf, homogenised
 from rimlens.datasets.cosmos.resampling import cropped, resampled, tapered
 from rimlens.datasets.cosmos.selection import Selection
 from rimlens.datasets.cosmos.stamp import Stamp, StampSettings, half_light_radius, make_stamp
@@ -27,7 +27,7 @@ __all__ = [
     "StampError",
     "StampSettings",
     "build_cosmos",
-    "centred_psf",
+    "centered_psf",
     "correlated_noise",
     "cropped",
     "denoised",

@@ -1,4 +1,4 @@
-"""From a catalogue to a collection of maps."""
+"""From a catalog to a collection of maps."""
 
 import hashlib
 import warnings
@@ -11,7 +11,7 @@ from astropy import units as u
 from rimlens.datasets.building import build_collection
 from rimlens.datasets.collection import MapCollection
 from rimlens.datasets.cosmos.catalog import CosmosCatalog, StampError
-from rimlens.datasets.cosmos.neighbours import NoCentralObjectError
+from rimlens.datasets.cosmos.neighbors import NoCentralObjectError
 from rimlens.datasets.cosmos.noise import noise_correlation
 from rimlens.datasets.cosmos.selection import Selection
 from rimlens.datasets.cosmos.stamp import BRIGHTNESS_UNIT, StampSettings, make_stamp
@@ -44,7 +44,7 @@ def build_cosmos(
     Parameters
     ----------
     path : str or path-like
-        A catalogue, or the folder that holds one (`CosmosCatalog`).
+        A catalog, or the folder that holds one (`CosmosCatalog`).
     output : str or path-like
         The ASDF file to write.
     selection : Selection, optional
@@ -64,14 +64,14 @@ def build_cosmos(
     -------
     MapCollection
         In electron / (s arcsec2).  Its table has the columns ``group`` (the galaxy's IDENT),
-        ``magnitude``, ``flux``, ``map_flux``, ``half_light_radius``, ``neighbours``, ``noise``
+        ``magnitude``, ``flux``, ``map_flux``, ``half_light_radius``, ``neighbors``, ``noise``
         (deviation of an image's pixel), ``psf_fwhm``, ``effective_psf_fwhm`` and ``psf``
         (`Stamp`).
 
     Raises
     ------
     FileFormatError
-        If the catalogue or a file of stamps is damaged.
+        If the catalog or a file of stamps is damaged.
     OutputExistsError
         If the file exists and may not be overwritten.
     InputError
@@ -121,7 +121,7 @@ def build_cosmos(
 
 
 def measured_correlation(catalog):
-    """Return the correlation of noise, measured on a hundred images spread over a catalogue.
+    """Return the correlation of noise, measured on a hundred images spread over a catalog.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def measured_correlation(catalog):
 
 def _maps(catalog, rows, correlation, selection, settings, left_out):
     """Return the collection of some rows; what is left out is counted by reason."""
-    columns = {name: [] for name in ("group", *_UNITS, "neighbours", "psf")}
+    columns = {name: [] for name in ("group", *_UNITS, "neighbors", "psf")}
     maps = []
     for row in rows:
         try:

@@ -1,4 +1,4 @@
-"""Catalogues of galaxies with their stamps and point-spread functions, as GalSim lays them out.
+"""Catalogs of galaxies with their stamps and point-spread functions, as GalSim lays them out.
 
 A FITS table names, for every galaxy, the file and the extension of its image and of its PSF
 (Mandelbaum et al. 2012, MNRAS 420, 1518, sect. 5).  Files are read as they are; what is made of
@@ -27,7 +27,7 @@ _DAMAGE = re.compile("truncated|Error validating header")
 
 
 class StampError(FileFormatError):
-    """A row of the catalogue whose image is not there or cannot be used.
+    """A row of the catalog whose image is not there or cannot be used.
 
     Parameters
     ----------
@@ -69,17 +69,17 @@ class RealGalaxy:
 
 
 class CosmosCatalog:
-    """A catalogue of real galaxies.
+    """A catalog of real galaxies.
 
     Parameters
     ----------
     path : str or path-like
-        The catalogue, or the folder that holds one, ``real_galaxy_catalog*.fits``.
+        The catalog, or the folder that holds one, ``real_galaxy_catalog*.fits``.
 
     Attributes
     ----------
     path : pathlib.Path
-        The catalogue's file.
+        The catalog's file.
     table : astropy.table.Table
         Its rows, as they are.
     companions : dict of str to astropy.table.Table
@@ -88,7 +88,7 @@ class CosmosCatalog:
     Raises
     ------
     FileFormatError
-        If there is no such catalogue or not one alone, it lacks a column, or a companion has other
+        If there is no such catalog or not one alone, it lacks a column, or a companion has other
         galaxies.
 
     Examples
@@ -119,7 +119,7 @@ class CosmosCatalog:
         return len(self.table)
 
     def __enter__(self):
-        """Return the catalogue, whose files are closed at the end of the block."""
+        """Return the catalog, whose files are closed at the end of the block."""
         return self
 
     def __exit__(self, *error):
@@ -170,7 +170,7 @@ class CosmosCatalog:
         return RealGalaxy(int(row["IDENT"]), image, psf / total, *numbers)
 
     def _image(self, name, hdu):
-        """Return the image in an extension, 0 for the first, of a file beside the catalogue."""
+        """Return the image in an extension, 0 for the first, of a file beside the catalog."""
         path = self.path.parent / name
         try:
             data = _undamaged(path, lambda: self._file(path)[hdu].data)
@@ -223,7 +223,7 @@ def _damaged(path, reason):
 
 
 def _catalog_file(path):
-    """Return the file of a catalogue that a path names, or the one in a folder."""
+    """Return the file of a catalog that a path names, or the one in a folder."""
     if not path.exists():
         raise FileFormatError(f"{path}: there is no such file or folder")
     if not path.is_dir():
@@ -236,7 +236,7 @@ def _catalog_file(path):
         names = ", ".join(p.name for p in found) or "none"
         raise FileFormatError(
             f"{path}: one file real_galaxy_catalog*.fits is wanted, found {names}"
-            + ("; give the catalogue itself" if found else "")
+            + ("; give the catalog itself" if found else "")
         )
     return found[0]
 
@@ -259,5 +259,5 @@ def _read_table(path, columns):
             f"{path}: the columns {', '.join(columns)} are wanted, {', '.join(missing)} not found"
         )
     if not len(table):
-        raise InputError(f"{path}: at least one galaxy is wanted, found an empty catalogue")
+        raise InputError(f"{path}: at least one galaxy is wanted, found an empty catalog")
     return table

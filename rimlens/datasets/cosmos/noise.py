@@ -1,6 +1,6 @@
-r"""Noise of drizzled images: correlated between neighbouring pixels, the same everywhere.
+r"""Noise of drizzled images: correlated between neighboring pixels, the same everywhere.
 
-It has a variance :math:`\sigma^2`, which a catalogue knows, and a correlation :math:`\rho` of two
+It has a variance :math:`\sigma^2`, which a catalog knows, and a correlation :math:`\rho` of two
 pixels by their separation, which the empty parts of its images tell.
 """
 

@@ -5,10 +5,10 @@ import numpy as np
 from rimlens.errors import InputError
 
 # Part of the largest power of a point-spread function below which it is not divided by.
-_REGULARISATION = 1e-4
+_REGULARIZATION = 1e-4
 
 
-def centred_psf(psf):
+def centered_psf(psf):
     """Return the largest part of a point-spread function with odd sides, its peak in the middle.
 
     Parameters
@@ -24,7 +24,7 @@ def centred_psf(psf):
     Examples
     --------
     >>> import numpy as np
-    >>> centred_psf(np.pad([[0, 1, 0], [1, 4, 1], [0, 1, 0]], ((0, 1), (1, 2)))).shape
+    >>> centered_psf(np.pad([[0, 1, 0], [1, 4, 1], [0, 1, 0]], ((0, 1), (1, 2)))).shape
     (3, 3)
     """
     peak = np.unravel_index(np.argmax(psf), psf.shape)
@@ -88,7 +88,7 @@ def homogenised(image, psf, fwhm):
     psf = np.pad(psf, reach - len(psf) // 2)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     target = np.exp(-4 * np.log(2) * (x**2 + y**2) / fwhm**2)
-    kernel = make_wiener_kernel(psf, target / target.sum(), regularization=_REGULARISATION)
+    kernel = make_wiener_kernel(psf, target / target.sum(), regularization=_REGULARIZATION)
     matched = (
         convolve_fft(values, kernel, boundary="fill", fill_value=0.0, allow_huge=True)
         for values in (image, psf)

@@ -58,7 +58,7 @@ def cropped(image, size):
     Returns
     -------
     ndarray
-        With the same centre.
+        With the same center.
 
     Examples
     --------
@@ -71,13 +71,13 @@ def cropped(image, size):
 
 
 def resampled(image, pixel_scale, new_scale, shape):
-    """Bring an image, dark outside, to another grid with the same centre.
+    """Bring an image, dark outside, to another grid with the same center.
 
     Where the pixel scale changes, a Gaussian of 1.3 pixels of the coarser grid is the kernel of a
     weighted mean (`reproject.reproject_adaptive`; DeForest 2004, Solar Phys. 219, 3), which
     neither aliases nor shifts; it widens the point-spread function, which is to be resampled
     likewise.  At the same scale values are left alone, and where an odd side becomes even the
-    centre moves by half a pixel.
+    center moves by half a pixel.
 
     Parameters
     ----------
@@ -103,24 +103,24 @@ def resampled(image, pixel_scale, new_scale, shape):
     True
     """
     if abs(new_scale / pixel_scale - 1) < _SAME:
-        return _centred(image, shape)
+        return _centered(image, shape)
     from reproject import reproject_adaptive
 
     margin = _MARGIN * max(new_scale / pixel_scale, 1.0)
-    # Sides keep their parity, and with it the centre its place.
+    # Sides keep their parity, and with it the center its place.
     padded = tuple(
         n + 2 * max(0, math.ceil((m * new_scale / pixel_scale - n) / 2 + margin))
         for n, m in zip(image.shape, shape)
     )
     return reproject_adaptive(
-        (_centred(image, padded), _linear_wcs(padded, pixel_scale)),
+        (_centered(image, padded), _linear_wcs(padded, pixel_scale)),
         _linear_wcs(shape, new_scale),
         shape_out=shape,
         return_footprint=False,
     )
 
 
-def _centred(image, shape):
+def _centered(image, shape):
     """Return an image of another shape, cut or with zeros around."""
     result = np.zeros(shape, dtype=image.dtype)
     here, there = [], []

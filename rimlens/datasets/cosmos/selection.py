@@ -1,4 +1,4 @@
-"""Which galaxies of a catalogue are wanted."""
+"""Which galaxies of a catalog are wanted."""
 
 from dataclasses import asdict, dataclass
 
@@ -22,14 +22,14 @@ class Selection:
     Parameters
     ----------
     magnitude : tuple of float, optional
-        Of the catalogue, F814W.
+        Of the catalog, F814W.
     flux : tuple of float, optional
-        Of the stamp without neighbours, in electron/s.
+        Of the stamp without neighbors, in electron/s.
     half_light_radius : tuple of float, optional
-        Of the stamp without neighbours, in arcsec (`half_light_radius`).
+        Of the stamp without neighbors, in arcsec (`half_light_radius`).
     clean : bool, optional
         Whether to leave out, where the table ``_selection`` of a public sample lies beside the
-        catalogue, galaxies whose stamps are suspect: faint, beside a mask, or of another magnitude
+        catalog, galaxies whose stamps are suspect: faint, beside a mask, or of another magnitude
         than the survey's (Mandelbaum et al. 2014, ApJS 212, 5, sect. 4.1).
 
     Raises
@@ -80,7 +80,7 @@ class Selection:
         return True
 
     def rows(self, catalog):
-        """Return the rows of a catalogue that its tables allow.
+        """Return the rows of a catalog that its tables allow.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class Selection:
         Returns
         -------
         ndarray of int
-            In the catalogue's order.
+            In the catalog's order.
         """
         allowed = np.array([self.allows(magnitude=m) for m in catalog.table["MAG"]])
         if self.clean and "selection" in catalog.companions:

@@ -7,8 +7,8 @@ from astropy import units as u
 
 from rimlens.arguments import positive_angle
 from rimlens.datasets.cosmos.denoising import denoised
-from rimlens.datasets.cosmos.neighbours import FILLS, isolated
-from rimlens.datasets.cosmos.psf import centred_psf, homogenised
+from rimlens.datasets.cosmos.neighbors import FILLS, isolated
+from rimlens.datasets.cosmos.psf import centered_psf, homogenised
 from rimlens.datasets.cosmos.resampling import cropped, resampled, tapered
 from rimlens.errors import InputError
 
@@ -28,7 +28,7 @@ class StampSettings:
         Side of a map's pixel; a bare number is in arcsec.
     size : int, optional
         Side of a map in pixels.
-    neighbours : {"noise", "zero", "keep"}, optional
+    neighbors : {"noise", "zero", "keep"}, optional
         What stands in the place of other galaxies (`isolated`).
     denoise : bool, optional
         Whether noise is removed (`denoised`).
@@ -52,7 +52,7 @@ class StampSettings:
 
     pixel_scale: float = 0.03
     size: int = 128
-    neighbours: str = "noise"
+    neighbors: str = "noise"
     denoise: bool = True
     taper: float = 0.1
     psf_fwhm: float = None
@@ -65,9 +65,9 @@ class StampSettings:
                 object.__setattr__(self, name, positive_angle(value, name))
         if not (isinstance(self.size, int) and self.size >= 4):
             raise InputError(f"size: an integer of at least 4 is wanted, found {self.size!r}")
-        if self.neighbours not in FILLS:
+        if self.neighbors not in FILLS:
             raise InputError(
-                f"neighbours: one of {', '.join(FILLS)} is wanted, found {self.neighbours!r}"
+                f"neighbors: one of {', '.join(FILLS)} is wanted, found {self.neighbors!r}"
             )
         if not 0 <= self.taper <= 0.5:
             raise InputError(f"taper: a number from 0 to 0.5 is wanted, found {self.taper}")
@@ -98,12 +98,12 @@ class Stamp:
         Noise-equivalent full width (`rimlens.imaging.equivalent_fwhm`) of the point-spread
         function of the image and of that of the map, in arcsec.
     flux : float
-        Of the galaxy in its stamp, in electron/s; the neighbours' is not in it.
+        Of the galaxy in its stamp, in electron/s; the neighbors' is not in it.
     map_flux : float
         What the map has of it, after cropping and tapering.
     half_light_radius : float
         Of the light where the galaxy is seen, in arcsec.
-    neighbours : int
+    neighbors : int
         How many other galaxies were seen.
     """
 
@@ -114,13 +114,13 @@ class Stamp:
     flux: float
     map_flux: float
     half_light_radius: float
-    neighbours: int
+    neighbors: int
 
 
 def make_stamp(galaxy, correlation, settings=None):
     """Make a map from the image of a galaxy.
 
-    In this order: the sky is subtracted, neighbours are removed, noise is removed, the
+    In this order: the sky is subtracted, neighbors are removed, noise is removed, the
     point-spread function is changed, the stamp is cropped to the map's field and tapered, its flux
     per pixel becomes surface brightness, and it is resampled, with zeros around it.
 
@@ -159,11 +159,11 @@ def make_stamp(galaxy, correlation, settings=None):
 
     settings = settings or StampSettings()
     scale = galaxy.pixel_scale
-    alone = isolated(galaxy, correlation, settings.neighbours)
+    alone = isolated(galaxy, correlation, settings.neighbors)
     image = alone.image
     if settings.denoise:
         image = denoised(image, galaxy.noise_variance, correlation)
-    psf = centred_psf(galaxy.psf)
+    psf = centered_psf(galaxy.psf)
     psf_fwhm = equivalent_fwhm(psf) * scale
     radius = half_light_radius(image, alone.footprint) * scale
     flux = image.sum()
@@ -182,12 +182,12 @@ def make_stamp(galaxy, correlation, settings=None):
         float(flux),
         float(brightness.sum() * settings.pixel_scale**2),
         float(radius),
-        alone.neighbours,
+        alone.neighbors,
     )
 
 
 def half_light_radius(image, footprint):
-    """Return the radius of the circle around the centre of light with half of the light.
+    """Return the radius of the circle around the center of light with half of the light.
 
     Parameters
     ----------

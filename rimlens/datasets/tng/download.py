@@ -25,7 +25,7 @@ def download(
     simulation,
     snapshot,
     folder,
-    haloes=(),
+    halos=(),
     groups=False,
     offsets=False,
     chunks=False,
@@ -45,10 +45,10 @@ def download(
         Its number; 99 is redshift 0.
     folder : str or path-like
         Where to put the files; it is made.
-    haloes : sequence of int, optional
+    halos : sequence of int, optional
         Numbers of FoF groups, whose cutouts are fetched with all that maps are made of.
     groups, offsets, chunks : bool, optional
-        Whether to fetch the group catalogue, the file of offsets, all chunks of the snapshot.
+        Whether to fetch the group catalog, the file of offsets, all chunks of the snapshot.
     key : str
         The user's own key, from the profile at the simulation's site.
     url : str, optional
@@ -71,7 +71,7 @@ def download(
     Examples
     --------
     >>> from rimlens.datasets.tng import download
-    >>> download("TNG100-1", 99, "cutouts", haloes=[17, 25], key="...")  # doctest: +SKIP
+    >>> download("TNG100-1", 99, "cutouts", halos=[17, 25], key="...")  # doctest: +SKIP
     """
     if not key:
         raise InputError(
@@ -81,7 +81,7 @@ def download(
     base = f"{url.rstrip('/')}/{simulation}"
     _check_known(f"{base}/snapshots/{snapshot}/", simulation, snapshot, key)
     wanted = {}
-    for halo in haloes:
+    for halo in halos:
         fields = "&".join(f"{name}={columns}" for name, columns in _FIELDS.items())
         address = f"{base}/snapshots/{snapshot}/halos/{int(halo)}/cutout.hdf5?{fields}"
         wanted[f"{simulation}_{snapshot:03d}_halo_{int(halo)}.hdf5"] = address
@@ -93,7 +93,7 @@ def download(
         wanted[name] = f"{base}/files/{name}"
     if not wanted:
         raise InputError(
-            "haloes, groups, offsets, chunks: something to fetch is wanted, found none"
+            "halos, groups, offsets, chunks: something to fetch is wanted, found none"
         )
     folder = Path(folder)
     try:

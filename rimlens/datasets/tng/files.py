@@ -1,4 +1,4 @@
-"""The files of one snapshot or catalogue: all its chunks, opened with errors that name them."""
+"""The files of one snapshot or catalog: all its chunks, opened with errors that name them."""
 
 import contextlib
 import re
@@ -52,7 +52,7 @@ def opened(path):
 
 
 def chunks_of(path, count):
-    """Return the chunks of a snapshot or catalogue, by number.
+    """Return the chunks of a snapshot or catalog, by number.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def stem_of(path):
 
 
 def first_file(path, what):
-    """Return a file of a snapshot or catalogue, of a file or of the folder that holds it.
+    """Return a file of a snapshot or catalog, of a file or of the folder that holds it.
 
     Parameters
     ----------

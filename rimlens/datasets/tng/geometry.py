@@ -1,4 +1,4 @@
-"""Where a halo is: its centre, and its particles around it in a periodic box."""
+"""Where a halo is: its center, and its particles around it in a periodic box."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ _FEWEST = 200
 
 
 def unwrapped(positions, center, box_size):
-    """Return positions from a centre, each particle's nearest image in a periodic box.
+    """Return positions from a center, each particle's nearest image in a periodic box.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def unwrapped(positions, center, box_size):
 
 
 def densest_point(positions, masses, box_size=0.0):
-    """Return the centre of a halo, by spheres that shrink about their centre of mass.
+    """Return the center of a halo, by spheres that shrink about their center of mass.
 
     As in Power et al. (2003, MNRAS 338, 14, section 2.5).
 
@@ -71,7 +71,7 @@ def densest_point(positions, masses, box_size=0.0):
         inside = distance < radius
         if np.count_nonzero(inside) < _FEWEST:
             break
-        # Those outside stay out: the centre moves by less than the sphere shrinks.
+        # Those outside stay out: the center moves by less than the sphere shrinks.
         near = distance < 2 * radius
         apart, masses, inside = apart[near], masses[near], inside[near]
         moved = np.average(apart[inside], axis=0, weights=masses[inside])
@@ -81,7 +81,7 @@ def densest_point(positions, masses, box_size=0.0):
 
 
 def _mean(positions, masses, box_size):
-    """Return the centre of mass; in a periodic box, that on the circle of each axis."""
+    """Return the center of mass; in a periodic box, that on the circle of each axis."""
     if not box_size:
         return np.average(positions, axis=0, weights=masses)
     angle = 2 * np.pi * positions / box_size

@@ -13,14 +13,14 @@ from rimlens.cosmology import (
 from rimlens.datasets.tng.deposit import surface_density
 from rimlens.datasets.tng.geometry import densest_point, unwrapped
 from rimlens.datasets.tng.projection import projection_name, sky_axes
-from rimlens.datasets.tng.smoothing import NEIGHBOURS, kernel_widths
+from rimlens.datasets.tng.smoothing import NEIGHBORS, kernel_widths
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
 
 
 @dataclass(frozen=True)
 class MapSettings:
-    """What maps of haloes are to be.
+    """What maps of halos are to be.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class MapSettings:
         at the snapshot's own redshift.
     cosmology : str or astropy.cosmology.FLRW, optional
         astropy's default if not given.
-    neighbours : int, optional
+    neighbors : int, optional
         As in `kernel_widths`.
 
     Raises
@@ -58,15 +58,15 @@ class MapSettings:
     z_lens: float = 0.5
     z_source: float = 1.5
     cosmology: object = None
-    neighbours: int = NEIGHBOURS
+    neighbors: int = NEIGHBORS
 
     def __post_init__(self):
         """Check everything before the first particle is read."""
         if not (isinstance(self.pixels, (int, np.integer)) and self.pixels >= 4):
             raise InputError(f"pixels: a number of at least 4 is wanted, found {self.pixels!r}")
-        if not (isinstance(self.neighbours, (int, np.integer)) and self.neighbours >= 1):
+        if not (isinstance(self.neighbors, (int, np.integer)) and self.neighbors >= 1):
             raise InputError(
-                f"neighbours: a number of at least 1 is wanted, found {self.neighbours!r}"
+                f"neighbors: a number of at least 1 is wanted, found {self.neighbors!r}"
             )
         given = [self.projections] if isinstance(self.projections, str) else self.projections
         names = tuple(projection_name(p) for p in given)
@@ -84,7 +84,7 @@ class MapSettings:
 
     @property
     def grid(self):
-        """The pixels in kpc at the lens, about the halo's centre."""
+        """The pixels in kpc at the lens, about the halo's center."""
         scale = self.pixel_scale.value * kpc_per_arcsec(self.z_lens, self.cosmology)
         return Grid((self.pixels, self.pixels), scale)
 
@@ -98,8 +98,8 @@ class MapSettings:
             "z_lens": float(self.z_lens),
             "z_source": float(self.z_source),
             "cosmology": self.cosmology.to_format("yaml"),
-            "neighbours": int(self.neighbours),
-            "smoothing": "Gaussian of sqrt(103 / 1120) times the distance to that neighbour, all "
+            "neighbors": int(self.neighbors),
+            "smoothing": "Gaussian of sqrt(103 / 1120) times the distance to that neighbor, all "
             "types of particles together (Rau, Vegetti & White 2013)",
         }
 
@@ -145,7 +145,7 @@ def convergence_maps(particles, settings, center=None, box_size=0.0):
     Raises
     ------
     InputError
-        If there are no more particles than neighbours are asked for.
+        If there are no more particles than neighbors are asked for.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def convergence_maps(particles, settings, center=None, box_size=0.0):
     if center is None:
         center = densest_point(particles.positions, particles.masses, box_size)
     positions = unwrapped(particles.positions, np.asarray(center, float), box_size)
-    widths = kernel_widths(positions, settings.neighbours)
+    widths = kernel_widths(positions, settings.neighbors)
     grid = settings.grid
     critical = critical_surface_density(settings.z_lens, settings.z_source, settings.cosmology)
     maps = [

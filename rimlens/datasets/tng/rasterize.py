@@ -1,4 +1,4 @@
-"""Building a collection of convergence maps: from haloes to one file."""
+"""Building a collection of convergence maps: from halos to one file."""
 
 import warnings
 from functools import partial
@@ -18,15 +18,15 @@ from rimlens.io._files import refuse_existing
 _PACKAGES = ("rimlens", "numpy", "scipy", "astropy", "h5py")
 
 
-def rasterize(haloes, path, settings=None, overwrite=False, progress=None):
-    """Write the convergence maps of haloes to a file.
+def rasterize(halos, path, settings=None, overwrite=False, progress=None):
+    """Write the convergence maps of halos to a file.
 
     Every halo is kept as soon as its maps are made: the same call goes on where an earlier one was
     interrupted.
 
     Parameters
     ----------
-    haloes : GroupHaloes or SingleHaloes
+    halos : GroupHalos or SingleHalos
         What to make maps of.
     path : str or path-like
         The ASDF file to write.
@@ -43,7 +43,7 @@ def rasterize(haloes, path, settings=None, overwrite=False, progress=None):
     MapCollection
         A row for each map, with the ``group``, the ``projection``, the Einstein radius ``theta_E``
         in arcsec (nan where the mean convergence is nowhere above 1), the mass of the
-        ``particles`` and their number, and what the haloes bring.
+        ``particles`` and their number, and what the halos bring.
 
     Raises
     ------
@@ -59,11 +59,11 @@ def rasterize(haloes, path, settings=None, overwrite=False, progress=None):
     """
     refuse_existing(Path(path), overwrite)
     settings = settings or MapSettings()
-    facts = {"maps": settings.facts, "haloes": haloes.facts}
-    content = "convergence maps of simulated haloes"
+    facts = {"maps": settings.facts, "halos": halos.facts}
+    content = "convergence maps of simulated halos"
     made = build_collection(
         path,
-        {name: partial(_maps_of, haloes, name, settings) for name in haloes.names},
+        {name: partial(_maps_of, halos, name, settings) for name in halos.names},
         facts,
         {"content": content, **facts, "versions": {p: metadata.version(p) for p in _PACKAGES}},
         overwrite,
@@ -81,19 +81,19 @@ def _warn_of_weak_maps(path, radii):
         found += " an Einstein radius" if weak == n else " Einstein radius"
         warnings.warn(
             f"{path}: holds {n} maps, and {found}: their mean convergence is below 1 in every "
-            "circle, and a prior over lenses cannot draw them; choose more massive haloes, other "
+            "circle, and a prior over lenses cannot draw them; choose more massive halos, other "
             "redshifts of lens and source, or finer pixels",
             RimlensWarning,
             stacklevel=3,
         )
 
 
-def _maps_of(haloes, name, settings):
+def _maps_of(halos, name, settings):
     """Return the collection of the maps of one halo."""
     # It needs the array library of its package, which takes seconds to import.
     from rimlens.reconstruction.einstein import einstein_radius
 
-    halo = haloes.halo(name)
+    halo = halos.halo(name)
     maps = convergence_maps(halo.particles, settings, halo.center, halo.box_size)
     scale = settings.pixel_scale
     n = len(maps)

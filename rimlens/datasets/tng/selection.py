@@ -1,4 +1,4 @@
-"""Which haloes: by mass, by how relaxed they are, or by number, and each group once."""
+"""Which halos: by mass, by how relaxed they are, or by number, and each group once."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from rimlens.errors import InputError
 
 @dataclass(frozen=True)
 class Selection:
-    r"""What a halo must be to be chosen from a group catalogue.
+    r"""What a halo must be to be chosen from a group catalog.
 
-    A halo is relaxed if its centre of mass is within 7 per cent of :math:`R_{200}` of its most
-    bound particle, and at most 10 per cent of its mass is in subhaloes other than the central one
+    A halo is relaxed if its center of mass is within 7 per cent of :math:`R_{200}` of its most
+    bound particle, and at most 10 per cent of its mass is in subhalos other than the central one
     (Neto et al. 2007, MNRAS 381, 1450, section 2.3, without their third condition on energies).
 
     Parameters
     ----------
     min_mass, max_mass : float or Quantity, optional
-        Of :math:`M_{200}`, or of the group where the catalogue has none, in solar masses.
+        Of :math:`M_{200}`, or of the group where the catalog has none, in solar masses.
     relaxed : bool, optional
         Whether to leave out those that are not.
     groups : sequence of int, optional
@@ -63,14 +63,14 @@ class Selection:
         if self.groups is not None:
             object.__setattr__(self, "groups", tuple(int(i) for i in self.groups))
 
-    def chosen(self, catalogue):
+    def chosen(self, catalog):
         """Return the chosen groups, one entry each.
 
-        Groups without a subhalo have no centre and are left out.
+        Groups without a subhalo have no center and are left out.
 
         Parameters
         ----------
-        catalogue : GroupCatalogue
+        catalog : GroupCatalog
             To choose from.
 
         Returns
@@ -83,60 +83,60 @@ class Selection:
         InputError
             If there is no group of a number, or none is chosen.
         """
-        keep = catalogue.groups["GroupFirstSub"] >= 0
+        keep = catalog.groups["GroupFirstSub"] >= 0
         if self.groups is not None:
-            wrong = [i for i in self.groups if not 0 <= i < len(catalogue)]
+            wrong = [i for i in self.groups if not 0 <= i < len(catalog)]
             if wrong:
                 raise InputError(
-                    f"groups: numbers below {len(catalogue)}, the groups in {catalogue.path}, are "
+                    f"groups: numbers below {len(catalog)}, the groups in {catalog.path}, are "
                     f"wanted, found {wrong[0]}"
                 )
-            keep &= np.isin(np.arange(len(catalogue)), self.groups)
+            keep &= np.isin(np.arange(len(catalog)), self.groups)
         if np.any(keep):
-            mass = halo_masses(catalogue)
+            mass = halo_masses(catalog)
             keep &= (mass >= self.min_mass) & (mass <= self.max_mass)
         if self.relaxed and np.any(keep):
-            offset, substructure = relaxedness(catalogue)
+            offset, substructure = relaxedness(catalog)
             keep &= (offset < 0.07) & (substructure < 0.1)
         if not np.any(keep):
             raise InputError(
-                f"{catalogue.path}: no group of {len(catalogue)} is chosen by {self}; choose less "
+                f"{catalog.path}: no group of {len(catalog)} is chosen by {self}; choose less "
                 "narrowly"
             )
         return np.flatnonzero(keep)
 
 
-def halo_masses(catalogue):
+def halo_masses(catalog):
     """Return the mass of every group in solar masses: M200, or that of the group."""
-    groups = catalogue.groups
+    groups = catalog.groups
     return groups.get("Group_M_Crit200", groups["GroupMass"])
 
 
-def relaxedness(catalogue):
+def relaxedness(catalog):
     """Return what tells relaxed groups from others.
 
     Parameters
     ----------
-    catalogue : GroupCatalogue
+    catalog : GroupCatalog
         Of `n` groups.
 
     Returns
     -------
     offset : ndarray
-        Distance of the centre of mass from the most bound particle in units of R200, shape
+        Distance of the center of mass from the most bound particle in units of R200, shape
         ``(n,)``; without R200, infinite.
     substructure : ndarray
-        Part of the mass of subhaloes that is not in the central one.
+        Part of the mass of subhalos that is not in the central one.
     """
-    groups, subhaloes = catalogue.groups, catalogue.subhaloes
-    radius = groups.get("Group_R_Crit200", np.zeros(len(catalogue)))
+    groups, subhalos = catalog.groups, catalog.subhalos
+    radius = groups.get("Group_R_Crit200", np.zeros(len(catalog)))
     apart = groups["GroupCM"] - groups["GroupPos"]
-    if catalogue.box_size > 0:
-        apart -= catalogue.box_size * np.round(apart / catalogue.box_size)
+    if catalog.box_size > 0:
+        apart -= catalog.box_size * np.round(apart / catalog.box_size)
     apart = np.linalg.norm(apart, axis=1)
     offset = np.divide(apart, radius, out=np.full(len(apart), np.inf), where=radius > 0)
     first = groups["GroupFirstSub"]
-    central = np.where(first >= 0, subhaloes["SubhaloMass"][np.maximum(first, 0)], 0.0)
-    total = np.bincount(subhaloes["SubhaloGrNr"], subhaloes["SubhaloMass"], len(catalogue))
+    central = np.where(first >= 0, subhalos["SubhaloMass"][np.maximum(first, 0)], 0.0)
+    total = np.bincount(subhalos["SubhaloGrNr"], subhalos["SubhaloMass"], len(catalog))
     part = np.divide(central, total, out=np.zeros(len(total)), where=total > 0)
     return offset, 1.0 - part

@@ -1,7 +1,7 @@
 """Snapshots of Arepo and Gadget in HDF5, and single-halo cutouts: particles in kpc and Msun.
 
 TNG's layout is described by Nelson et al. (2019, Comput. Astrophys. 6, 2).  Which particles make a
-halo is the task of the group catalogue.
+halo is the task of the group catalog.
 """
 
 import warnings

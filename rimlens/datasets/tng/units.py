@@ -32,7 +32,7 @@ class FileUnits:
     Parameters
     ----------
     file : h5py.File
-        A snapshot, a cutout or a group catalogue.
+        A snapshot, a cutout or a group catalog.
     length, mass : str, optional
         Units for a file that does not tell them, such as ``"kpc/h"`` and ``"1e10 Msun/h"``;
         lengths are comoving.

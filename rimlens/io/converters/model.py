@@ -50,7 +50,7 @@ class GridConverter(Converter):
     types = ("rimlens.imaging.grid.Grid",)
 
     def to_yaml_tree(self, obj, tag, ctx):
-        """Return shape, pixel scale and centre."""
+        """Return shape, pixel scale and center."""
         return {
             "shape": list(obj.shape),
             "pixel_scale": float(obj.pixel_scale),

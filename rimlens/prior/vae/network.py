@@ -1,4 +1,4 @@
-r"""The networks of a variational autoencoder, and what they minimise in training.
+r"""The networks of a variational autoencoder, and what they minimize in training.
 
 .. math::
     \sum_p (y_p - x_p)^2 + \beta \, \mathrm{KL}\left[ \mathcal{N}(\mu, \sigma^2) \,\|\,

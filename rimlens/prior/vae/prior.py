@@ -27,7 +27,7 @@ class VAEPrior(Prior):
     that the autoencoder knows.  The density of a map is not known.
 
     An autoencoder knows pixels alone.  The grid of the model must have as many as its maps; pixel
-    scale and centre are free, and lengths go with the pixels.
+    scale and center are free, and lengths go with the pixels.
 
     Parameters
     ----------

@@ -153,7 +153,7 @@ def fit(network, draws, vae, recipe, checkpoint=None, verbose="auto", callbacks=
         loss=SummedSquares(dtype="float32"),
         jit_compile=keras.backend.backend() == "jax",
     )
-    # The optimiser's variables must exist before a checkpoint can be read into them.
+    # The optimizer's variables must exist before a checkpoint can be read into them.
     network.optimizer.build(network.trainable_variables)
     batches = MapBatches(draws, vae, recipe)
     extra = [EpochNumber(batches), *callbacks]

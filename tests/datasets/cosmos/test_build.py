@@ -1,4 +1,4 @@
-"""From a catalogue to a collection."""
+"""From a catalog to a collection."""
 
 import numpy as np
 import pytest
@@ -138,7 +138,7 @@ def test_correlation_is_measured_where_none_is_given(path):
         collection = made(path, correlation=None)
     found = np.array(collection.meta["noise_correlation"])
     assert found.shape == (7, 7)
-    # Next neighbours; six stamps tell it to some hundredths.
+    # Next neighbors; six stamps tell it to some hundredths.
     assert found[3, 4] == pytest.approx(CORRELATION[2, 3], abs=0.15)
 
 

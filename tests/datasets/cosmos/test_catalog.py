@@ -104,18 +104,18 @@ def test_numbers_that_are_none_are_refused(tmp_path):
                 catalog.galaxy(i)
 
 
-def test_folder_without_its_one_catalogue_is_refused(path, tmp_path_factory):
+def test_folder_without_its_one_catalog_is_refused(path, tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(FileFormatError, match=r"real_galaxy_catalog\*.fits is wanted, found none"):
         CosmosCatalog(empty)
     with pytest.raises(FileFormatError, match="there is no such file or folder"):
         CosmosCatalog(empty / "nowhere")
     write_catalog(path.parent, IMAGES, name="real_galaxy_catalog_other")
-    with pytest.raises(FileFormatError, match="other.fits, .*; give the catalogue itself"):
+    with pytest.raises(FileFormatError, match="other.fits, .*; give the catalog itself"):
         CosmosCatalog(path.parent)
 
 
-def test_tables_that_are_no_catalogues_are_refused(path):
+def test_tables_that_are_no_catalogs_are_refused(path):
     content = path.read_bytes()
     path.write_bytes(content[:2000])
     with pytest.raises(FileFormatError, match="test.fits: (cannot be read|a FITS table)"):

@@ -1,4 +1,4 @@
-"""Laws of what is made of an image: noise, neighbours, denoising, fields and their PSFs."""
+"""Laws of what is made of an image: noise, neighbors, denoising, fields and their PSFs."""
 
 import astropy.units as u
 import numpy as np
@@ -12,7 +12,7 @@ from rimlens.datasets.cosmos import (
     NoCentralObjectError,
     RealGalaxy,
     StampSettings,
-    centred_psf,
+    centered_psf,
     correlated_noise,
     denoised,
     filtered_deviation,
@@ -117,25 +117,25 @@ def test_image_without_noise_is_left_alone():
 
 
 @pytest.mark.parametrize("fill", ["noise", "zero"])
-def test_a_neighbour_is_removed_and_the_galaxy_kept(fill):
+def test_a_neighbor_is_removed_and_the_galaxy_kept(fill):
     shape = (80, 72)
     alone = galaxy_image(shape) + 0.02 + noise(shape, 1)
-    neighbour = 0.2 * blob(shape, 26, 28, 2.5)
-    found = isolated(real_galaxy(alone + neighbour, sky=0.02), CORRELATION, fill)
-    assert found.neighbours == 1
+    neighbor = 0.2 * blob(shape, 26, 28, 2.5)
+    found = isolated(real_galaxy(alone + neighbor, sky=0.02), CORRELATION, fill)
+    assert found.neighbors == 1
     assert found.footprint[40, 36]
-    core = neighbour > 0.1
+    core = neighbor > 0.1
     assert np.abs(found.image[core]).max() < 5 * SIGMA
     assert (found.image[core].std() > 0) == (fill == "noise")
-    far = neighbour < 1e-12
-    assert np.array_equal(found.image[far], (alone + neighbour - 0.02)[far])
+    far = neighbor < 1e-12
+    assert np.array_equal(found.image[far], (alone + neighbor - 0.02)[far])
 
 
-def test_neighbours_may_be_kept_and_noise_is_the_same_each_time():
+def test_neighbors_may_be_kept_and_noise_is_the_same_each_time():
     shape = (80, 72)
     image = galaxy_image(shape) + 0.2 * blob(shape, 26, 28, 2.5) + noise(shape, 1)
     kept = isolated(real_galaxy(image), CORRELATION, "keep")
-    assert kept.neighbours == 1
+    assert kept.neighbors == 1
     assert np.array_equal(kept.image, image)
     one, two, other = (
         isolated(real_galaxy(image, ident), CORRELATION).image for ident in (7, 7, 8)
@@ -146,7 +146,7 @@ def test_neighbours_may_be_kept_and_noise_is_the_same_each_time():
 
 def test_clumps_that_touch_the_galaxy_belong_to_it():
     found = isolated(real_galaxy(galaxy_image() + noise((64, 64), 1)), CORRELATION)
-    assert found.neighbours == 0
+    assert found.neighbors == 0
     assert found.footprint[36, 38]
 
 
@@ -158,14 +158,14 @@ def test_stamp_without_a_galaxy_in_its_middle_is_refused(image):
         isolated(real_galaxy(image), CORRELATION)
 
 
-def test_what_neighbours_are_filled_with_is_checked():
+def test_what_neighbors_are_filled_with_is_checked():
     with pytest.raises(InputError, match="one of noise, zero, keep is wanted, found 'sky'"):
         isolated(real_galaxy(galaxy_image()), CORRELATION, "sky")
 
 
 @pytest.mark.parametrize("new_scale", [0.02, 0.0236, 0.05, 0.08])
 @pytest.mark.parametrize("shape", [(64, 64), (63, 60)])
-def test_resampling_keeps_brightness_flux_and_centre(new_scale, shape):
+def test_resampling_keeps_brightness_flux_and_center(new_scale, shape):
     image = blob(shape, 2.0, -3.0, 5.0)
     n = int(2 * 36 * PIXEL_SCALE / new_scale)
     found = resampled(image, PIXEL_SCALE, new_scale, (n, n + 1))
@@ -209,7 +209,7 @@ def test_half_light_radius_of_a_gaussian():
 
 
 def test_homogenised_image_has_the_point_spread_function_that_is_wanted():
-    psf = centred_psf(psf_image())
+    psf = centered_psf(psf_image())
     assert psf.shape == (31, 31)
     scene = np.zeros((64, 64))
     scene[30, 35] = 1.0
@@ -223,7 +223,7 @@ def test_homogenised_image_has_the_point_spread_function_that_is_wanted():
 
 def test_point_spread_function_cannot_be_made_narrower():
     with pytest.raises(InputError, match="psf_fwhm: at least the 3.77 pixels"):
-        homogenised(np.zeros((8, 8)), centred_psf(psf_image()), 2.0)
+        homogenised(np.zeros((8, 8)), centered_psf(psf_image()), 2.0)
 
 
 @pytest.mark.parametrize("scale", [0.03, 0.05])
@@ -269,7 +269,7 @@ def test_large_stamps_are_cropped_and_tapered_at_the_edge_of_the_field():
         ({"psf_fwhm": "wide"}, "psf_fwhm: numbers are wanted"),
         ({"size": 2}, "size: an integer of at least 4"),
         ({"size": 64.0}, "size: an integer"),
-        ({"neighbours": "none"}, "neighbours: one of noise"),
+        ({"neighbors": "none"}, "neighbors: one of noise"),
         ({"taper": 0.6}, "taper: a number from 0 to 0.5"),
     ],
 )

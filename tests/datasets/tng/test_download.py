@@ -112,7 +112,7 @@ def fetched(server, folder, **wanted):
 
 
 def test_all_that_is_asked_for_is_fetched_whole(server, tmp_path):
-    paths = fetched(server, tmp_path / "new", haloes=[17], groups=True, offsets=True, chunks=True)
+    paths = fetched(server, tmp_path / "new", halos=[17], groups=True, offsets=True, chunks=True)
     assert [path.name for path in paths] == [
         "TNG100-1_099_halo_17.hdf5",
         "fof_subhalo_tab_099.0.hdf5",
@@ -186,8 +186,8 @@ def test_server_that_is_busy_is_asked_again(server, tmp_path):
             {"simulation": "TNG1000", "offsets": True},
             "TNG1000: a simulation of TNG with a snapshot",
         ),
-        ({"haloes": [3]}, r"halos/3/cutout.hdf5.*: there is nothing at this address"),
-        ({}, "haloes, groups, offsets, chunks: something to fetch is wanted"),
+        ({"halos": [3]}, r"halos/3/cutout.hdf5.*: there is nothing at this address"),
+        ({}, "halos, groups, offsets, chunks: something to fetch is wanted"),
         ({"url": "ftp://127.0.0.1", "offsets": True}, "an address with https is wanted"),
         ({"url": "http://127.0.0.1:9", "offsets": True}, "cannot be reached"),
     ],

@@ -1,4 +1,4 @@
-"""Laws of maps of simulated haloes, and how collections of them are built."""
+"""Laws of maps of simulated halos, and how collections of them are built."""
 
 import h5py
 import numpy as np
@@ -12,11 +12,11 @@ import simulation_files as files
 from rimlens.cosmology import critical_surface_density, kpc_per_arcsec
 from rimlens.datasets import MapCollection
 from rimlens.datasets.tng import (
-    GroupCatalogue,
-    GroupHaloes,
+    GroupCatalog,
+    GroupHalos,
     MapSettings,
     Particles,
-    SingleHaloes,
+    SingleHalos,
     Snapshot,
     convergence_maps,
     rasterize,
@@ -112,11 +112,11 @@ def test_projections_show_the_axes_that_they_should():
 
 def test_halo_across_the_border_of_the_box_is_whole(tmp_path):
     files.two_groups(tmp_path)
-    haloes = GroupHaloes(
+    halos = GroupHalos(
         Snapshot(tmp_path / "snap_099.hdf5"),
-        GroupCatalogue(tmp_path / "fof_subhalo_tab_099.hdf5"),
+        GroupCatalog(tmp_path / "fof_subhalo_tab_099.hdf5"),
     )
-    halo = haloes.halo("group_0")
+    halo = halos.halo("group_0")
     settings = MapSettings(pixels=32, field=300 * u.kpc)
     maps = convergence_maps(halo.particles, settings, halo.center, halo.box_size)
     critical = critical_surface_density(0.5, 1.5).value
@@ -128,7 +128,7 @@ def test_halo_across_the_border_of_the_box_is_whole(tmp_path):
     ("changes", "message"),
     [
         ({"pixels": 2}, "pixels: a number of at least 4 is wanted, found 2"),
-        ({"neighbours": 0}, "neighbours: a number of at least 1"),
+        ({"neighbors": 0}, "neighbors: a number of at least 1"),
         ({"field": 3 * u.kg}, "field: a positive angle or length at the lens is wanted"),
         ({"field": -1.0}, "field: a positive angle"),
         ({"projections": ("x", "x")}, "projections: different ones are wanted"),
@@ -143,18 +143,18 @@ def test_settings_are_checked_before_the_work(changes, message):
         MapSettings(**changes)
 
 
-SMALL = MapSettings(pixels=16, field=100 * u.kpc, projections=("x", "z"), neighbours=16)
+SMALL = MapSettings(pixels=16, field=100 * u.kpc, projections=("x", "z"), neighbors=16)
 
 
-def group_haloes(folder):
+def group_halos(folder):
     snapshot = Snapshot(folder / "snap_099.hdf5")
-    return GroupHaloes(snapshot, GroupCatalogue(folder / "fof_subhalo_tab_099.hdf5"))
+    return GroupHalos(snapshot, GroupCatalog(folder / "fof_subhalo_tab_099.hdf5"))
 
 
 @pytest.mark.filterwarnings("ignore:.*Einstein radius")
 def test_collection_says_where_every_map_comes_from(tmp_path):
     files.two_groups(tmp_path)
-    found = rasterize(group_haloes(tmp_path), tmp_path / "maps.asdf", SMALL)
+    found = rasterize(group_halos(tmp_path), tmp_path / "maps.asdf", SMALL)
     assert MapCollection.read(tmp_path / "maps.asdf") == found
     assert list(found.table["group"]) == [0, 0, 1, 1]
     assert list(found.table["projection"]) == ["x", "z", "x", "z"]
@@ -164,8 +164,8 @@ def test_collection_says_where_every_map_comes_from(tmp_path):
     facts = found.meta
     assert facts["maps"]["z_source"] == 1.5
     assert "Planck" in facts["maps"]["cosmology"]
-    assert list(facts["haloes"]["snapshots"][0]["files"]) == ["snap_099.hdf5"]
-    assert facts["haloes"]["catalogue"] == "fof_subhalo_tab_099.hdf5"
+    assert list(facts["halos"]["snapshots"][0]["files"]) == ["snap_099.hdf5"]
+    assert facts["halos"]["catalog"] == "fof_subhalo_tab_099.hdf5"
     assert {"rimlens", "numpy", "scipy", "astropy", "h5py"} <= set(facts["versions"])
     one, two = found.split([0.5, 0.5], rng=1)
     assert {*one.table["group"]} != {*two.table["group"]}
@@ -174,23 +174,23 @@ def test_collection_says_where_every_map_comes_from(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*Einstein radius")
 def test_interrupted_build_goes_on_with_the_next_halo(tmp_path, monkeypatch):
     files.two_groups(tmp_path)
-    path, haloes = tmp_path / "maps.asdf", group_haloes(tmp_path)
-    whole = rasterize(haloes, tmp_path / "whole.asdf", SMALL)
-    read = type(haloes).halo
+    path, halos = tmp_path / "maps.asdf", group_halos(tmp_path)
+    whole = rasterize(halos, tmp_path / "whole.asdf", SMALL)
+    read = type(halos).halo
 
     def interrupted(self, name):
         if name == "group_1":
             raise KeyboardInterrupt
         return read(self, name)
 
-    monkeypatch.setattr(type(haloes), "halo", interrupted)
+    monkeypatch.setattr(type(halos), "halo", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        rasterize(haloes, path, SMALL)
+        rasterize(halos, path, SMALL)
     made = []
     monkeypatch.setattr(
-        type(haloes), "halo", lambda self, name: made.append(name) or read(self, name)
+        type(halos), "halo", lambda self, name: made.append(name) or read(self, name)
     )
-    assert rasterize(group_haloes(tmp_path), path, SMALL) == whole
+    assert rasterize(group_halos(tmp_path), path, SMALL) == whole
     assert made == ["group_1"]
 
 
@@ -199,19 +199,19 @@ def test_maps_are_overwritten_only_if_asked(tmp_path):
     files.two_groups(tmp_path)
     (tmp_path / "maps.asdf").write_text("precious")
     with pytest.raises(OutputExistsError):
-        rasterize(group_haloes(tmp_path), tmp_path / "maps.asdf", SMALL)
-    assert len(rasterize(group_haloes(tmp_path), tmp_path / "maps.asdf", SMALL, True)) == 4
+        rasterize(group_halos(tmp_path), tmp_path / "maps.asdf", SMALL)
+    assert len(rasterize(group_halos(tmp_path), tmp_path / "maps.asdf", SMALL, True)) == 4
 
 
 def test_maps_without_an_einstein_radius_are_told(tmp_path):
     files.two_groups(tmp_path)
     with pytest.warns(RimlensWarning, match="holds 4 maps, and none of them has an Einstein"):
-        rasterize(group_haloes(tmp_path), tmp_path / "weak.asdf", SMALL)
+        rasterize(group_halos(tmp_path), tmp_path / "weak.asdf", SMALL)
     with h5py.File(tmp_path / "snap_099.hdf5", "r+") as file:
         # The particles of the first group.
         file["PartType0/Masses"][:100] = 10.0
     with pytest.warns(RimlensWarning, match="holds 4 maps, and 2 of them have no Einstein radius"):
-        found = rasterize(group_haloes(tmp_path), tmp_path / "mixed.asdf", SMALL)
+        found = rasterize(group_halos(tmp_path), tmp_path / "mixed.asdf", SMALL)
     np.testing.assert_array_equal(found.table["theta_E"] > 0, [True, True, False, False])
 
 
@@ -224,31 +224,31 @@ def cutout(folder, halo, place=50.0, seed=1, **changes):
 
 
 @pytest.mark.filterwarnings("ignore:.*Einstein radius")
-def test_cutouts_are_haloes_numbered_by_header_or_name(tmp_path):
+def test_cutouts_are_halos_numbered_by_header_or_name(tmp_path):
     paths = [
         cutout(tmp_path, 7),
         cutout(tmp_path, 8, CutoutID=31, NumFilesPerSnapshot=448),
         cutout(tmp_path, 31),
     ]
-    with pytest.warns(RimlensWarning, match=r"1 file\(s\) are of haloes that other files have"):
-        haloes = SingleHaloes(paths)
-    found = rasterize(haloes, tmp_path / "maps.asdf", SMALL)
+    with pytest.warns(RimlensWarning, match=r"1 file\(s\) are of halos that other files have"):
+        halos = SingleHalos(paths)
+    found = rasterize(halos, tmp_path / "maps.asdf", SMALL)
     assert list(found.table["group"]) == [7, 7, 31, 31]
     assert list(found.table["file"]) == ["halo_7.hdf5"] * 2 + ["halo_8.hdf5"] * 2
 
 
-def test_sphere_about_a_centre_leaves_out_what_is_beyond(tmp_path):
+def test_sphere_about_a_center_leaves_out_what_is_beyond(tmp_path):
     rng = np.random.default_rng(3)
     both = np.concatenate([files.blob(30.0, 80, rng, 5.0), files.blob(600.0, 50, rng, 5.0)])
     (path,) = files.write_snapshot(tmp_path, {1: (both, None)})
-    halo = SingleHaloes(path, center=(600, 600, 600), radius=60 * u.kpc).halo("halo_99")
+    halo = SingleHalos(path, center=(600, 600, 600), radius=60 * u.kpc).halo("halo_99")
     assert len(halo.particles) == 50
-    with pytest.raises(InputError, match="particles within 3 kpc of the centre are wanted"):
-        SingleHaloes(path, center=(5000, 5000, 5000), radius=3).halo("halo_99")
+    with pytest.raises(InputError, match="particles within 3 kpc of the center are wanted"):
+        SingleHalos(path, center=(5000, 5000, 5000), radius=3).halo("halo_99")
     with pytest.raises(InputError, match="center: three finite numbers"):
-        SingleHaloes(path, center=(1, 2))
+        SingleHalos(path, center=(1, 2))
     with pytest.raises(InputError, match="radius: a positive length is wanted"):
-        SingleHaloes(path, radius=3 * u.arcsec)
+        SingleHalos(path, radius=3 * u.arcsec)
 
 
 def test_box_that_is_taken_as_one_halo_is_told_of(tmp_path):
@@ -257,11 +257,11 @@ def test_box_that_is_taken_as_one_halo_is_told_of(tmp_path):
     with pytest.warns(
         RimlensWarning, match="all 200 particles of a periodic box are taken as one"
     ):
-        SingleHaloes(path).halo("halo_99")
+        SingleHalos(path).halo("halo_99")
 
 
 def test_halo_of_too_few_particles_is_refused(tmp_path):
     with pytest.raises(InputError, match="less than the 100 particles is wanted, found 100"):
         rasterize(
-            SingleHaloes(cutout(tmp_path, 3)), tmp_path / "maps.asdf", MapSettings(neighbours=100)
+            SingleHalos(cutout(tmp_path, 3)), tmp_path / "maps.asdf", MapSettings(neighbors=100)
         )

@@ -8,7 +8,7 @@ import pytest
 from astropy import units as u
 from astropy.constants import G
 
-from rimlens.datasets.tng import MapSettings, SingleHaloes, Snapshot, rasterize
+from rimlens.datasets.tng import MapSettings, SingleHalos, Snapshot, rasterize
 from rimlens.errors import FileFormatError, RimlensWarning
 
 FOLDER = os.environ.get("RIMLENS_TEST_DATA")
@@ -49,8 +49,8 @@ def test_box_of_gadget_has_the_density_of_its_universe():
 @pytest.mark.filterwarnings("ignore:.*Einstein radius")
 def test_sphere_in_a_gadget_box_becomes_a_map(tmp_path):
     name = path("gadget_lcdm_gas_snapshot_004.hdf5")
-    haloes = SingleHaloes(name, center=(25e3, 25e3, 25e3), radius=8e3)
+    halos = SingleHalos(name, center=(25e3, 25e3, 25e3), radius=8e3)
     settings = MapSettings(pixels=32, field=10 * u.Mpc)
-    found = rasterize(haloes, tmp_path / "maps.asdf", settings)
+    found = rasterize(halos, tmp_path / "maps.asdf", settings)
     assert found.maps.shape == (3, 32, 32)
     assert np.all(found.maps > 0)

@@ -69,7 +69,7 @@ def test_particles_far_away_and_none_at_all_leave_no_trace():
     assert not surface_density(far[:0], np.ones(0), np.ones(0), GRID).any()
 
 
-def test_widths_follow_the_distance_to_the_neighbour():
+def test_widths_follow_the_distance_to_the_neighbor():
     rng = np.random.default_rng(2)
     positions = rng.normal(size=(300, 3))
     apart = np.sort(np.linalg.norm(positions[:, None] - positions, axis=2), axis=1)

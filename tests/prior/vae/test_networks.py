@@ -1,4 +1,4 @@
-"""Laws of the networks of variational autoencoders and of what they minimise."""
+"""Laws of the networks of variational autoencoders and of what they minimize."""
 
 import keras
 import numpy as np
@@ -53,7 +53,7 @@ def test_presets_are_those_of_the_paper(name, numbers):
         ({"latent": 0}, "latent: at least 1 is wanted, found 0"),
         ({"filters": 4.0}, "filters: an integer is wanted, found 4.0"),
         ({"size": 60}, "size: a multiple of 16 is wanted for 4 layers, found 60"),
-        ({"colour": 3}, r"unknown entries \['colour'\]"),
+        ({"color": 3}, r"unknown entries \['color'\]"),
     ],
 )
 def test_a_wrong_architecture_is_refused_by_name(changes, message):

@@ -92,10 +92,10 @@ def test_the_pixel_scale_is_free(tiny_vae):
     first, second = (VAEPrior(m, tiny_vae["convergence"]).draw(2, rng=1) for m in (LENS, other))
     np.testing.assert_array_equal(first.convergence_map, second.convergence_map)
     ratio = second.einstein_radius() / first.einstein_radius()
-    centred = LENS.copy(grid=Grid((SIZE, SIZE), 0.3), convergence_map=first.convergence_map)
+    centered = LENS.copy(grid=Grid((SIZE, SIZE), 0.3), convergence_map=first.convergence_map)
     # Lensing has no scale: a map in larger pixels is a larger lens.
     np.testing.assert_allclose(
-        second.einstein_radius() / centred.einstein_radius(), 2.0 / 0.3, rtol=1e-6
+        second.einstein_radius() / centered.einstein_radius(), 2.0 / 0.3, rtol=1e-6
     )
     assert np.all(np.isfinite(ratio))
 

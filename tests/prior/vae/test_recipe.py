@@ -50,8 +50,8 @@ def test_a_recipe_is_read_from_toml(tmp_path):
     ("text", "message"),
     [
         (DATA, "the entry 'name' is missing"),
-        ('name = "a"\ncolour = 3\n' + DATA, r"unknown entries \['colour'\]"),
-        ('name = "a"\n[beta]\ncolour = 3\n' + DATA, r"\[beta\]: unknown entries \['colour'\]"),
+        ('name = "a"\ncolor = 3\n' + DATA, r"unknown entries \['color'\]"),
+        ('name = "a"\n[beta]\ncolor = 3\n' + DATA, r"\[beta\]: unknown entries \['color'\]"),
         ('name = "a"\n', "data: at least one table with a 'prior' is wanted, found none"),
         ('name = "a"\n[[data]]\nshare = 1.0', "data: a 'prior' and a positive 'share'"),
         ('name = "a"\n[[data]]\nprior = "x"\nshare = 0.0', "a positive 'share'"),
@@ -84,8 +84,8 @@ def test_recipes_of_the_other_kind_are_refused():
 
 
 def test_a_prior_that_does_not_take_its_arguments_is_told():
-    recipe = tiny_recipe("source", data=({"prior": "generated_galaxy", "colour": 3.0},))
-    with pytest.raises(InputError, match="colour"):
+    recipe = tiny_recipe("source", data=({"prior": "generated_galaxy", "color": 3.0},))
+    with pytest.raises(InputError, match="color"):
         recipe.priors()
     recipe = tiny_recipe("source", data=({"prior": "collection"},))
     with pytest.raises(InputError, match="prior 'collection': .*collection"):

@@ -21,7 +21,7 @@ class Moffat(Source):
     """
 
     parameters = {
-        "I_0": Parameter(BRIGHTNESS, "surface brightness at the centre", 1.0),
+        "I_0": Parameter(BRIGHTNESS, "surface brightness at the center", 1.0),
         "w": Parameter("arcsec", "scale", 0.1, (1e-3, None)),
         "beta": Parameter("", "steepness", 2.5, (1.1, 10)),
         **ellipse(),

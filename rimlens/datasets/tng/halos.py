@@ -1,4 +1,4 @@
-"""Haloes one by one: groups that a catalogue finds, or snapshots and cutouts that are one."""
+"""Halos one by one: groups that a catalog finds, or snapshots and cutouts that are one."""
 
 import re
 import warnings
@@ -23,7 +23,7 @@ class Halo:
     Parameters
     ----------
     group : int
-        Its number; haloes of one number are not independent.
+        Its number; halos of one number are not independent.
     particles : Particles
         All that belong to it.
     center : ndarray
@@ -41,8 +41,8 @@ class Halo:
     properties: dict = field(default_factory=dict)
 
 
-class GroupHaloes:
-    """The groups of a snapshot that are chosen from its catalogue, each once.
+class GroupHalos:
+    """The groups of a snapshot that are chosen from its catalog, each once.
 
     Groups that lie in part in missing chunks are left out, with a warning that counts them.
 
@@ -50,7 +50,7 @@ class GroupHaloes:
     ----------
     snapshot : Snapshot
         The particles.
-    catalogue : GroupCatalogue
+    catalog : GroupCatalog
         Of the same snapshot.
     selection : Selection, optional
         Which groups; by default all that have a subhalo.
@@ -62,12 +62,12 @@ class GroupHaloes:
     names : list of str
         One for each halo.
     facts : dict
-        Where the haloes come from, as plain data.
+        Where the halos come from, as plain data.
 
     Raises
     ------
     InputError
-        If the catalogue is of another snapshot, or no group is chosen.
+        If the catalog is of another snapshot, or no group is chosen.
 
     Warns
     -----
@@ -75,13 +75,13 @@ class GroupHaloes:
         Of groups that are left out.
     """
 
-    def __init__(self, snapshot, catalogue, selection=None, central=False):
+    def __init__(self, snapshot, catalog, selection=None, central=False):
         selection = selection or Selection()
-        self._snapshot, self._catalogue, self._central = snapshot, catalogue, bool(central)
-        _check_same(snapshot, catalogue)
-        if catalogue.chunk_offsets is not None:
-            snapshot.use_offsets(catalogue.chunk_offsets)
-        chosen = selection.chosen(catalogue)
+        self._snapshot, self._catalog, self._central = snapshot, catalog, bool(central)
+        _check_same(snapshot, catalog)
+        if catalog.chunk_offsets is not None:
+            snapshot.use_offsets(catalog.chunk_offsets)
+        chosen = selection.chosen(catalog)
         there = [i for i in chosen if snapshot.holds(self._ranges(i))]
         if len(there) < len(chosen):
             words = (
@@ -95,8 +95,8 @@ class GroupHaloes:
         self.names = list(self._groups)
         self.facts = {
             "snapshots": [snapshot_facts(snapshot)],
-            "catalogue": catalogue.path.name,
-            "offsets": catalogue.offsets_name,
+            "catalog": catalog.path.name,
+            "offsets": catalog.offsets_name,
             "particles": "central subhalo" if central else "FoF group",
             "selection": {k: str(v) for k, v in asdict(selection).items()},
         }
@@ -113,15 +113,15 @@ class GroupHaloes:
         -------
         Halo
         """
-        group, catalogue = self._groups[name], self._catalogue
-        offset, substructure = relaxedness(catalogue)
+        group, catalog = self._groups[name], self._catalog
+        offset, substructure = relaxedness(catalog)
         return Halo(
             int(group),
             self._snapshot.particles(self._ranges(group)),
-            catalogue.groups["GroupPos"][group],
+            catalog.groups["GroupPos"][group],
             self._snapshot.box_size,
             {
-                "mass": halo_masses(catalogue)[group] * u.Msun,
+                "mass": halo_masses(catalog)[group] * u.Msun,
                 "center_offset": offset[group],
                 "substructure": substructure[group],
             },
@@ -129,11 +129,11 @@ class GroupHaloes:
 
     def _ranges(self, group):
         if self._central:
-            return self._catalogue.subhalo_ranges(self._catalogue.groups["GroupFirstSub"][group])
-        return self._catalogue.group_ranges(group)
+            return self._catalog.subhalo_ranges(self._catalog.groups["GroupFirstSub"][group])
+        return self._catalog.group_ranges(group)
 
 
-class SingleHaloes:
+class SingleHalos:
     """Snapshots and cutouts that are one halo each.
 
     The number of a cutout's group is that in its header, or else the last one in its name.
@@ -145,14 +145,14 @@ class SingleHaloes:
     center : sequence of float, optional
         Of the halo, in the unit of the file's coordinates; by default where it is densest.
     radius : Quantity or float, optional
-        Of the sphere of particles that are taken about the centre, in kpc; by default all.
+        Of the sphere of particles that are taken about the center, in kpc; by default all.
     **reading
         As for `Snapshot`.
 
     Attributes
     ----------
     names, facts
-        As of `GroupHaloes`.
+        As of `GroupHalos`.
 
     Raises
     ------
@@ -179,7 +179,7 @@ class SingleHaloes:
             raise InputError("paths: snapshots or cutouts are wanted, found none")
         if twice:
             warnings.warn(
-                f"{twice} file(s) are of haloes that other files have too, and are left out",
+                f"{twice} file(s) are of halos that other files have too, and are left out",
                 RimlensWarning,
                 stacklevel=2,
             )
@@ -222,14 +222,14 @@ class SingleHaloes:
             inside = apart < self._radius
             if not np.any(inside):
                 raise InputError(
-                    f"{snapshot.path}: particles within {self._radius:g} kpc of the centre are "
+                    f"{snapshot.path}: particles within {self._radius:g} kpc of the center are "
                     f"wanted, found none of {len(particles)}"
                 )
             particles = Particles(particles.positions[inside], particles.masses[inside])
         elif box and apart.max() > 0.5 * box:
             warnings.warn(
                 f"{snapshot.path}: all {len(particles)} particles of a periodic box are taken as "
-                "one halo; give a group catalogue, or a centre and a radius, to choose haloes",
+                "one halo; give a group catalog, or a center and a radius, to choose halos",
                 RimlensWarning,
                 stacklevel=2,
             )
@@ -268,14 +268,14 @@ def _text(value):
     return value.decode() if isinstance(value, bytes) else readable(value)
 
 
-def _check_same(snapshot, catalogue):
-    """Refuse a catalogue whose groups have more particles than the snapshot."""
-    last = catalogue.group_offsets + catalogue.groups["GroupLenType"]
+def _check_same(snapshot, catalog):
+    """Refuse a catalog whose groups have more particles than the snapshot."""
+    last = catalog.group_offsets + catalog.groups["GroupLenType"]
     types = [t for t in snapshot.types if t < last.shape[1]]
     highest = last.max(axis=0, initial=0)
     if any(highest[t] > snapshot.totals[t] for t in types):
         raise InputError(
-            f"{catalogue.path}: a catalogue of the snapshot {snapshot.path} is wanted, found one "
+            f"{catalog.path}: a catalog of the snapshot {snapshot.path} is wanted, found one "
             f"with particles up to {highest[types]} of the types {types}; the snapshot has "
             f"{snapshot.totals[types]}"
         )

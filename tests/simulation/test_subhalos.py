@@ -1,4 +1,4 @@
-"""Laws of populations of subhaloes."""
+"""Laws of populations of subhalos."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from keras import ops
 from scipy import integrate, stats
 
 from rimlens.simulation import SimulationDomain
-from rimlens.simulation.subhaloes import draw_population, power_law, truncated_isothermal
+from rimlens.simulation.subhalos import draw_population, power_law, truncated_isothermal
 
 DOMAIN = SimulationDomain(subhalo_number=30.0, subhalo_mass=(1e-3, 0.1))
 
@@ -37,7 +37,7 @@ def test_numbers_are_those_of_poisson(population):
     assert numbers.var() == pytest.approx(30, rel=0.25)
 
 
-def test_subhaloes_are_spread_evenly_over_a_disc(population):
+def test_subhalos_are_spread_evenly_over_a_disc(population):
     there = population["population_theta_E"] > 0
     distance = np.hypot(population["population_x"], population["population_y"])[there]
     assert distance.max() <= 40.0

@@ -4,7 +4,7 @@ import pytest
 from astropy import units as u
 
 import simulation_files as files
-from rimlens.datasets.tng import GroupCatalogue, GroupHaloes, Selection, Snapshot
+from rimlens.datasets.tng import GroupCatalog, GroupHalos, Selection, Snapshot
 from rimlens.datasets.tng.selection import relaxedness
 from rimlens.errors import FileFormatError, InputError, RimlensWarning
 
@@ -17,8 +17,8 @@ def simulation(tmp_path):
     return files.two_groups(tmp_path)
 
 
-def catalogue(folder, **arguments):
-    return GroupCatalogue(folder / "fof_subhalo_tab_099.hdf5", **arguments)
+def catalog(folder, **arguments):
+    return GroupCatalog(folder / "fof_subhalo_tab_099.hdf5", **arguments)
 
 
 def snapshot(folder):
@@ -37,9 +37,9 @@ def offsets_file(folder, shift=0, chunks=None):
 
 
 def test_particles_of_a_group_are_its_own(simulation, tmp_path):
-    haloes = GroupHaloes(snapshot(tmp_path), catalogue(tmp_path))
-    assert haloes.names == ["group_0", "group_1"]
-    halo = haloes.halo("group_1")
+    halos = GroupHalos(snapshot(tmp_path), catalog(tmp_path))
+    assert halos.names == ["group_0", "group_1"]
+    halo = halos.halo("group_1")
     wanted = np.concatenate([simulation["gas"][100:160], simulation["dark"][200:340]]) * KPC
     np.testing.assert_allclose(halo.particles.positions, wanted, rtol=1e-6)
     np.testing.assert_allclose(halo.center, simulation["places"][1] * KPC, rtol=1e-6)
@@ -47,26 +47,26 @@ def test_particles_of_a_group_are_its_own(simulation, tmp_path):
 
 
 def test_offsets_are_the_lengths_before_or_those_of_a_file(simulation, tmp_path):
-    summed = catalogue(tmp_path)
-    read = catalogue(tmp_path, offsets=offsets_file(tmp_path))
+    summed = catalog(tmp_path)
+    read = catalog(tmp_path, offsets=offsets_file(tmp_path))
     assert np.array_equal(summed.group_offsets, read.group_offsets)
     assert np.array_equal(summed.subhalo_offsets, read.subhalo_offsets)
     assert summed.subhalo_ranges(1)[1] == (170, 200)
 
 
 def test_central_subhalo_leaves_out_what_is_not_in_it(simulation, tmp_path):
-    haloes = GroupHaloes(snapshot(tmp_path), catalogue(tmp_path), central=True)
+    halos = GroupHalos(snapshot(tmp_path), catalog(tmp_path), central=True)
     wanted = np.concatenate([simulation["gas"][:80], simulation["dark"][:170]]) * KPC
-    np.testing.assert_allclose(haloes.halo("group_0").particles.positions, wanted, rtol=1e-6)
+    np.testing.assert_allclose(halos.halo("group_0").particles.positions, wanted, rtol=1e-6)
 
 
-def test_catalogue_may_have_chunks_without_groups(tmp_path):
-    files.two_groups(tmp_path, catalogue_cuts=[(1, 2), (0, 0), (2, 1)])
-    found = GroupCatalogue(tmp_path / "fof_subhalo_tab_099.1.hdf5")
+def test_catalog_may_have_chunks_without_groups(tmp_path):
+    files.two_groups(tmp_path, catalog_cuts=[(1, 2), (0, 0), (2, 1)])
+    found = GroupCatalog(tmp_path / "fof_subhalo_tab_099.1.hdf5")
     assert found.groups["GroupMass"] == pytest.approx(np.array([2.2, 1.5, 0.01]) * MSUN, rel=1e-5)
     (tmp_path / "fof_subhalo_tab_099.2.hdf5").unlink()
     with pytest.raises(FileFormatError, match=r"1 of 3 chunks are missing: fof.*\.2\.hdf5"):
-        GroupCatalogue(tmp_path / "fof_subhalo_tab_099.1.hdf5")
+        GroupCatalog(tmp_path / "fof_subhalo_tab_099.1.hdf5")
 
 
 def test_groups_in_missing_chunks_are_left_out_and_counted(tmp_path):
@@ -75,10 +75,10 @@ def test_groups_in_missing_chunks_are_left_out_and_counted(tmp_path):
     with pytest.warns(RimlensWarning, match="1 of 2 chunks are missing"):
         found = Snapshot(tmp_path / "snap_099.0.hdf5", allow_missing=True)
     with pytest.warns(RimlensWarning, match="1 of 2 chosen groups have particles in missing"):
-        haloes = GroupHaloes(found, catalogue(tmp_path))
-    assert haloes.names == ["group_0"]
+        halos = GroupHalos(found, catalog(tmp_path))
+    assert halos.names == ["group_0"]
     with pytest.raises(InputError, match="1 of 1 chosen groups .* fetch snap_099.1.hdf5"):
-        GroupHaloes(found, catalogue(tmp_path), Selection(groups=[1]))
+        GroupHalos(found, catalog(tmp_path), Selection(groups=[1]))
 
 
 def test_file_of_offsets_finds_groups_between_two_gaps(tmp_path):
@@ -90,13 +90,13 @@ def test_file_of_offsets_finds_groups_between_two_gaps(tmp_path):
     with pytest.warns(RimlensWarning, match="2 of 3 chunks"):
         found = Snapshot(tmp_path / "snap_099.1.hdf5", allow_missing=True)
     with pytest.warns(RimlensWarning, match="1 of 2 chosen groups"):
-        haloes = GroupHaloes(found, catalogue(tmp_path, offsets=path))
-    assert haloes.names == ["group_1"]
-    assert len(haloes.halo("group_1").particles) == 200
+        halos = GroupHalos(found, catalog(tmp_path, offsets=path))
+    assert halos.names == ["group_1"]
+    assert len(halos.halo("group_1").particles) == 200
 
 
-def test_relaxed_haloes_are_those_in_the_middle_of_their_mass(simulation, tmp_path):
-    offset, substructure = relaxedness(catalogue(tmp_path))
+def test_relaxed_halos_are_those_in_the_middle_of_their_mass(simulation, tmp_path):
+    offset, substructure = relaxedness(catalog(tmp_path))
     # Across the border of the box, 4 kpc/h of 40; and a lopsided one.
     np.testing.assert_allclose(offset[:2], [4 / 40, np.sqrt(300) / 35], rtol=1e-3)
     np.testing.assert_allclose(substructure[:2], [0.05, 0.0], atol=1e-6)
@@ -112,44 +112,44 @@ def test_relaxed_haloes_are_those_in_the_middle_of_their_mass(simulation, tmp_pa
     ],
 )
 def test_groups_are_chosen_once_each(simulation, tmp_path, selection, groups):
-    assert list(selection.chosen(catalogue(tmp_path))) == groups
+    assert list(selection.chosen(catalog(tmp_path))) == groups
 
 
-def with_first_subhaloes(folder, values):
-    """Return the catalogue whose groups have these first subhaloes."""
+def with_first_subhalos(folder, values):
+    """Return the catalog whose groups have these first subhalos."""
     with h5py.File(folder / "fof_subhalo_tab_099.hdf5", "r+") as file:
         del file["Group/GroupFirstSub"]
         file["Group/GroupFirstSub"] = values
-    return catalogue(folder)
+    return catalog(folder)
 
 
 @pytest.mark.parametrize("dtype", ["i2", "i4", "i8", "u2", "u4", "u8"])
 def test_no_subhalo_is_known_in_integers_of_any_kind(simulation, tmp_path, dtype):
     values = np.array([0, 2, -1]).astype(dtype)
-    found = with_first_subhaloes(tmp_path, values)
+    found = with_first_subhalos(tmp_path, values)
     assert list(found.groups["GroupFirstSub"]) == [0, 2, -1]
     assert list(Selection().chosen(found)) == [0, 1]
     assert relaxedness(found)[1][2] == 1.0
 
 
 def test_no_subhalo_of_32_bits_is_known_in_wider_integers(simulation, tmp_path):
-    found = with_first_subhaloes(tmp_path, np.array([0, 2, 2**32 - 1], np.int64))
+    found = with_first_subhalos(tmp_path, np.array([0, 2, 2**32 - 1], np.int64))
     assert list(found.groups["GroupFirstSub"]) == [0, 2, -1]
 
 
 @pytest.mark.parametrize("wrong", [3, -2])
-def test_a_subhalo_that_is_not_in_the_catalogue_is_refused(simulation, tmp_path, wrong):
+def test_a_subhalo_that_is_not_in_the_catalog_is_refused(simulation, tmp_path, wrong):
     with pytest.raises(FileFormatError, match=f"numbers below 3, .* are wanted, found {wrong}"):
-        with_first_subhaloes(tmp_path, np.array([0, 2, wrong]))
+        with_first_subhalos(tmp_path, np.array([0, 2, wrong]))
 
 
 def test_unrelaxed_groups_are_left_out(simulation, tmp_path):
     path = tmp_path / "fof_subhalo_tab_099.hdf5"
     with pytest.raises(InputError, match="no group of 3 is chosen by Selection"):
-        Selection(relaxed=True).chosen(GroupCatalogue(path))
+        Selection(relaxed=True).chosen(GroupCatalog(path))
     with h5py.File(path, "r+") as file:
         file["Group/GroupCM"][0] = file["Group/GroupPos"][0]
-    assert list(Selection(relaxed=True).chosen(GroupCatalogue(path))) == [0]
+    assert list(Selection(relaxed=True).chosen(GroupCatalog(path))) == [0]
 
 
 @pytest.mark.parametrize(
@@ -167,25 +167,25 @@ def test_masses_are_checked(arguments, message):
 
 def test_group_that_is_not_there_is_refused(simulation, tmp_path):
     with pytest.raises(InputError, match=r"groups: numbers below 3, .* found 7"):
-        Selection(groups=[0, 7]).chosen(catalogue(tmp_path))
+        Selection(groups=[0, 7]).chosen(catalog(tmp_path))
 
 
 def test_files_that_do_not_belong_together_are_refused(simulation, tmp_path):
-    with pytest.raises(InputError, match="a catalogue of the snapshot .* is wanted"):
-        GroupHaloes(snapshot(tmp_path), catalogue(tmp_path, offsets=offsets_file(tmp_path, 1000)))
+    with pytest.raises(InputError, match="a catalog of the snapshot .* is wanted"):
+        GroupHalos(snapshot(tmp_path), catalog(tmp_path, offsets=offsets_file(tmp_path, 1000)))
     with h5py.File(tmp_path / "offsets_099.hdf5", "r+") as file:
         del file["Group/SnapByType"]
         file["Group/SnapByType"] = np.zeros((7, 6), int)
     with pytest.raises(FileFormatError, match="offsets of 3 groups are wanted, .* found 7"):
-        catalogue(tmp_path, offsets=tmp_path / "offsets_099.hdf5")
-    with pytest.raises(FileFormatError, match="is no group catalogue"):
-        GroupCatalogue(tmp_path / "snap_099.hdf5")
+        catalog(tmp_path, offsets=tmp_path / "offsets_099.hdf5")
+    with pytest.raises(FileFormatError, match="is no group catalog"):
+        GroupCatalog(tmp_path / "snap_099.hdf5")
     with pytest.raises(FileFormatError, match="'Group/SnapByType' and 'Subhalo/SnapByType' are"):
-        catalogue(tmp_path, offsets=tmp_path / "snap_099.hdf5")
+        catalog(tmp_path, offsets=tmp_path / "snap_099.hdf5")
 
 
-def test_catalogue_without_a_column_is_refused(simulation, tmp_path):
+def test_catalog_without_a_column_is_refused(simulation, tmp_path):
     with h5py.File(tmp_path / "fof_subhalo_tab_099.hdf5", "r+") as file:
         del file["Group/GroupPos"]
     with pytest.raises(FileFormatError, match="'Group/GroupPos' is wanted, found none"):
-        catalogue(tmp_path)
+        catalog(tmp_path)

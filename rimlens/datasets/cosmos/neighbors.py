@@ -14,11 +14,11 @@ _SMOOTHING = 1.5
 # Deviations above the sky, and pixels, that an object has at least.
 _SIGNIFICANCE = 3.0
 _LEAST_PIXELS = 5
-# Deviations that a neighbour's peak has at least: what is fainter may be noise on the galaxy.
+# Deviations that a neighbor's peak has at least: what is fainter may be noise on the galaxy.
 _PEAK = 6.0
 # The galaxy is looked for within this part of the stamp's side from its middle.
 _SEARCH = 0.15
-# Pixels that a neighbour is wider than it is seen.
+# Pixels that a neighbor is wider than it is seen.
 _GROWTH = 3
 FILLS = ("noise", "zero", "keep")
 
@@ -29,7 +29,7 @@ class NoCentralObjectError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Isolated:
-    """A galaxy without its neighbours.
+    """A galaxy without its neighbors.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ class Isolated:
         Without sky, shape ``(ny, nx)``.
     footprint : ndarray of bool
         Where the galaxy is seen.
-    neighbours : int
+    neighbors : int
         How many were removed, or seen if they are kept.
     """
 
     image: np.ndarray
     footprint: np.ndarray
-    neighbours: int
+    neighbors: int
 
 
 def isolated(galaxy, correlation, fill="noise"):
@@ -52,9 +52,9 @@ def isolated(galaxy, correlation, fill="noise"):
     Objects are what rises by three deviations above the sky after smoothing by 1.5 pixels, in at
     least five connected pixels (`photutils.segmentation.detect_sources`).  The central one is that
     of the middle pixel, or the nearest within 15 per cent of the stamp's side.  Others are
-    neighbours if they rise by six deviations; widened by three pixels, but not into the central
+    neighbors if they rise by six deviations; widened by three pixels, but not into the central
     one, they are replaced.  What touches the galaxy is taken for a part of it: clumps and arms
-    cannot be told from neighbours in one band.
+    cannot be told from neighbors in one band.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def isolated(galaxy, correlation, fill="noise"):
     correlation : ndarray
         Of its noise (`noise_correlation`).
     fill : {"noise", "zero", "keep"}, optional
-        What stands in the neighbours' place: noise of the stamp's variance and correlation, drawn
-        with the galaxy's number as the seed; zero, the sky; or the neighbours themselves.
+        What stands in the neighbors' place: noise of the stamp's variance and correlation, drawn
+        with the galaxy's number as the seed; zero, the sky; or the neighbors themselves.
 
     Returns
     -------
@@ -83,11 +83,11 @@ def isolated(galaxy, correlation, fill="noise"):
     >>> two = np.exp(-(x**2 + y**2) / 8) + np.exp(-((x - 16) ** 2 + y**2) / 8)
     >>> stamp = RealGalaxy(7, two, np.ones((3, 3)) / 9, 0.03, 0.0, 4e-4)
     >>> alone = isolated(stamp, np.array([[1.0]]), fill="zero")
-    >>> alone.neighbours, round(float(alone.image.sum() / two.sum()), 2)
+    >>> alone.neighbors, round(float(alone.image.sum() / two.sum()), 2)
     (1, 0.5)
     """
     if fill not in FILLS:
-        raise InputError(f"neighbours: one of {', '.join(FILLS)} is wanted, found {fill!r}")
+        raise InputError(f"neighbors: one of {', '.join(FILLS)} is wanted, found {fill!r}")
     image = galaxy.image - galaxy.noise_mean
     sigma = np.sqrt(galaxy.noise_variance)
     smooth, deviation = _smoothed(image, sigma, correlation)

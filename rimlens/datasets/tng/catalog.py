@@ -1,4 +1,4 @@
-"""Group catalogues of FoF and Subfind, as TNG has them: haloes and where their particles stand.
+"""Group catalogs of FoF and Subfind, as TNG has them: halos and where their particles stand.
 
 The particles of a snapshot are sorted by group, and inside a group by subhalo, so that an offset
 and a length find them (Nelson et al. 2019, Comput. Astrophys. 6, 2).
@@ -22,8 +22,8 @@ _LENGTHS = ("GroupPos", "GroupCM", "Group_R_Crit200", "SubhaloPos")
 _MASSES = ("GroupMass", "Group_M_Crit200", "SubhaloMass")
 
 
-class GroupCatalogue:
-    """Groups of a snapshot, their subhaloes and the offsets of their particles.
+class GroupCatalog:
+    """Groups of a snapshot, their subhalos and the offsets of their particles.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ class GroupCatalogue:
     ----------
     box_size : float
         Side of the periodic box in kpc; 0 if there is none.
-    groups, subhaloes : dict of str to ndarray
+    groups, subhalos : dict of str to ndarray
         Columns by their names in the files, in physical kpc and solar masses; -1 stands for no
         subhalo, however the files say it.
     group_offsets, subhalo_offsets : ndarray
-        First particle of each type, shapes ``(groups, 6)`` and ``(subhaloes, 6)``.
+        First particle of each type, shapes ``(groups, 6)`` and ``(subhalos, 6)``.
     offsets_name : str or None
         The name of the file of offsets.
     chunk_offsets : ndarray or None
@@ -51,12 +51,12 @@ class GroupCatalogue:
     Raises
     ------
     FileFormatError
-        If a file is missing, truncated or no catalogue, lacks a column, or does not hold what its
+        If a file is missing, truncated or no catalog, lacks a column, or does not hold what its
         header says.
     """
 
     def __init__(self, path, offsets=None, length_unit=None, mass_unit=None):
-        self.path = first_file(path, "group catalogue")
+        self.path = first_file(path, "group catalog")
         units = {"length": length_unit, "mass": mass_unit}
         with opened(self.path) as file:
             header = _header(file)
@@ -72,8 +72,8 @@ class GroupCatalogue:
             )
         parts = [_read(file, units) for file in files.values()]
         self.groups = _joined([part[0] for part in parts])
-        self.subhaloes = _joined([part[1] for part in parts])
-        self.groups["GroupFirstSub"] = self._first_subhaloes()
+        self.subhalos = _joined([part[1] for part in parts])
+        self.groups["GroupFirstSub"] = self._first_subhalos()
         wanted = int(header.get("Ngroups_Total", len(self)))
         if len(self) != wanted:
             raise FileFormatError(
@@ -108,11 +108,11 @@ class GroupCatalogue:
         subhalo : int
             Its number.
         """
-        return _ranges(self.subhalo_offsets[subhalo], self.subhaloes["SubhaloLenType"][subhalo])
+        return _ranges(self.subhalo_offsets[subhalo], self.subhalos["SubhaloLenType"][subhalo])
 
-    def _first_subhaloes(self):
+    def _first_subhalos(self):
         """Return the number of each group's first subhalo; -1 where it has none."""
-        first, count = self.groups["GroupFirstSub"], len(self.subhaloes["SubhaloLenType"])
+        first, count = self.groups["GroupFirstSub"], len(self.subhalos["SubhaloLenType"])
         # TNG says -1; Illustris the same bits without a sign, of 32 or of 64 bits.
         none = (first == -1) if first.dtype.kind == "i" else first == np.iinfo(first.dtype).max
         for bits in (32, 64):
@@ -120,17 +120,17 @@ class GroupCatalogue:
         wrong = ~none & ((first < 0) | (first >= count))
         if np.any(wrong):
             raise FileFormatError(
-                f"{self.path}: 'Group/GroupFirstSub': numbers below {count}, the subhaloes in the "
-                f"catalogue, or -1 are wanted, found {first[wrong][0]}"
+                f"{self.path}: 'Group/GroupFirstSub': numbers below {count}, the subhalos in the "
+                f"catalog, or -1 are wanted, found {first[wrong][0]}"
             )
         return np.where(none, -1, first.astype(np.int64))
 
     def _summed_in_groups(self):
-        """Return the offsets of subhaloes: those of their groups, and the subhaloes before."""
-        lengths = self.subhaloes["SubhaloLenType"].astype(np.int64)
+        """Return the offsets of subhalos: those of their groups, and the subhalos before."""
+        lengths = self.subhalos["SubhaloLenType"].astype(np.int64)
         if not len(lengths):
             return np.zeros((0, 6), np.int64)
-        group = self.subhaloes["SubhaloGrNr"]
+        group = self.subhalos["SubhaloGrNr"]
         before = _summed(lengths)
         _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
         return self.group_offsets[group] + before - before[first[inverse]]
@@ -141,7 +141,7 @@ class GroupCatalogue:
                 self.group_offsets = file["Group/SnapByType"][:].astype(np.int64)
                 self.subhalo_offsets = (
                     file["Subhalo/SnapByType"][:].astype(np.int64)
-                    if len(self.subhaloes["SubhaloLenType"])
+                    if len(self.subhalos["SubhaloLenType"])
                     else np.zeros((0, 6), np.int64)
                 )
             except KeyError as error:
@@ -155,33 +155,33 @@ class GroupCatalogue:
                     self.chunk_offsets = self.chunk_offsets.T  # Illustris has types first
         for what, offsets, wanted in (
             ("groups", self.group_offsets, len(self)),
-            ("subhaloes", self.subhalo_offsets, len(self.subhaloes["SubhaloLenType"])),
+            ("subhalos", self.subhalo_offsets, len(self.subhalos["SubhaloLenType"])),
         ):
             if len(offsets) != wanted:
                 raise FileFormatError(
                     f"{path}: offsets of {wanted} {what} are wanted, as in {self.path}, found "
-                    f"{len(offsets)}: it belongs to another catalogue"
+                    f"{len(offsets)}: it belongs to another catalog"
                 )
 
 
 def _header(file):
     if "Header" not in file or "Ngroups_ThisFile" not in file["Header"].attrs:
         raise FileFormatError(
-            f"{file.filename}: is no group catalogue: a group 'Header' with 'Ngroups_ThisFile' is "
+            f"{file.filename}: is no group catalog: a group 'Header' with 'Ngroups_ThisFile' is "
             f"wanted, found {named(sorted(file)) or 'nothing'}"
         )
     return dict(file["Header"].attrs)
 
 
 def _read(path, said):
-    """Return the columns of groups and of subhaloes in a file."""
+    """Return the columns of groups and of subhalos in a file."""
     with opened(path) as file:
         units = FileUnits(file, **said)
         header = _header(file)
-        subhaloes = header.get("Nsubgroups_ThisFile", header.get("Nsubhalos_ThisFile", 0))
+        subhalos = header.get("Nsubgroups_ThisFile", header.get("Nsubhalos_ThisFile", 0))
         return (
             _columns(file, "Group", _GROUP, int(header["Ngroups_ThisFile"]), units),
-            _columns(file, "Subhalo", _SUBHALO, int(subhaloes), units),
+            _columns(file, "Subhalo", _SUBHALO, int(subhalos), units),
         )
 
 

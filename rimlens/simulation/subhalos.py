@@ -1,4 +1,4 @@
-r"""A population of subhaloes with a power law of masses.
+r"""A population of subhalos with a power law of masses.
 
 .. math::
 
@@ -15,12 +15,12 @@ Kovner 1993) gives :math:`\theta_s`.
 import numpy as np
 from keras import ops
 
-# Subhaloes lie within so many Einstein radii: farther out they bend the light of the ring little.
+# Subhalos lie within so many Einstein radii: farther out they bend the light of the ring little.
 REACH = 2.0
 
 
 def draw_population(theta_E, domain, rng):
-    """Draw the subhaloes of some lenses, spread evenly over a disc.
+    """Draw the subhalos of some lenses, spread evenly over a disc.
 
     Parameters
     ----------

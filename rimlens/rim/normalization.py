@@ -32,7 +32,7 @@ def robust_peak(image, sigma, weight):
     return np.maximum(peak, FLOOR * np.array(noise))
 
 
-def normalised(image, sigma, weight):
+def normalized(image, sigma, weight):
     """Return image and noise in units of the robust peak, masked pixels neutral.
 
     Parameters
