@@ -292,12 +292,14 @@ def figures_of(rows):
         return 100 * sum(off) / len(some) if some else np.nan
 
     constrained = [row for row in good if row["constrained"]]
+    right = [row for row in constrained if abs(row["theta_E error"]) <= 0.1]
     return {
         "good simulations": len(good),
         "not called good (%)": 100 - called_good(good),
         "called good, radius off by more than 10 % (%)": wrong(good),
         "constrained simulations": len(constrained),
         "of these not called good (%)": 100 - called_good(constrained),
+        "of these with a radius within 10 %, not called good (%)": 100 - called_good(right),
         "of these called good, radius off (%)": wrong(constrained),
         "bad inputs": len(bad),
         "bad inputs called good (%)": called_good(bad),
