@@ -1,8 +1,9 @@
 """Copies and pickles of what samplers and process pools pass on."""
 
 import copy
-import multiprocessing
 import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -127,14 +128,9 @@ def test_a_simulator_s_copy_draws_the_same(way):
     np.testing.assert_array_equal(way(made).draw(2, rng=1)["image"], made.draw(2, rng=1)["image"])
 
 
-def chi2_of(job):
-    model, data = job
-    return array(model.chi2(data))
-
-
 def test_a_forward_model_goes_to_spawned_workers():
     model = forward_model()
-    data = model.simulate(rng=1)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        (found,) = pool.map(chi2_of, [(model, data)])
-    np.testing.assert_allclose(found, array(model.chi2(data)), rtol=1e-5)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        found = pool.submit(model.simulate, 1).result(timeout=300)
+    # Both compute on the same machine with the same library.
+    np.testing.assert_allclose(found, model.simulate(1), rtol=1e-5)
