@@ -268,7 +268,7 @@ def test_brightness_has_the_unit_of_the_model():
             "under the name of a parameter 'q', found under 'theta_E'",
         ),
         ({"q": Ellipticity(0.2), "phi": Uniform(0, 1)}, "covers 'phi' too, found Uniform"),
-        ({"center_x": Linked("center_y")}, "did you mean 'center_y'"),
+        ({"center_x": Linked("centr_y")}, "did you mean 'center_y'"),
         ({"center_x": Linked("q")}, "center_x: a link to a parameter of its own unit"),
         ({"center_x": Linked("center_y"), "center_y": Linked("center_x")}, "circle: "),
         ({"theta_E": Linked("center_x"), "center_x": Normal(0, 1)}, "theta_E: a distribution"),
