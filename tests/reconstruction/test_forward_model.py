@@ -21,7 +21,9 @@ FRAMES = [
 ]
 
 
-@pytest.fixture(scope="module", params=["analytic", "epl", "default"])
+@pytest.fixture(
+    scope="module", params=["analytic", "epl", pytest.param("default", marks=pytest.mark.slow)]
+)
 def solver(request):
     return RIMSolver.from_pretrained(request.param)
 
