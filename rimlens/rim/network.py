@@ -7,8 +7,8 @@ appendix; Cho et al. 2014, arXiv:1406.1078 for the recurrent unit).
 
 from keras import layers, ops
 
-# The layout and the precision of numbers are said everywhere: Keras would take what is not said
-# from the user's settings (``keras.json``), which may be those of another project.
+# Every layer states its layout and precision: Keras takes what is not stated from the user's
+# ``keras.json``, and another project may have written that file.
 CHANNELS = "channels_last"
 
 
