@@ -20,7 +20,7 @@ HELD_BACK = 2_000_000
 
 
 def figures_of(scores):
-    """Return the figures that are printed, from what `rimlens.rim.scoring.score` gives."""
+    """Return the figures that are printed, from what `rimlens.training.solver.score` gives."""
     signed = 100 * (scores["theta_E"] / scores["theta_E_true"] - 1)
     # A map without an Einstein radius counts as infinitely wrong.
     error = np.where(np.isnan(signed), np.inf, np.abs(signed))
@@ -50,9 +50,9 @@ def figures_of(scores):
 def main(weights, lenses, seed, json_path):
     """Score WEIGHTS, a name or a file, on held-back simulations."""
     from rimlens import RIMSolver
-    from rimlens.rim.recipe import Recipe
-    from rimlens.rim.scoring import score
-    from rimlens.rim.training import simulator_of
+    from rimlens.training.solver.fit import simulator_of
+    from rimlens.training.solver.recipe import Recipe
+    from rimlens.training.solver.scoring import score
 
     solver = RIMSolver.from_pretrained(weights)
     recipe = Recipe.from_dict(solver.weights.recipe, weights)

@@ -13,7 +13,7 @@ from isothermal_halo import einstein_radius_of, isothermal_halo, pixel_means, ri
 from rimlens.cosmology import critical_surface_density, kpc_per_arcsec
 from rimlens.datasets.tng import MapSettings, Particles, convergence_maps
 from rimlens.imaging import Grid
-from rimlens.reconstruction.einstein import einstein_radius
+from rimlens.maps.einstein import einstein_radius
 
 THETA_E = 1.5  # arcsec, of the sphere without an edge
 EDGE = 300.0  # kpc

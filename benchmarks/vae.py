@@ -57,7 +57,7 @@ def draw_figure(vae, maps, path):
     import matplotlib.pyplot as plt
     from keras import ops
 
-    from rimlens.prior.vae.scoring import as_compared, reconstructions
+    from rimlens.training.autoencoder.scoring import as_compared, reconstructions
 
     seen = ops.convert_to_numpy(vae.seen(maps))
     rows = {
@@ -87,9 +87,10 @@ def draw_figure(vae, maps, path):
 @click.option("--figure", type=click.Path(dir_okay=False), help="Draw maps and samples.")
 def main(weights, count, seed, json_path, figure):
     """Score WEIGHTS, a name or a file, on held-back maps."""
-    from rimlens.prior.vae import VAE, VAERecipe
-    from rimlens.prior.vae.scoring import score
-    from rimlens.prior.vae.training import MapDraws
+    from rimlens.prior.vae import VAE
+    from rimlens.training.autoencoder import VAERecipe
+    from rimlens.training.autoencoder.fit import MapDraws
+    from rimlens.training.autoencoder.scoring import score
 
     vae = VAE.from_pretrained(weights)
     recipe = VAERecipe.from_dict(vae.weights.recipe, weights)

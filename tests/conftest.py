@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("rimlens")
 @pytest.fixture(scope="session")
 def tiny_vae(tmp_path_factory):
     """Return files of autoencoders that were trained for seconds, by the maps that they make."""
-    from rimlens.prior.vae.training import train
+    from rimlens.training.autoencoder.fit import train
     from tiny_vae import tiny_recipe
 
     folder = tmp_path_factory.mktemp("vae")

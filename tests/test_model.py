@@ -10,7 +10,7 @@ from astropy.utils.masked import Masked
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.lens import NFW, SIE, SIS, Lens
-from rimlens.parameter import BRIGHTNESS, Parameter
+from rimlens.models.parameter import BRIGHTNESS, Parameter
 from rimlens.source import Gaussian, PixelatedSource, Source
 
 

@@ -13,7 +13,7 @@ from rimlens.errors import PluginError, RimlensWarning
 
 LENS = """
     from rimlens.lens import Lens
-    from rimlens.parameter import Parameter
+    from rimlens.models.parameter import Parameter
 
     class Sheet(Lens):
         parameters = {"kappa_0": Parameter("", "convergence", 0.1)}

@@ -1,6 +1,7 @@
 """Variational autoencoders that are trained in seconds, on maps of 16 pixels a side."""
 
-from rimlens.prior.vae import Annealing, VAEArchitecture, VAERecipe
+from rimlens.prior.vae import VAEArchitecture
+from rimlens.training.autoencoder import Annealing, VAERecipe
 
 SIZE = 16
 

@@ -52,7 +52,7 @@ def command(recipe, folder, lenses, workers, seed, shard_size, overwrite):
     """
     refuse_unwritable(folder)
     load_array_library()
-    from rimlens.simulation import simulate
+    from rimlens.training.simulations import simulate
 
     try:
         made = simulate(

@@ -11,11 +11,11 @@ import click
 from rimlens.cli.messages import quiet
 from rimlens.cli.outputs import refuse_unwritable
 from rimlens.errors import InputError
-from rimlens.recipes import read_table
 from rimlens.startup import load_array_library
+from rimlens.training.recipe_files import read_table
 
 # The module that trains, by the kind of the recipe.
-_MODULES = {"solver": "rimlens.rim.training", "vae": "rimlens.prior.vae.training"}
+_MODULES = {"solver": "rimlens.training.solver.fit", "vae": "rimlens.training.autoencoder.fit"}
 
 
 @click.command(name="train")

@@ -19,7 +19,7 @@ from rimlens.imaging.arguments import (
 )
 from rimlens.imaging.blur import Blur
 from rimlens.imaging.psf import PSF
-from rimlens.parameter import BRIGHTNESS
+from rimlens.models.parameter import BRIGHTNESS
 
 _DTYPES = ("float32", "float64")
 # Of images that a core treats at once, in a batch: they read the same matrices.  A gradient has

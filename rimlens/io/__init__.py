@@ -1,10 +1,9 @@
-"""Files of trained weights and of reconstructions.
+"""Files of trained weights and of simulations, and what every ASDF file of rimlens needs.
 
-The ASDF extension (tags, schemas, converters), the weight files and the two forms of a stored
-reconstruction, ASDF and FITS.  Reading observations is the task of `rimlens.observation`.
+What is read and written here is plain data.  Observations are read by `rimlens.observation`,
+reconstructions by `rimlens.reconstruction`; how objects become ASDF is in `rimlens.converters`.
 """
 
-from rimlens.io.reconstruction import read_reconstruction, write_reconstruction
 from rimlens.io.simulations import Simulations, read_simulations, write_simulations
 from rimlens.io.weights import VAEWeights, Weights, read_weights, write_weights
 
@@ -12,10 +11,8 @@ __all__ = [
     "Simulations",
     "VAEWeights",
     "Weights",
-    "read_reconstruction",
     "read_simulations",
     "read_weights",
-    "write_reconstruction",
     "write_simulations",
     "write_weights",
 ]

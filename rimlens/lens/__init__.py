@@ -4,12 +4,11 @@ A lens deflects light.  Images, point-spread functions and networks do not belon
 """
 
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
-from rimlens.lens.composite import CompositeLens
 from rimlens.lens.dpie import DPIE
 from rimlens.lens.external import ConvergenceSheet, ExternalShear
 from rimlens.lens.hernquist import Hernquist
 from rimlens.lens.isothermal import NIE, SIE, SIS
-from rimlens.lens.lens import Lens
+from rimlens.lens.lens import CompositeLens, Lens
 from rimlens.lens.multi_plane import MultiPlane
 from rimlens.lens.multipole import Multipole
 from rimlens.lens.nfw import NFW, EllipticalNFW, TruncatedNFW

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from rimlens.coordinates import from_major_axis, to_major_axis
 from rimlens.errors import InputError
 from rimlens.lens.isothermal import (
     ellipsoid_convergence,
@@ -10,7 +9,8 @@ from rimlens.lens.isothermal import (
     ellipsoid_potential,
 )
 from rimlens.lens.lens import Lens
-from rimlens.parameter import Parameter, ellipse
+from rimlens.models.coordinates import from_major_axis, to_major_axis
+from rimlens.models.parameter import Parameter, ellipse
 
 
 class DPIE(Lens):

@@ -5,9 +5,9 @@ import math
 from keras import ops
 
 from rimlens import backend
-from rimlens.coordinates import to_center
 from rimlens.lens.lens import Lens
-from rimlens.parameter import Parameter, center
+from rimlens.models.coordinates import to_center
+from rimlens.models.parameter import Parameter, center
 
 
 class ExternalShear(Lens):

@@ -1,10 +1,10 @@
 """The bulge of Hernquist."""
 
-from rimlens.coordinates import to_center
 from rimlens.lens.isothermal import TINY
 from rimlens.lens.lens import Lens
 from rimlens.lens.nfw import SCALE_RADIUS, arc, nfw_mean
-from rimlens.parameter import Parameter, center
+from rimlens.models.coordinates import to_center
+from rimlens.models.parameter import Parameter, center
 
 
 class Hernquist(Lens):

@@ -3,9 +3,9 @@
 from keras import ops
 
 from rimlens import backend
-from rimlens.coordinates import from_major_axis, to_center, to_major_axis
 from rimlens.lens.lens import Lens
-from rimlens.parameter import Parameter, center, ellipse
+from rimlens.models.coordinates import from_major_axis, to_center, to_major_axis
+from rimlens.models.parameter import Parameter, center, ellipse
 
 # Keeps square roots and their gradients finite; in arcsec, far below any accuracy that is wanted.
 TINY = 1e-9

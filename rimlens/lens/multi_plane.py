@@ -7,7 +7,7 @@ from keras import ops
 from rimlens.cosmology import cosmology_of
 from rimlens.errors import InputError
 from rimlens.lens.lens import Lens
-from rimlens.sums import Sum
+from rimlens.models.sums import Sum
 
 
 class MultiPlane(Sum, Lens):

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 from keras import ops
 
-from rimlens.coordinates import from_major_axis, to_major_axis
 from rimlens.errors import InputError
 from rimlens.lens.isothermal import TINY
 from rimlens.lens.lens import Lens
-from rimlens.parameter import Parameter, center
+from rimlens.models.coordinates import from_major_axis, to_major_axis
+from rimlens.models.parameter import Parameter, center
 
 ORDERS = 1, 3, 4
 

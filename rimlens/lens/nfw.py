@@ -5,10 +5,10 @@ import math
 from keras import ops
 
 from rimlens import backend
-from rimlens.coordinates import from_major_axis, to_center, to_major_axis
 from rimlens.lens.isothermal import TINY
 from rimlens.lens.lens import Lens
-from rimlens.parameter import Parameter, center, ellipse
+from rimlens.models.coordinates import from_major_axis, to_center, to_major_axis
+from rimlens.models.parameter import Parameter, center, ellipse
 
 # Within this distance of the scale radius, in 1 - x^2, power series stand for 0 / 0; with this
 # many terms they are exact to 1e-14.

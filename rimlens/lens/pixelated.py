@@ -8,7 +8,7 @@ from keras import ops
 from rimlens.errors import InputError
 from rimlens.imaging import ConvergenceDeflection, Grid, bilinear
 from rimlens.lens.lens import Lens
-from rimlens.parameter import Parameter
+from rimlens.models.parameter import Parameter
 from rimlens.source.pixelated import checked_grid
 
 

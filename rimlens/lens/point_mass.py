@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from rimlens.coordinates import to_center
 from rimlens.lens.isothermal import THETA_E
 from rimlens.lens.lens import Lens
-from rimlens.parameter import center
+from rimlens.models.coordinates import to_center
+from rimlens.models.parameter import center
 
 # Softens the point, in arcsec; the deflection at a radius r feels it as (SOFTENING / r)^2.
 SOFTENING = 1e-6

@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from rimlens.coordinates import from_major_axis, to_major_axis
 from rimlens.lens.isothermal import THETA_E
 from rimlens.lens.lens import Lens
-from rimlens.parameter import Parameter, ellipse
+from rimlens.models.coordinates import from_major_axis, to_major_axis
+from rimlens.models.parameter import Parameter, ellipse
 
 # Softens the center, in arcsec: the steepest cusp stays within the range of single precision.
 TINY = 1e-8

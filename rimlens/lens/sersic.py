@@ -3,10 +3,10 @@
 from keras import ops
 
 from rimlens import backend
-from rimlens.coordinates import to_center
 from rimlens.lens.lens import Lens
 from rimlens.lens.point_mass import SOFTENING
-from rimlens.parameter import Parameter, center
+from rimlens.models.coordinates import to_center
+from rimlens.models.parameter import Parameter, center
 from rimlens.source.sersic import EFFECTIVE_RADIUS, INDEX, sersic, sersic_b, sersic_power
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from rimlens.errors import InputError
-from rimlens.parameter import BRIGHTNESS
+from rimlens.models.parameter import BRIGHTNESS
 from rimlens.prior.distribution import Distribution
 from rimlens.prior.distributions import Linked
 from rimlens.prior.pairs import Pair

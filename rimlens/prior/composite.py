@@ -4,9 +4,9 @@ import numpy as np
 from keras import ops
 
 from rimlens.errors import InputError
-from rimlens.lens.composite import CompositeLens
+from rimlens.lens.lens import CompositeLens
 from rimlens.prior.prior import Prior
-from rimlens.source.composite import CompositeSource
+from rimlens.source.source import CompositeSource
 
 _SUMS = {"lens": CompositeLens, "source": CompositeSource}
 

@@ -12,11 +12,11 @@ from keras import ops
 
 from rimlens.arguments import numbers
 from rimlens.errors import InputError
+from rimlens.generators.convergence import convergence_maps, draw_convergence_parameters
+from rimlens.generators.domain import SimulationDomain
+from rimlens.generators.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.prior.maps import MapPrior
-from rimlens.simulation.convergence import convergence_maps, draw_convergence_parameters
-from rimlens.simulation.domain import SimulationDomain
-from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.source.pixelated import PixelatedSource
 from rimlens.spelling import check_known
 

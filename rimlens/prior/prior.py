@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from rimlens.errors import InputError
-from rimlens.model import Model
-from rimlens.parameter import BRIGHTNESS
+from rimlens.models.model import Model
+from rimlens.models.parameter import BRIGHTNESS
 
 
 class Prior:

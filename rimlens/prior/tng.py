@@ -4,9 +4,9 @@ import numpy as np
 from astropy import units as u
 
 from rimlens.errors import InputError
+from rimlens.maps.einstein import convergence_center, einstein_radius
 from rimlens.prior.collection import CollectionPrior
 from rimlens.prior.scalars import checked_scalar, draw_scalars
-from rimlens.reconstruction.einstein import convergence_center, einstein_radius
 
 
 class TNGPrior(CollectionPrior):

@@ -7,10 +7,10 @@ import numpy as np
 from astropy.nddata import NDData
 
 from rimlens.errors import InputError
+from rimlens.maps.einstein import einstein_radius
 from rimlens.observation.axes import sky_axes
 from rimlens.observation.units import linear_unit
 from rimlens.observation.wcs import image_wcs, pixel_scale_of
-from rimlens.reconstruction.einstein import einstein_radius
 from rimlens.reconstruction.models import mass_center, moved, sky_values
 from rimlens.reconstruction.radii import (
     map_critical_radius,
@@ -430,7 +430,7 @@ class Reconstruction:
         InputError
             If the suffix is another, or the file cannot be written.
         """
-        from rimlens.io.reconstruction import write_reconstruction
+        from rimlens.reconstruction.files import write_reconstruction
 
         write_reconstruction(path, self, overwrite)
 
@@ -454,7 +454,7 @@ class Reconstruction:
             If the file is missing, holds something else, comes from a newer version, or was
             truncated or altered.
         """
-        from rimlens.io.reconstruction import read_reconstruction
+        from rimlens.reconstruction.files import read_reconstruction
 
         return read_reconstruction(path)
 

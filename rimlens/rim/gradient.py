@@ -22,8 +22,7 @@ from keras import ops
 
 from rimlens.imaging import convolve, reduced_chi2
 from rimlens.imaging.convolution import correlate
-from rimlens.rim.blocks import block_sum
-from rimlens.rim.gauss_newton import curvature, damped_step
+from rimlens.rim.gauss_newton import block_sum, curvature, damped_step
 from rimlens.rim.lens_unknowns import traced
 
 PRECONDITIONER = {

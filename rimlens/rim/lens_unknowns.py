@@ -13,8 +13,8 @@ from keras import ops
 from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
 from rimlens.lens.external import shear_components
-from rimlens.reconstruction.einstein import einstein_radius
-from rimlens.rim.blocks import block_sum, columns_of
+from rimlens.maps.einstein import einstein_radius
+from rimlens.rim.gauss_newton import block_sum, columns_of
 from rimlens.rim.modes import REMAINING, SCATTER, convergence_modes
 from rimlens.rim.network import fold, unfold
 from rimlens.rim.unknowns import SHEAR_UNIT, constrain, initial_log_kappa, unconstrain

@@ -16,23 +16,21 @@ from rimlens import __version__, backend
 from rimlens.errors import FileFormatError, InputError, QualityWarning, RimlensError
 from rimlens.imaging import Grid
 from rimlens.io.weights import read_weights, write_weights
+from rimlens.models.parameter import BRIGHTNESS
 from rimlens.observation import Observation, grid_wcs
-from rimlens.parameter import BRIGHTNESS
 from rimlens.reconstruction import GOOD, Answers, Failure, Reconstruction
-from rimlens.reconstruction.models import mass_center, moved
-from rimlens.rim import closing
+from rimlens.reconstruction.models import mass_center, mean_convergence, moved, on_the_sky
 from rimlens.rim.architecture import Architecture
-from rimlens.rim.frame import frame_observation
 from rimlens.rim.gradient import Gradient
-from rimlens.rim.normalization import normalized
-from rimlens.rim.orientation import (
+from rimlens.rim.preparation import (
     ORIENTATIONS,
+    frame_observation,
+    normalized,
     oriented_map,
     oriented_shear,
     restored_map,
 )
 from rimlens.rim.recurrence import RecurrentInferenceMachine
-from rimlens.rim.sky import mean_convergence, on_the_sky
 from rimlens.shipped import find, shipped
 
 
@@ -176,7 +174,7 @@ class RIMSolver:
             If the simulator's grids are not the solver's.
         """
         # Training is its own room; importing it here keeps it out of a reconstruction.
-        from rimlens.rim.training import train_solver
+        from rimlens.training.solver.fit import train_solver
 
         return train_solver(self, simulator, recipe, checkpoint, verbose)
 

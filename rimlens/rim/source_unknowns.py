@@ -8,8 +8,8 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging.sampling import BilinearSampling
-from rimlens.parameter import BRIGHTNESS
-from rimlens.rim.blocks import columns_of
+from rimlens.models.parameter import BRIGHTNESS
+from rimlens.rim.gauss_newton import columns_of
 from rimlens.rim.network import fold, unfold
 
 

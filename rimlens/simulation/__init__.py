@@ -7,11 +7,8 @@ by `Simulator`.  Networks and files do not belong here.
 # First of all: the backend chooses the array library.
 from rimlens import backend  # noqa: F401
 from rimlens.simulation.acceptance import LensedLight, PaperCuts
-from rimlens.simulation.domain import SimulationDomain
 from rimlens.simulation.pieces import HSTMasks, HSTNoise, NoMasks, PSFLibrary, WhiteNoise
 from rimlens.simulation.simulator import Simulator
-from rimlens.simulation.stored import SimulationSet
-from rimlens.simulation.writing import simulate
 
 __all__ = [
     "HSTMasks",
@@ -20,9 +17,6 @@ __all__ = [
     "NoMasks",
     "PSFLibrary",
     "PaperCuts",
-    "SimulationDomain",
-    "SimulationSet",
     "Simulator",
     "WhiteNoise",
-    "simulate",
 ]

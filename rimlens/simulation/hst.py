@@ -4,10 +4,10 @@ import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
+from rimlens.generators.domain import SimulationDomain
 from rimlens.imaging import Grid
 from rimlens.observation import Observation
 from rimlens.reconstruction import einstein_radius
-from rimlens.simulation.domain import SimulationDomain
 from rimlens.simulation.simulator import Simulator
 
 PIXEL_SCALE = 0.05  # arcsec, drizzled ACS

@@ -5,11 +5,11 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.errors import InputError
+from rimlens.generators.domain import SimulationDomain
 from rimlens.imaging import convolve, psf_transform
 from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.simulation.acceptance import LensedLight
 from rimlens.simulation.candidates import arrays, joined, padded, part, single
-from rimlens.simulation.domain import SimulationDomain
 from rimlens.simulation.pieces import HSTMasks, HSTNoise, PSFLibrary
 from rimlens.simulation.unknowns import (
     GeneratedLenses,

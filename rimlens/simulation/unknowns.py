@@ -9,10 +9,10 @@ import numpy as np
 from keras import ops
 
 from rimlens.errors import InputError
+from rimlens.generators.convergence import convergence_maps, draw_convergence_parameters
+from rimlens.generators.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.imaging import ConvergenceDeflection, bilinear, shear_deflection
 from rimlens.lens.external import shear_components
-from rimlens.simulation.convergence import convergence_maps, draw_convergence_parameters
-from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 
 
 class GeneratedLenses:
@@ -195,7 +195,7 @@ def _coordinates(grid):
 
 def _with_units(model, values):
     """Return bare values as the model takes them: brightnesses with its unit, if it has one."""
-    from rimlens.parameter import BRIGHTNESS
+    from rimlens.models.parameter import BRIGHTNESS
 
     unit = model.brightness_unit
     return {

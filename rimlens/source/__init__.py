@@ -4,13 +4,12 @@ A source has a surface brightness in its own plane.  Lensing and exposures do no
 """
 
 import rimlens.backend  # noqa: F401 - chooses the array library, before keras is imported
-from rimlens.source.composite import CompositeSource
 from rimlens.source.gaussian import Gaussian
 from rimlens.source.pixelated import PixelatedSource
 from rimlens.source.point import PointSource
 from rimlens.source.sersic import CoreSersic, Exponential, Sersic
 from rimlens.source.shapelets import Shapelets
-from rimlens.source.source import Source
+from rimlens.source.source import CompositeSource, Source
 
 __all__ = [
     "CompositeSource",

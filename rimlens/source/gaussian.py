@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from rimlens.coordinates import to_major_axis
-from rimlens.parameter import BRIGHTNESS, Parameter, ellipse
+from rimlens.models.coordinates import to_major_axis
+from rimlens.models.parameter import BRIGHTNESS, Parameter, ellipse
 from rimlens.source.source import Source
 
 

@@ -2,7 +2,7 @@
 
 from rimlens.errors import InputError
 from rimlens.imaging import Grid, bicubic, bilinear
-from rimlens.parameter import BRIGHTNESS, Parameter
+from rimlens.models.parameter import BRIGHTNESS, Parameter
 from rimlens.source.source import Source
 
 _INTERPOLATIONS = {"bilinear": bilinear, "bicubic": bicubic}

@@ -5,9 +5,9 @@ import math
 import numpy as np
 from keras import ops
 
-from rimlens.coordinates import to_center
 from rimlens.errors import InputError
-from rimlens.parameter import BRIGHTNESS, Parameter, center
+from rimlens.models.coordinates import to_center
+from rimlens.models.parameter import BRIGHTNESS, Parameter, center
 from rimlens.source.source import Source
 
 

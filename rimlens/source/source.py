@@ -1,6 +1,7 @@
 """The abstract source: a surface brightness in the source plane."""
 
-from rimlens.model import Model
+from rimlens.models.model import Model
+from rimlens.models.sums import Sum
 
 
 class Source(Model):
@@ -25,8 +26,6 @@ class Source(Model):
 
     def __add__(self, other):
         """Return the sum of two sources."""
-        from rimlens.source.composite import CompositeSource
-
         if not isinstance(other, Source):
             return NotImplemented
         return CompositeSource([self, other])
@@ -67,3 +66,33 @@ class Source(Model):
             Shape ``(batch, ny, nx)``.
         """
         return self.brightness(*self._prepared(x, y, values))
+
+
+class CompositeSource(Sum, Source):
+    """A sum of sources; ``Sersic() + Gaussian()`` makes one.
+
+    Its parameters are those of its components, each behind the component's name: the class in
+    lower case, with a number from the second of its kind on, as in ``sersic_n`` and ``sersic2_n``.
+
+    Parameters
+    ----------
+    components : sequence of Source
+        At least one; sums among them are taken apart.
+    **values
+        Parameters of the sum that differ from those of the components.
+
+    Raises
+    ------
+    InputError
+        If a component is not a source, batches disagree, or only some brightnesses have a unit.
+
+    Examples
+    --------
+    >>> from rimlens.source import Gaussian
+    >>> (Gaussian(I_0=2.0) + Gaussian(I_0=3.0)).surface_brightness(0.0, 0.0)
+    5.0
+    """
+
+    def brightness(self, x, y, p):
+        """Return the sum of the brightnesses."""
+        return sum(c.brightness(x, y, share) for c, share in self.parts(p))

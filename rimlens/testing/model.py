@@ -6,7 +6,7 @@ import numpy as np
 from astropy import units as u
 
 from rimlens.errors import InputError
-from rimlens.parameter import BRIGHTNESS, Parameter
+from rimlens.models.parameter import BRIGHTNESS, Parameter
 from rimlens.testing.checks import (
     ConformanceError,
     asdf_round_trip,

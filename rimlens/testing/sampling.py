@@ -7,7 +7,7 @@ from astropy import units as u
 
 from rimlens.errors import InputError
 from rimlens.imaging.grid import Grid
-from rimlens.parameter import BRIGHTNESS
+from rimlens.models.parameter import BRIGHTNESS
 from rimlens.testing.checks import ConformanceError, expect, size
 
 _SAMPLES = 16

@@ -3,7 +3,7 @@
 import numpy as np
 from astropy import units as u
 
-from rimlens.parameter import BRIGHTNESS
+from rimlens.models.parameter import BRIGHTNESS
 from rimlens.source.source import Source
 from rimlens.testing.checks import check_all, expect, expect_close, law, rounding, size, to_numpy
 from rimlens.testing.model import laws_of

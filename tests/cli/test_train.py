@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rimlens.prior.vae import training as vae_training
-from rimlens.rim import training
+from rimlens.training.autoencoder import training as vae_training
 
 SCORES = {
     "lenses": 500,

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from asdf.schema import check_schema, load_schema
 
-from rimlens.io.extension import get_extensions, get_resource_mappings
+from rimlens.converters.extension import get_extensions, get_resource_mappings
 
 
 @pytest.fixture

@@ -269,7 +269,7 @@ def test_plain_asdf_gives_the_tagged_object(path, weights):
 
 def test_heavy_libraries_are_not_imported():
     code = (
-        "import sys, rimlens.io.weights, rimlens.reconstruction.einstein;"
+        "import sys, rimlens.io.weights, rimlens.maps.einstein;"
         "print({'photutils', 'tensorflow', 'keras', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

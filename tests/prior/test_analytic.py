@@ -9,7 +9,7 @@ from scipy import stats
 from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.lens import SIE, SIS, Lens
-from rimlens.parameter import Parameter
+from rimlens.models.parameter import Parameter
 from rimlens.prior import (
     AnalyticPrior,
     Ellipticity,

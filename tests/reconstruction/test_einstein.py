@@ -10,7 +10,7 @@ from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.lens import EPL, NFW, SIE, SIS, ExternalShear
 from rimlens.reconstruction import convergence_center, einstein, einstein_radius
-from rimlens.rim.sky import mean_convergence
+from rimlens.reconstruction.models import mean_convergence
 
 SUBPIXELS = 16
 

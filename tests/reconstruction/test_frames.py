@@ -19,8 +19,8 @@ from rimlens.lens import (
     Multipole,
     PixelatedConvergence,
 )
+from rimlens.models.parameter import Parameter
 from rimlens.observation.axes import sky_axes
-from rimlens.parameter import Parameter
 from rimlens.reconstruction import Reconstruction
 from rimlens.reconstruction.models import mass_center, moved
 from rimlens.source import Gaussian, PixelatedSource, Sersic, Shapelets

@@ -7,13 +7,13 @@ import pytest
 from known_lens import THETA_E, known_reconstruction
 from rimlens.imaging import Grid
 from rimlens.lens import EPL, NIE, SIE, SIS, ExternalShear
+from rimlens.reconstruction.models import mean_convergence
 from rimlens.reconstruction.radii import (
     map_critical_radius,
     map_intermediate_axis,
     model_critical_radius,
     model_intermediate_axis,
 )
-from rimlens.rim.sky import mean_convergence
 
 ELLIPSOIDS = [SIE(theta_E=1.2, q=q, phi=35.0) for q in (0.5, 0.8, 1.0)]
 POWER_LAWS = [EPL(theta_E=1.2, gamma=g, q=q, phi=70.0) for g in (1.7, 2.3) for q in (0.5, 1.0)]

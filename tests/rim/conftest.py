@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from rimlens.generators import SimulationDomain
 from rimlens.rim import RIMSolver
-from rimlens.rim.recipe import Recipe
-from rimlens.rim.training import inputs_and_targets
-from rimlens.simulation import SimulationDomain, Simulator
+from rimlens.simulation import Simulator
+from rimlens.training.solver.fit import inputs_and_targets
+from rimlens.training.solver.recipe import Recipe
 from tiny_solver import tiny_architecture
 
 ARCHITECTURE = tiny_architecture(steps=3)

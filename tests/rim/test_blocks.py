@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from rimlens.rim.blocks import block_sum, columns_of
+from rimlens.rim.gauss_newton import block_sum, columns_of
 
 
 def test_block_sums_add_up():

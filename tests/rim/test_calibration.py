@@ -5,9 +5,9 @@ import pytest
 from keras import ops
 
 from rimlens.rim import Architecture
-from rimlens.rim.calibration import expected_error, factor
 from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
 from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
+from rimlens.training.solver.calibration import expected_error, factor
 from tiny_solver import LENS, SOURCE
 
 ARCHITECTURE = Architecture(64, 32, 2.0, 48, 1.0, latent_size=16, filters=(4,))

@@ -5,9 +5,9 @@ import pytest
 from keras import ops
 
 from rimlens.imaging import Grid, convolve, psf_transform
-from rimlens.rim import Architecture, closing
+from rimlens.rim import Architecture
 from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
-from rimlens.rim.orientation import oriented_map, oriented_shear
+from rimlens.rim.preparation import oriented_map, oriented_shear
 from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
 from tiny_solver import LENS, SOURCE
 

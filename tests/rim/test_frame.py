@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rimlens import Observation
 from rimlens.errors import InputError
-from rimlens.rim.frame import frame_observation
+from rimlens.rim.preparation import frame_observation
 
 
 def observation(shape, mask=None):

@@ -2,10 +2,11 @@
 
 import pytest
 
+from rimlens.generators import SimulationDomain
 from rimlens.prior import prior_from_table
 from rimlens.rim import Architecture, RIMSolver
-from rimlens.rim.recipe import Recipe
-from rimlens.simulation import SimulationDomain, Simulator
+from rimlens.simulation import Simulator
+from rimlens.training.solver.recipe import Recipe
 
 pytestmark = pytest.mark.slow
 

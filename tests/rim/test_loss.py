@@ -6,7 +6,7 @@ import pytest
 from rimlens.imaging import Grid
 from rimlens.reconstruction import einstein_radius
 from rimlens.rim import Architecture, RecurrentInferenceMachine
-from rimlens.rim.loss import (
+from rimlens.training.solver.loss import (
     RING_UNIT,
     RING_WEIGHT,
     RING_WEIGHT_LINEAR,

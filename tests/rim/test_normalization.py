@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rimlens.rim.normalization import normalized, robust_peak
+from rimlens.rim.preparation import normalized, robust_peak
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rimlens.rim.orientation import ORIENTATIONS, oriented_map, oriented_shear, restored_map
+from rimlens.rim.preparation import ORIENTATIONS, oriented_map, oriented_shear, restored_map
 
 MAPS = np.random.default_rng(1).normal(size=(2, 5, 5))
 SHEAR = np.array([[0.1, 0.2], [-0.3, 0.05]])

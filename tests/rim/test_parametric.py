@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from keras import ops
 
+from rimlens.generators import SimulationDomain
 from rimlens.rim import Architecture, RIMSolver
-from rimlens.rim.recipe import Recipe
-from rimlens.rim.scoring import score
-from rimlens.rim.training import inputs_and_targets
-from rimlens.simulation import SimulationDomain, Simulator
+from rimlens.simulation import Simulator
+from rimlens.training.solver.fit import inputs_and_targets
+from rimlens.training.solver.recipe import Recipe
+from rimlens.training.solver.scoring import score
 from tiny_solver import LENS, SOURCE
 
 ARCHITECTURE = Architecture(

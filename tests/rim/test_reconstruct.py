@@ -11,7 +11,6 @@ from scipy.ndimage import map_coordinates
 from rimlens import Observation, Reconstruction, RIMSolver
 from rimlens.errors import InputError, QualityWarning
 from rimlens.reconstruction import Failure
-from rimlens.rim import closing
 
 PIXEL = 0.05
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from rimlens.reconstruction import einstein_radius
-from rimlens.rim import closing
-from rimlens.rim.scoring import score, summary
-from rimlens.rim.training import inputs_and_targets
+from rimlens.training.solver.fit import inputs_and_targets
+from rimlens.training.solver.scoring import score, summary
 
 
 @pytest.fixture(scope="module")

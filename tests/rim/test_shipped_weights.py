@@ -5,9 +5,9 @@ from importlib import resources
 import pytest
 
 from rimlens import RIMSolver
-from rimlens.rim.recipe import Recipe, read_recipe
-from rimlens.rim.scoring import score, summary
-from rimlens.rim.training import simulator_of
+from rimlens.training.solver.fit import simulator_of
+from rimlens.training.solver.recipe import Recipe, read_recipe
+from rimlens.training.solver.scoring import score, summary
 
 
 @pytest.fixture(scope="module", params=RIMSolver.presets())

@@ -4,7 +4,7 @@ import numpy as np
 
 from rimlens.imaging import Grid
 from rimlens.lens import SIE, ExternalShear, PixelatedConvergence
-from rimlens.rim.sky import on_the_sky
+from rimlens.reconstruction.models import on_the_sky
 
 GRID = Grid((8, 8), 2.0, center=(1.0, -3.0))
 MAP = PixelatedConvergence(GRID, convergence_map=np.exp(-(GRID.radius**2) / 20.0))

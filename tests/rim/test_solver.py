@@ -7,9 +7,9 @@ from keras import ops
 from map_model import MapModel
 from rimlens.errors import FileFormatError, InputError
 from rimlens.imaging import psf_transform, reduced_chi2
-from rimlens.rim import Architecture, RIMSolver, closing
-from rimlens.rim.training import oriented
+from rimlens.rim import Architecture, RIMSolver
 from rimlens.rim.unknowns import constrain
+from rimlens.training.solver.fit import oriented
 
 
 @pytest.fixture(scope="module")

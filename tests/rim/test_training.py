@@ -11,9 +11,8 @@ from map_model import MapModel
 from rimlens.errors import FileFormatError, InputError, OutputExistsError
 from rimlens.imaging import psf_transform
 from rimlens.io.weights import write_weights
-from rimlens.rim import RecurrentInferenceMachine, RIMSolver, closing
-from rimlens.rim.loss import WEIGHTS, losses
-from rimlens.rim.training import (
+from rimlens.rim import RecurrentInferenceMachine, RIMSolver
+from rimlens.training.solver.fit import (
     TrainingSet,
     fit,
     inputs_and_targets,
@@ -22,6 +21,7 @@ from rimlens.rim.training import (
     simulator_of,
     train,
 )
+from rimlens.training.solver.loss import WEIGHTS, losses
 
 
 def loss_of(machine, inputs, targets):

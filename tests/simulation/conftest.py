@@ -2,8 +2,9 @@
 
 import pytest
 
+from rimlens.generators import SimulationDomain
 from rimlens.imaging import Grid
-from rimlens.simulation import SimulationDomain, Simulator
+from rimlens.simulation import Simulator
 
 GRIDS = Grid((64, 64)), Grid((32, 32), 2.0), Grid((48, 48), 2 / 3)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from rimlens.errors import InputError
+from rimlens.generators import SimulationDomain
 from rimlens.imaging import Grid
-from rimlens.simulation import LensedLight, PaperCuts, SimulationDomain, Simulator
+from rimlens.simulation import LensedLight, PaperCuts, Simulator
 
 SIMULATOR = SimpleNamespace(
     image_grid=Grid((40, 40)), source_grid=Grid((40, 40), 0.5), domain=SimulationDomain()

@@ -5,10 +5,10 @@ import pytest
 from keras import ops
 from scipy.optimize import brentq
 
+from rimlens.generators import SimulationDomain
+from rimlens.generators.convergence import convergence_maps, draw_convergence_parameters
 from rimlens.imaging import Grid
 from rimlens.reconstruction import einstein_radius
-from rimlens.simulation import SimulationDomain
-from rimlens.simulation.convergence import convergence_maps, draw_convergence_parameters
 
 GRID = Grid((64, 64), 2.0)
 

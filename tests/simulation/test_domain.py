@@ -3,8 +3,8 @@
 import pytest
 
 from rimlens.errors import InputError
-from rimlens.simulation import SimulationDomain
-from rimlens.simulation.domain import INGREDIENTS
+from rimlens.generators import SimulationDomain
+from rimlens.generators.domain import INGREDIENTS
 
 
 def test_a_domain_without_ingredients_is_written_as_before_there_were_any():

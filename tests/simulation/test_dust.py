@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from keras import ops
 
+from rimlens.generators import SimulationDomain
+from rimlens.generators.dust import LANES, draw_dust, transmission
+from rimlens.generators.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.imaging import Grid
-from rimlens.simulation import SimulationDomain
-from rimlens.simulation.dust import LANES, draw_dust, transmission
-from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 
 GRID = Grid((65, 65), 0.5)
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rimlens.generators import SimulationDomain
 from rimlens.imaging import Grid
-from rimlens.simulation import SimulationDomain
 from rimlens.simulation.exposure import draw_masks, draw_noise, noise_maps
 
 GRID = Grid((128, 128))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from rimlens.generators import SimulationDomain
+from rimlens.generators.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.imaging import Grid
-from rimlens.simulation import SimulationDomain
-from rimlens.simulation.galaxy import draw_galaxy_parameters, galaxy_images
 
 
 @pytest.fixture(scope="module")

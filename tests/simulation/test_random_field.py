@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from rimlens.generators import SimulationDomain
+from rimlens.generators.random_field import draw_fields, gaussian_fields, with_field
 from rimlens.imaging import Grid
-from rimlens.simulation import SimulationDomain
-from rimlens.simulation.random_field import draw_fields, gaussian_fields, with_field
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (33, 48)])

@@ -6,9 +6,10 @@ from keras import ops
 
 from map_model import MapModel
 from rimlens.errors import InputError
+from rimlens.generators import SimulationDomain
 from rimlens.imaging import psf_transform
 from rimlens.reconstruction import einstein_radius
-from rimlens.simulation import SimulationDomain, Simulator
+from rimlens.simulation import Simulator
 
 
 def truth_images(simulator, batch, **replaced):

@@ -5,8 +5,8 @@ import pytest
 from keras import ops
 from scipy import integrate, stats
 
-from rimlens.simulation import SimulationDomain
-from rimlens.simulation.subhalos import draw_population, power_law, truncated_isothermal
+from rimlens.generators import SimulationDomain
+from rimlens.generators.subhalos import draw_population, power_law, truncated_isothermal
 
 DOMAIN = SimulationDomain(subhalo_number=30.0, subhalo_mass=(1e-3, 0.1))
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from rimlens.errors import FileFormatError, InputError, OutputExistsError, RimlensWarning
-from rimlens.rim.recipe import Recipe
-from rimlens.rim.simulations import simulator_of
-from rimlens.simulation import SimulationDomain, SimulationSet, simulate
+from rimlens.generators import SimulationDomain
+from rimlens.training.simulations import SimulationSet, simulate
+from rimlens.training.simulations.of_recipe import simulator_of
+from rimlens.training.solver.recipe import Recipe
 from tiny_solver import tiny_architecture
 
 RECIPE = Recipe(
@@ -96,7 +97,7 @@ def test_a_set_is_the_same_whoever_makes_which_part(whole, tmp_path):
 DASK = """
 import sys
 from distributed import Client
-from rimlens.simulation import SimulationSet, simulate
+from rimlens.training.simulations import SimulationSet, simulate
 
 with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
     recipe = SimulationSet(sys.argv[1]).recipe

@@ -5,9 +5,9 @@ from astropy import units as u
 from keras import ops
 
 from rimlens import backend
-from rimlens.coordinates import to_center
 from rimlens.lens import Lens
-from rimlens.parameter import BRIGHTNESS, Parameter, center
+from rimlens.models.coordinates import to_center
+from rimlens.models.parameter import BRIGHTNESS, Parameter, center
 from rimlens.prior import Prior
 from rimlens.source import Source
 

@@ -91,7 +91,7 @@ def _warn_of_weak_maps(path, radii):
 def _maps_of(halos, name, settings):
     """Return the collection of the maps of one halo."""
     # It needs the array library of its package, which takes seconds to import.
-    from rimlens.reconstruction.einstein import einstein_radius
+    from rimlens.maps.einstein import einstein_radius
 
     halo = halos.halo(name)
     maps = convergence_maps(halo.particles, settings, halo.center, halo.box_size)

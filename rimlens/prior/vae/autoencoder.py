@@ -156,7 +156,7 @@ class VAE:
             If the recipe is for another architecture.
         """
         # Training is a module of its own; importing it here keeps it out of a reconstruction.
-        from rimlens.prior.vae.training import train_vae
+        from rimlens.training.autoencoder.fit import train_vae
 
         return train_vae(self, recipe, checkpoint, verbose)
 

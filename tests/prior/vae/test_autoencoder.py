@@ -9,8 +9,8 @@ from keras import ops
 from rimlens import RIMSolver
 from rimlens.errors import FileFormatError, InputError, OutputExistsError
 from rimlens.prior.vae import VAE
-from rimlens.prior.vae.scoring import aggregate, reconstructions
-from rimlens.prior.vae.training import MapDraws, arrays_of, whitened
+from rimlens.training.autoencoder.fit import MapDraws, arrays_of, whitened
+from rimlens.training.autoencoder.scoring import aggregate, reconstructions
 from tiny_vae import SIZE, tiny_recipe
 
 

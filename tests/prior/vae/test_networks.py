@@ -6,8 +6,9 @@ import pytest
 from keras import ops
 
 from rimlens.errors import InputError
-from rimlens.prior.vae import Annealing, VAEArchitecture
+from rimlens.prior.vae import VAEArchitecture
 from rimlens.prior.vae.network import Autoencoder, SummedSquares, divergence
+from rimlens.training.autoencoder import Annealing
 
 TINY = VAEArchitecture(size=8, latent=3, layers=2, filters=4, first_kernel_size=3)
 

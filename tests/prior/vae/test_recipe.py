@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.prior.vae import VAERecipe, read_vae_recipe
-from rimlens.rim.recipe import read_recipe
+from rimlens.training.autoencoder import VAERecipe, read_vae_recipe
+from rimlens.training.solver.recipe import read_recipe
 from tiny_vae import tiny_recipe
 
 DATA = '[[data]]\nprior = "generated_galaxy"\n'

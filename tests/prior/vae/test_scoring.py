@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rimlens.prior.vae import scoring
+from rimlens.training.autoencoder import scoring
 
 
 def test_white_noise_has_the_same_power_in_every_octave():

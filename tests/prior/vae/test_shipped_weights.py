@@ -9,10 +9,11 @@ from keras import ops
 from rimlens import testing
 from rimlens.imaging import Grid
 from rimlens.prior import GeneratedConvergencePrior, GeneratedGalaxyPrior, LogNormal
-from rimlens.prior.vae import VAE, VAEPrior, read_vae_recipe
-from rimlens.prior.vae.scoring import reconstructions
-from rimlens.prior.vae.training import MapDraws
+from rimlens.prior.vae import VAE, VAEPrior
 from rimlens.source import PixelatedSource
+from rimlens.training.autoencoder import read_vae_recipe
+from rimlens.training.autoencoder.fit import MapDraws
+from rimlens.training.autoencoder.scoring import reconstructions
 
 
 @pytest.fixture(scope="module", params=VAE.presets())

@@ -8,9 +8,10 @@ import pytest
 
 from rimlens.datasets import MapCollection
 from rimlens.errors import InputError, OutputExistsError
-from rimlens.prior.vae import VAE, Annealing
+from rimlens.prior.vae import VAE
 from rimlens.prior.vae.network import Autoencoder
-from rimlens.prior.vae.training import MapBatches, MapDraws, fit, train
+from rimlens.training.autoencoder import Annealing
+from rimlens.training.autoencoder.fit import MapBatches, MapDraws, fit, train
 from tiny_vae import tiny_recipe
 
 SHORT = tiny_recipe(

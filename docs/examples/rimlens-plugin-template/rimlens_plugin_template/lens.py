@@ -2,9 +2,9 @@
 
 from keras import ops
 
-from rimlens.coordinates import to_center
 from rimlens.lens import Lens
-from rimlens.parameter import Parameter, center
+from rimlens.models.coordinates import to_center
+from rimlens.models.parameter import Parameter, center
 
 
 class Plummer(Lens):

@@ -1,7 +1,7 @@
 """The Moffat galaxy."""
 
-from rimlens.coordinates import to_major_axis
-from rimlens.parameter import BRIGHTNESS, Parameter, ellipse
+from rimlens.models.coordinates import to_major_axis
+from rimlens.models.parameter import BRIGHTNESS, Parameter, ellipse
 from rimlens.source import Source
 
 

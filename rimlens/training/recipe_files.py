@@ -1,0 +1,73 @@
+"""Training recipes as files: TOML tables, in the package or the user's own.
+
+What a recipe's entries mean is the business of the room that trains: `rimlens.training.solver.recipe` for
+solvers, `rimlens.training.autoencoder.recipe` for variational autoencoders.
+"""
+
+import tomllib
+from dataclasses import fields
+
+from rimlens.errors import FileFormatError, InputError
+from rimlens.shipped import find
+from rimlens.spelling import check_known
+
+
+def read_table(path_or_name):
+    """Read a recipe as a table of plain values.
+
+    Parameters
+    ----------
+    path_or_name : str or path
+        A TOML file, or the name of a recipe in the package.
+
+    Returns
+    -------
+    dict
+        Its entry ``kind`` is ``"solver"`` where the file says nothing else.
+
+    Raises
+    ------
+    FileFormatError
+        If there is no such recipe, or it is not TOML.
+
+    Examples
+    --------
+    >>> from rimlens.training.recipe_files import read_table
+    >>> read_table("default")["kind"]
+    'solver'
+    """
+    source = find(path_or_name, "recipes", "recipe")
+    try:
+        values = tomllib.loads(source.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"{path_or_name}: not a TOML file: {error}") from error
+    return {"kind": "solver", **values}
+
+
+def of_kind(kind, table, origin):
+    """Return a table without its entry ``kind``, or raise `InputError` if that is another one."""
+    table = dict(table)
+    found = table.pop("kind", kind)
+    if found != kind:
+        raise InputError(f"{origin}: kind: a recipe of kind {kind!r} is wanted, found {found!r}")
+    return table
+
+
+def check_entries(cls, values, origin):
+    """Raise `InputError` for what is no table of a dataclass's entries, or lacks the name.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass.
+    values : dict
+        The table.
+    origin : str
+        What to call it in an error.
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{origin}: a table is wanted, found {values!r}")
+    known = {f.name for f in fields(cls)}
+    check_known(values, known, origin)
+    if "name" in known and "name" not in values:
+        raise InputError(f"{origin}: the entry 'name' is missing")

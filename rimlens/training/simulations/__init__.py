@@ -1,0 +1,10 @@
+"""The simulations that a recipe describes: drawn on the fly, or written to a folder and read."""
+
+# First of all: the backend chooses the array library.
+from rimlens import backend  # noqa: F401
+from rimlens.training.simulations.of_recipe import simulator_of, stored_for
+from rimlens.training.simulations.stored import SimulationSet
+from rimlens.training.simulations.table import pieces_from_table
+from rimlens.training.simulations.writing import simulate
+
+__all__ = ["SimulationSet", "pieces_from_table", "simulate", "simulator_of", "stored_for"]

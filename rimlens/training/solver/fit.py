@@ -1,0 +1,362 @@
+"""Training a recurrent inference machine on simulations drawn on the fly."""
+
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from rimlens import __version__, backend
+from rimlens.errors import InputError
+from rimlens.io.weights import Weights
+from rimlens.progress import keras_verbosity
+from rimlens.rim import unknowns
+from rimlens.rim.gradient import PRECONDITIONER
+from rimlens.rim.preparation import normalized, oriented_map, oriented_shear
+from rimlens.rim.recurrence import RecurrentInferenceMachine
+from rimlens.rim.solver import RIMSolver
+from rimlens.training.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_output
+from rimlens.training.simulations.of_recipe import simulator_of, stored_for
+from rimlens.training.solver.calibration import expected_error
+from rimlens.training.solver.loss import WEIGHTS, losses
+from rimlens.training.solver.recipe import read_recipe
+from rimlens.training.solver.scoring import score, summary
+
+
+class TrainingSet(keras.utils.PyDataset):
+    """Endless simulations for `keras.Model.fit`: each epoch's are new, and the same on every run.
+
+    Parameters
+    ----------
+    simulator : Simulator or SimulationSet
+        Draws mock observations, or has them.
+    machine : RecurrentInferenceMachine
+        Says which unknowns are to be found.
+    batch_size, updates_per_epoch : int
+        Sizes.
+    seed : int
+        With the epoch and the batch's number it seeds a batch, so that a resumed training sees
+        what an uninterrupted one would have seen.
+    reuse : int, optional
+        Updates for which a draw serves, each time in another of the eight orientations.
+    **kwargs
+        Passed to `keras.utils.PyDataset`.
+    """
+
+    def __init__(self, simulator, machine, batch_size, updates_per_epoch, seed, reuse=1, **kwargs):
+        super().__init__(**kwargs)
+        self.simulator = simulator
+        self.machine = machine
+        self.batch_size = batch_size
+        self.updates_per_epoch = updates_per_epoch
+        self.seed = seed
+        self.reuse = reuse
+        self.epoch = self.first_epoch = 0
+        self._number = self._drawn = None
+
+    def begin(self, seed, epoch):
+        """Begin a round of training with a seed of its own, at an epoch."""
+        self.seed = seed
+        self.epoch = self.first_epoch = epoch
+        self._number = self._drawn = None
+
+    def __len__(self):
+        """Return the updates in an epoch."""
+        return self.updates_per_epoch
+
+    def __getitem__(self, index):
+        """Return inputs and targets of one batch."""
+        # Every draw serves for several updates, each time in another of the eight orientations.
+        epoch = self.epoch - self.first_epoch
+        number, turn = divmod(epoch * self.updates_per_epoch + index, self.reuse)
+        if number != self._number:
+            self._number = number
+            self._drawn = self.simulator.batch(number, self.batch_size, self.seed)
+        drawn = self._drawn
+        if self.machine.turns:
+            orientations = np.random.default_rng([self.seed, number, 1]).permutation(8)
+            drawn = oriented(drawn, orientations[turn])
+        return inputs_and_targets(drawn, self.machine)
+
+
+def oriented(batch, orientation):
+    """Return a batch of `Simulator.draw` in another of the eight orientations.
+
+    Parameters of models, which no turned map has, are left out.
+    """
+    turned = {}
+    for name, values in batch.items():
+        if isinstance(values, dict):
+            continue
+        if name == "shear":
+            values = oriented_shear(values, orientation)
+        elif values.ndim == 3:
+            values = oriented_map(values, orientation)
+        turned[name] = values
+    return turned
+
+
+def inputs_and_targets(batch, machine):
+    """Return what the machine reads and what it should answer.
+
+    Parameters
+    ----------
+    batch : dict of ndarray
+        From `Simulator.draw`.
+    machine : RecurrentInferenceMachine
+        Says which unknowns are to be found.
+
+    Returns
+    -------
+    inputs, targets : dict of ndarray
+        Brightness in units of the robust peak; the machine's variables.
+    """
+    image, sigma, peak = normalized(batch["image"], batch["sigma"], batch["weight"])
+    inputs = {"image": image, "sigma": sigma, "weight": batch["weight"], "psf": batch["psf"]}
+    return inputs, {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
+
+
+def learning_rate_schedule(highest, updates, warmup):
+    """Return a linear rise to the highest rate over `warmup` updates, and a cosine's fall."""
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=highest / 20,
+        decay_steps=max(updates - warmup, 1),
+        alpha=0.01,
+        warmup_target=highest,
+        warmup_steps=warmup,
+    )
+
+
+def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=()):
+    """Train a machine as a recipe says.
+
+    Parameters
+    ----------
+    machine : RecurrentInferenceMachine
+        Trained in place.
+    simulator : Simulator
+        Draws the simulations.
+    recipe : Recipe
+        Updates, learning rate and seed.
+    checkpoint : path, optional
+        Folder in which progress is kept after every epoch, and from which an interrupted training
+        goes on.
+    verbose : optional
+        As in `keras.Model.fit`.
+    callbacks : sequence of keras.callbacks.Callback, optional
+        More of them.
+
+    Returns
+    -------
+    list of float
+        The loss after each epoch of this run.
+    """
+    training_set = TrainingSet(
+        simulator,
+        machine,
+        recipe.batch_size,
+        recipe.updates_per_epoch,
+        recipe.seed,
+        recipe.reuse,
+    )
+    history = []
+    before = number = 0
+    for part in recipe.rounds:
+        training_set.begin(part.seed, before // recipe.updates_per_epoch)
+        fine_tuning = [(machine.architecture.steps, part.fine_tuning)] if part.fine_tuning else []
+        for place, (steps, updates) in enumerate([*part.stages, *fine_tuning]):
+            if place == len(part.stages):
+                _compile(machine, part, part.learning_rate / 2, updates, linear=True)
+            elif place == 0:
+                _compile(machine, part, part.learning_rate, part.updates - part.fine_tuning)
+            machine.unrolled_steps = steps
+            # A stage that was resumed leaves its epoch behind, where the next would begin.
+            machine._initial_epoch = None
+            machine.make_train_function(force=True)
+            extra = [EpochNumber(training_set), *callbacks]
+            if checkpoint is not None:
+                extra.append(
+                    keras.callbacks.BackupAndRestore(
+                        f"{checkpoint}/stage_{number}",
+                        double_checkpoint=True,
+                        delete_checkpoint=False,
+                    )
+                )
+            done = machine.fit(
+                training_set,
+                initial_epoch=before // recipe.updates_per_epoch,
+                epochs=(before + updates) // recipe.updates_per_epoch,
+                callbacks=extra,
+                shuffle=False,
+                verbose=verbose,
+            )
+            history += done.history.get("loss", [])
+            before += updates
+            number += 1
+    machine.unrolled_steps = machine.architecture.steps
+    return history
+
+
+def _compile(machine, recipe, learning_rate, updates, linear=False):
+    machine.compile(
+        optimizer=keras.optimizers.Adam(
+            learning_rate_schedule(learning_rate, updates, recipe.warmup),
+            global_clipnorm=recipe.gradient_norm,
+        ),
+        loss=losses(machine, linear),
+        loss_weights={name: WEIGHTS[name] for name in losses(machine)},
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    # The optimizer's variables must exist before a checkpoint can be read into them.
+    machine.optimizer.build(machine.trainable_variables)
+
+
+def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
+    """Train a `RIMSolver` in place, score it on held-back simulations and describe its weights.
+
+    Parameters
+    ----------
+    solver : RIMSolver
+        Trained in place.
+    simulator : Simulator
+        Draws the simulations.
+    recipe : Recipe
+        What the training depends on.
+    checkpoint, verbose
+        As in `fit`.
+
+    Returns
+    -------
+    list of float
+        The loss after each epoch of this run.
+
+    Raises
+    ------
+    InputError
+        If the simulator's grids are not the solver's.
+    """
+    a = solver.architecture
+    grids = (a.image_grid, a.convergence_grid, a.source_grid)
+    if grids != (simulator.image_grid, simulator.convergence_grid, simulator.source_grid):
+        raise InputError(
+            "simulator: its image, convergence and source grids must be those of the solver, "
+            f"{grids}"
+        )
+    keras.utils.set_random_seed(recipe.seed)
+    machine = RecurrentInferenceMachine(a, recipe.precision, solver.lens, solver.source)
+    clock = TrainingClock(checkpoint)
+    history = fit(machine, simulator, recipe, checkpoint, verbose, [clock])
+    solver._set_arrays(
+        {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}, "training"
+    )
+    describe(solver, simulator.on_the_fly(), recipe, clock.spent)
+    return history
+
+
+def describe(solver, simulator, recipe, spent):
+    """Calibrate and score a trained solver and describe it, as is stored with its weights.
+
+    Parameters
+    ----------
+    solver : RIMSolver
+        Trained; its `weights` are set.
+    simulator : Simulator
+        Draws the simulations for it.
+    recipe : Recipe
+        What it was trained with.
+    spent : dict
+        ``seconds`` and ``cpu_seconds`` that it took.
+    """
+    # The arrays are stored in half precision, so that is what is scored.
+    rounded = {name: np.float32(np.float16(a)) for name, a in solver._arrays().items()}
+    solver._set_arrays(rounded, "training")
+    closing = None
+    if recipe.calibration:
+        seed = recipe.seed + 4_000_000
+        error = expected_error(solver, simulator, recipe.calibration, seed)
+        # As in the file: what is scored is what a user loads.
+        error = [[float(f"{value:.6g}") for value in row] for row in error]
+        closing = {"expected_error": error, "simulations": recipe.calibration, "seed": seed}
+        solver.expected_error = np.array(error, dtype="float32")
+    held_back_seed = recipe.seed + 1_000_000
+    scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
+    a, d = recipe.architecture, recipe.domain
+    solver.weights = Weights(
+        name=recipe.name,
+        architecture=solver.architecture.to_dict(),
+        unknowns={
+            "links": unknowns.LINKS,
+            "shear_unit": unknowns.SHEAR_UNIT,
+            "initial_theta_E": unknowns.INITIAL_THETA_E,
+            "initial_core": unknowns.INITIAL_CORE,
+        },
+        preconditioner=PRECONDITIONER,
+        normalization={"percentile": normalization.PERCENTILE, "floor": normalization.FLOOR},
+        domain={
+            "theta_E": list(recipe.theta_E_domain),
+            "fwhm": list(d.fwhm),
+            "peak_signal_to_noise": list(d.peak_signal_to_noise),
+            "core_mask": list(d.core_mask),
+            "field": a.image_size,
+        },
+        recipe=recipe.to_dict(),
+        seed=recipe.seed,
+        versions={"rimlens": __version__, "keras": keras.__version__, **backend.versions()},
+        training={
+            **{name: round(value, 1) for name, value in spent.items()},
+            "simulations": recipe.updates * recipe.batch_size // recipe.reuse,
+            "updates": recipe.updates,
+            "backend": backend.name(),
+        },
+        scores={"held_back_seed": held_back_seed, **summary(scores)},
+        arrays={},
+        closing=closing,
+        lens=solver.lens,
+        source=solver.source,
+    )
+
+
+def train(recipe, output, overwrite=False, progress=True, simulations=None):
+    """Train a solver as a recipe says and write its weights.
+
+    Progress is kept in the folder ``OUTPUT.checkpoint`` until the weights are written; a training
+    that was interrupted goes on from there.
+
+    Parameters
+    ----------
+    recipe : Recipe, str or path
+        A recipe, a TOML file, or the name of a recipe in the package.
+    output : str or path
+        The ASDF file to write.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+    progress : bool, optional
+        Whether to show a progress bar; a line an epoch where there is no terminal.
+    simulations : str or path, optional
+        A folder that ``rimlens simulate`` wrote, to train on in place of simulations drawn on the
+        fly; the held-back ones are drawn.
+
+    Returns
+    -------
+    RIMSolver
+
+    Raises
+    ------
+    OutputExistsError
+        If the output exists and may not be overwritten.
+    InputError
+        If the checkpoint beside the output belongs to another recipe, or the simulations are
+        others than the recipe's.
+    """
+    output = new_output(output, overwrite)
+    if isinstance(recipe, (str, Path)):
+        recipe = read_recipe(recipe)
+    solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
+    simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)
+    # A recipe that cannot be used leaves no folder that the corrected one would find.
+    checkpoint = checkpoint_of(output, recipe)
+    solver.fit(simulator, recipe, checkpoint, verbose=keras_verbosity(progress))
+    solver.save(output, overwrite=overwrite)
+    shutil.rmtree(checkpoint)
+    return solver
