@@ -20,8 +20,8 @@ def main(figure, seed):
     """Draw FIGURE."""
     import matplotlib.pyplot as plt
 
+    from rimlens.training.recipes.solver import read_recipe
     from rimlens.training.simulations.of_recipe import simulator_of
-    from rimlens.training.solver.recipe import read_recipe
 
     recipe = read_recipe("default")
     domain = replace(

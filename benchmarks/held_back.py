@@ -50,8 +50,8 @@ def figures_of(scores):
 def main(weights, lenses, seed, json_path):
     """Score WEIGHTS, a name or a file, on held-back simulations."""
     from rimlens import RIMSolver
+    from rimlens.training.recipes.solver import Recipe
     from rimlens.training.solver.fit import simulator_of
-    from rimlens.training.solver.recipe import Recipe
     from rimlens.training.solver.scoring import score
 
     solver = RIMSolver.from_pretrained(weights)

@@ -17,8 +17,8 @@ BATCH = 64
 
 def draw(fused, barrier, seconds, rounds, results):
     """Draw in one process: between two barriers for so many seconds, some times over."""
+    from rimlens.training.recipes.solver import read_recipe
     from rimlens.training.simulations.of_recipe import simulator_of
-    from rimlens.training.solver.recipe import read_recipe
 
     simulator = simulator_of(read_recipe("default"), fused=fused)
     seed = os.getpid()

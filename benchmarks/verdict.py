@@ -231,8 +231,8 @@ def true_measures(batch, i):
 def simulator_of_default(seed):
     """Return a simulator of the domain of the default weights, with another seed."""
     from rimlens import RIMSolver
+    from rimlens.training.recipes.solver import Recipe
     from rimlens.training.simulations.of_recipe import simulator_of
-    from rimlens.training.solver.recipe import Recipe
 
     solver = RIMSolver.from_pretrained()
     return solver, simulator_of(

@@ -3,6 +3,7 @@
 import difflib
 import inspect
 import re
+from dataclasses import fields
 
 from rimlens.errors import InputError
 
@@ -100,3 +101,23 @@ def meant_argument(error, function):
     """
     found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     return did_you_mean(found[1], inspect.signature(function).parameters) if found else ""
+
+
+def check_entries(cls, values, origin):
+    """Raise `InputError` for what is no table of a dataclass's entries, or lacks the name.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass.
+    values : dict
+        The table.
+    origin : str
+        What to call it in an error.
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{origin}: a table is wanted, found {values!r}")
+    known = {f.name for f in fields(cls)}
+    check_known(values, known, origin)
+    if "name" in known and "name" not in values:
+        raise InputError(f"{origin}: the entry 'name' is missing")

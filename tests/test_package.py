@@ -61,8 +61,8 @@ def test_unknown_attribute_is_an_error_that_lists_the_known_ones():
     [
         "data/weights/default.asdf",
         "data/recipes/default.toml",
-        "io/resources/manifests/rimlens-1.0.0.yaml",
-        "io/resources/schemas/weights-1.0.0.yaml",
+        "converters/resources/manifests/rimlens-1.0.0.yaml",
+        "converters/resources/schemas/weights-1.0.0.yaml",
     ],
 )
 def test_installation_holds_the_data_files(path):

@@ -12,10 +12,10 @@ from rimlens.cli.messages import quiet
 from rimlens.cli.outputs import refuse_unwritable
 from rimlens.errors import InputError
 from rimlens.startup import load_array_library
-from rimlens.training.recipe_files import read_table
+from rimlens.training.recipes.files import read_table
 
 # The module that trains, by the kind of the recipe.
-_MODULES = {"solver": "rimlens.training.solver.fit", "vae": "rimlens.training.autoencoder.fit"}
+_MODULES = {"solver": "rimlens.training.solver", "vae": "rimlens.training.autoencoder"}
 
 
 @click.command(name="train")

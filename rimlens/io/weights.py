@@ -45,8 +45,8 @@ class Weights:
         The network's arrays by name.
     name : str
         The word by which the weights are asked for.
-    closing : dict, optional
-        The error that the closing steps expect of the network, and where it was measured.
+    refinement : dict, optional
+        The error that the refinement steps expect of the network, and where it was measured.
     lens, source : Prior, optional
         The priors whose parameters are inferred, where these are the unknowns.
     """
@@ -63,7 +63,7 @@ class Weights:
     scores: dict
     arrays: dict
     name: str
-    closing: dict | None = None
+    refinement: dict | None = None
     lens: object = None
     source: object = None
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from rimlens.reconstruction import convergence_center, inverse_magnification
+from rimlens.maps import convergence_center, inverse_magnification
 
 _UNUSED = "0.55"
 _BRIGHTNESS, _RESIDUAL, _CONVERGENCE = "inferno", "RdBu_r", "cividis"

@@ -5,8 +5,8 @@ The `Reconstruction`, its Einstein radius, its shear on the sky, its critical cu
 drawn in `rimlens.plotting`; files are read and written in `rimlens.io`.
 """
 
+from rimlens.maps.critical_curves import inverse_magnification
 from rimlens.maps.einstein import convergence_center, einstein_radius
-from rimlens.reconstruction.critical_curves import inverse_magnification
 from rimlens.reconstruction.failure import Failure
 from rimlens.reconstruction.measures import Answers, measure
 from rimlens.reconstruction.reconstruction import Reconstruction

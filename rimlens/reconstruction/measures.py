@@ -12,9 +12,9 @@ import numpy as np
 from astropy.wcs.utils import proj_plane_pixel_area
 from scipy import ndimage
 
+from rimlens.maps.critical_curves import inverse_magnification
 from rimlens.maps.einstein import convergence_center
 from rimlens.observation.psf import equivalent_fwhm
-from rimlens.reconstruction.critical_curves import inverse_magnification
 
 # A pixel belongs to the arcs where the model exceeds so many standard deviations, and to the
 # blank sky this many pixels away from where it exceeds one.

@@ -14,8 +14,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.optimize import brentq
 
+from rimlens.maps.critical_curves import tangential_eigenvalue
 from rimlens.maps.einstein import convergence_center, einstein_radius, slope
-from rimlens.reconstruction.critical_curves import tangential_eigenvalue
 from rimlens.reconstruction.models import masses
 
 # Of the field in which the critical curve of a model is looked for, in radii of mean convergence:

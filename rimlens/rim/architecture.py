@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
-from rimlens.training.recipe_files import check_entries
+from rimlens.spelling import check_entries
 
 
 @dataclass(frozen=True)

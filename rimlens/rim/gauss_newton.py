@@ -119,7 +119,7 @@ def block_sum(values, block):
     return ops.sum(blocks, axis=(-3, -1))
 
 
-def columns_of(function, vector, *fields):
+def jacobian(function, vector, *fields):
     """Return the derivative of a function along every component of its vector.
 
     Parameters
@@ -139,9 +139,9 @@ def columns_of(function, vector, *fields):
     Examples
     --------
     >>> import numpy as np
-    >>> from rimlens.rim.gauss_newton import columns_of
+    >>> from rimlens.rim.gauss_newton import jacobian
     >>> at = np.array([[2.0, 3.0]], "float32")
-    >>> [float(v) for v in columns_of(lambda v: v[:, 0] * v[:, 1], at)[0]]
+    >>> [float(v) for v in jacobian(lambda v: v[:, 0] * v[:, 1], at)[0]]
     [3.0, 2.0]
     """
     vector = ops.convert_to_tensor(vector)

@@ -62,7 +62,7 @@ class Gradient:
     reduced_chi2: Any
 
 
-def likelihood_gradient(lens, source, state, exposure, block):
+def evaluate_gradient(lens, source, state, exposure, block):
     """Evaluate the likelihood and its preconditioned gradient.
 
     Parameters

@@ -14,14 +14,14 @@ from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
 from rimlens.lens.external import shear_components
 from rimlens.maps.einstein import einstein_radius
-from rimlens.rim.gauss_newton import block_sum, columns_of
+from rimlens.rim.gauss_newton import block_sum, jacobian
 from rimlens.rim.modes import REMAINING, SCATTER, convergence_modes
 from rimlens.rim.network import fold, unfold
 from rimlens.rim.unknowns import SHEAR_UNIT, constrain, initial_log_kappa, unconstrain
 
 # How far the scaled shear is expected from a fair guess, and from the network's last answer.
 SHEAR_SCATTER, SHEAR_REMAINING = 0.5, 0.4
-# The part of its measured error that the closing steps grant the mass inside the ring.  The
+# The part of its measured error that the refinement steps grant the mass inside the ring.  The
 # network fits it to the same noise that the steps would fit once more: of 1 and 0.4 the latter
 # gives the better radius on 300 simulations that neither training nor scoring saw.
 RING_SHARE = 0.4
@@ -242,7 +242,7 @@ class ParametricLens:
         def deflection(vector):
             return ops.stack(on_grid(self.prior.constrain({"vector": vector})), axis=1)
 
-        columns = columns_of(deflection, state["lens"])
+        columns = jacobian(deflection, state["lens"])
         return [columns[:, :, 0], columns[:, :, 1]]
 
     def maps_seen(self, state, gradient):

@@ -160,7 +160,7 @@ def robust_peak(image, sigma, weight):
     return np.maximum(peak, FLOOR * np.array(noise))
 
 
-def normalized(image, sigma, weight):
+def normalize(image, sigma, weight):
     """Return image and noise in units of the robust peak, masked pixels neutral.
 
     Parameters
@@ -187,7 +187,7 @@ def normalized(image, sigma, weight):
 ORIENTATIONS = range(8)
 
 
-def oriented_map(values, orientation):
+def orient_map(values, orientation):
     """Return maps in another orientation.
 
     Parameters
@@ -205,7 +205,7 @@ def oriented_map(values, orientation):
     Examples
     --------
     >>> import numpy as np
-    >>> oriented_map(np.array([[[1, 2], [3, 4]]]), 4)[0].tolist()
+    >>> orient_map(np.array([[[1, 2], [3, 4]]]), 4)[0].tolist()
     [[1, 3], [2, 4]]
     """
     values = values[:, :, ::-1] if orientation & 1 else values
@@ -213,14 +213,14 @@ def oriented_map(values, orientation):
     return np.ascontiguousarray(values.transpose(0, 2, 1) if orientation & 4 else values)
 
 
-def restored_map(values, orientation):
-    """Undo `oriented_map`."""
+def restore_map(values, orientation):
+    """Undo `orient_map`."""
     values = values.transpose(0, 2, 1) if orientation & 4 else values
     values = values[:, ::-1] if orientation & 2 else values
     return np.ascontiguousarray(values[:, :, ::-1] if orientation & 1 else values)
 
 
-def oriented_shear(shear, orientation):
+def orient_shear(shear, orientation):
     """Return shears in another orientation; the same call undoes it.
 
     Parameters
@@ -228,7 +228,7 @@ def oriented_shear(shear, orientation):
     shear : ndarray
         Components along the pixel axes, shape ``(batch, 2)``.
     orientation : int
-        As in `oriented_map`.
+        As in `orient_map`.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def oriented_shear(shear, orientation):
     Examples
     --------
     >>> import numpy as np
-    >>> oriented_shear(np.array([[0.1, 0.2]]), 4).tolist()
+    >>> orient_shear(np.array([[0.1, 0.2]]), 4).tolist()
     [[-0.1, 0.2]]
     """
     one_flip = bool(orientation & 1) != bool(orientation & 2)

@@ -11,7 +11,7 @@ from keras import ops
 
 from rimlens.imaging import psf_transform
 from rimlens.rim.architecture import Architecture
-from rimlens.rim.gradient import likelihood_gradient, no_gradient
+from rimlens.rim.gradient import evaluate_gradient, no_gradient
 from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
 from rimlens.rim.network import RecurrentUNet, fold
 from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
@@ -172,7 +172,7 @@ class RecurrentInferenceMachine(keras.Model):
 
     def gradient(self, state, exposure):
         """Return the likelihood's gradient at a state."""
-        return likelihood_gradient(self.lens, self.source, state, exposure, self.image_factor)
+        return evaluate_gradient(self.lens, self.source, state, exposure, self.image_factor)
 
     def first_gradient(self, exposure):
         """Return what takes the gradient's place in the first call."""

@@ -45,7 +45,7 @@ def start(lens, source, state, expected_error=None):
     Parameters
     ----------
     lens, source : object
-        What is inferred of each, as `rimlens.rim.gradient.likelihood_gradient` takes them.
+        What is inferred of each, as `rimlens.rim.gradient.evaluate_gradient` takes them.
     state : dict of tensor
         The network's answer.
     expected_error : ndarray, optional
@@ -85,7 +85,7 @@ def _measured(lens, state, expected_error):
     return ops.matmul(coordinates, ops.convert_to_tensor(np.float32(granted)))
 
 
-def closing_step(lens, source, state, away, exposure):
+def refine(lens, source, state, away, exposure):
     """Take one step.
 
     Parameters

@@ -20,15 +20,16 @@ from rimlens.models.parameter import BRIGHTNESS
 from rimlens.observation import Observation, grid_wcs
 from rimlens.reconstruction import GOOD, Answers, Failure, Reconstruction
 from rimlens.reconstruction.models import mass_center, mean_convergence, moved, on_the_sky
+from rimlens.rim import refinement
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.gradient import Gradient
 from rimlens.rim.preparation import (
     ORIENTATIONS,
     frame_observation,
-    normalized,
-    oriented_map,
-    oriented_shear,
-    restored_map,
+    normalize,
+    orient_map,
+    orient_shear,
+    restore_map,
 )
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.shipped import find, shipped
@@ -123,8 +124,8 @@ class RIMSolver:
             source=weights.source,
         )
         solver._set_arrays(weights.arrays, path)
-        if weights.closing is not None:
-            solver._set_expected_error(weights.closing.get("expected_error"), path)
+        if weights.refinement is not None:
+            solver._set_expected_error(weights.refinement.get("expected_error"), path)
         solver.weights = replace(weights, arrays={})
         return solver
 
@@ -148,35 +149,6 @@ class RIMSolver:
         if self.weights is None:
             raise InputError("solver: it has not been trained; call fit before save")
         write_weights(path, replace(self.weights, arrays=self._arrays()), overwrite)
-
-    def fit(self, simulator, recipe, checkpoint=None, verbose="auto"):
-        """Train on simulations drawn on the fly, and score the result on held-back ones.
-
-        Parameters
-        ----------
-        simulator : Simulator
-            Draws mock observations on this solver's grids.
-        recipe : Recipe
-            Updates, learning rate, seed.
-        checkpoint : path, optional
-            Folder in which progress is kept, and from which an interrupted training goes on.
-        verbose : optional
-            As in `keras.Model.fit`.
-
-        Returns
-        -------
-        list of float
-            The loss after each epoch of this run.
-
-        Raises
-        ------
-        InputError
-            If the simulator's grids are not the solver's.
-        """
-        # Training is its own room; importing it here keeps it out of a reconstruction.
-        from rimlens.training.solver.fit import train_solver
-
-        return train_solver(self, simulator, recipe, checkpoint, verbose)
 
     @property
     def domain(self):
@@ -240,7 +212,7 @@ class RIMSolver:
 
         If the unknowns are maps and a shear, the network's steps are averaged over the eight
         orientations of the square, which makes them equivariant to flips and quarter turns as the
-        physics is; the closing steps are so to about one per cent.
+        physics is; the refinement steps are so to about one per cent.
 
         Parameters
         ----------
@@ -262,8 +234,8 @@ class RIMSolver:
             keras.tree.map_structure(ops.convert_to_numpy, self._physical(state))
         )
         inputs = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
-        away = closing.start(self.machine.lens, self.machine.source, state, self.expected_error)
-        for step in range(closing.STEPS):
+        away = refinement.start(self.machine.lens, self.machine.source, state, self.expected_error)
+        for step in range(refinement.STEPS):
             state, away, model, chi2 = self._close(inputs, state, away)
             history += chi2[1:] if step else chi2
         result = {**self._physical(state), "model": model, "reduced_chi2": ops.stack(history)}
@@ -272,7 +244,7 @@ class RIMSolver:
         return keras.tree.map_structure(ops.convert_to_numpy, result)
 
     def answer(self, inputs):
-        """Return the unknowns after the network's last call, before the closing steps.
+        """Return the unknowns after the network's last call, before the refinement steps.
 
         Parameters
         ----------
@@ -293,7 +265,7 @@ class RIMSolver:
         the mean of their unknowns after every step.
         """
         turned = {
-            name: np.concatenate([oriented_map(value, k) for k in self._orientations])
+            name: np.concatenate([orient_map(value, k) for k in self._orientations])
             for name, value in inputs.items()
         }
         turned = {name: ops.convert_to_tensor(value) for name, value in turned.items()}
@@ -343,7 +315,7 @@ class RIMSolver:
             return state
         averaged = {}
         for name, value in state.items():
-            turn, back = (oriented_map, restored_map) if value.ndim == 3 else (oriented_shear,) * 2
+            turn, back = (orient_map, restore_map) if value.ndim == 3 else (orient_shear,) * 2
             parts = np.split(ops.convert_to_numpy(value), len(self._orientations))
             mean = np.mean([back(part, k) for part, k in zip(parts, self._orientations)], axis=0)
             averaged[name] = np.concatenate([turn(mean, k) for k in self._orientations])
@@ -377,7 +349,7 @@ class RIMSolver:
     def _closed(self, inputs, state, away):
         machine = self.machine
         exposure = machine.exposure(inputs)
-        return closing.closing_step(machine.lens, machine.source, state, away, exposure)
+        return refinement.refine(machine.lens, machine.source, state, away, exposure)
 
     def _reconstruct_or_fail(self, observation):
         try:
@@ -389,7 +361,7 @@ class RIMSolver:
         start = perf_counter()
         frame = frame_observation(observation, self.architecture.image_size)
         seen = frame.observation
-        image, sigma, peak = normalized(
+        image, sigma, peak = normalize(
             frame.padded(seen.data, 0.0)[None],
             frame.padded(seen.sigma, np.inf)[None],
             frame.padded(~seen.mask, 0.0)[None],
@@ -469,7 +441,7 @@ class RIMSolver:
             found = np.array(np.nan)
         if found.shape != (m, m) or not np.all(np.isfinite(found)):
             raise FileFormatError(
-                f"{path}: closing: expected_error: {m} x {m} finite numbers are wanted, found "
+                f"{path}: refinement: expected_error: {m} x {m} finite numbers are wanted, found "
                 f"{found.shape if found.ndim else values!r}"
             )
         self.expected_error = found

@@ -9,7 +9,7 @@ from keras import ops
 from rimlens import backend
 from rimlens.imaging.sampling import BilinearSampling
 from rimlens.models.parameter import BRIGHTNESS
-from rimlens.rim.gauss_newton import columns_of
+from rimlens.rim.gauss_newton import jacobian
 from rimlens.rim.network import fold, unfold
 
 
@@ -147,7 +147,7 @@ class ParametricSource:
         def brightness(vector, x, y):
             return self.brightness({"source_vector": vector}, x, y)
 
-        return columns_of(brightness, state["source_vector"], *rays)
+        return jacobian(brightness, state["source_vector"], *rays)
 
     def descent(self, gradient, rays, counted, columns):
         """Return no map's direction, and the descent along the variables."""

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rimlens.training.autoencoder import training as vae_training
+from rimlens.training import autoencoder, solver
 
 SCORES = {
     "lenses": 500,
@@ -24,7 +24,7 @@ def trained(monkeypatch):
             weights=SimpleNamespace(scores=SCORES, training={"seconds": 5400.0})
         )
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(solver, "train", train)
     return calls
 
 
@@ -76,7 +76,7 @@ def test_an_interrupted_training_ends_at_once_and_tells_how_to_go_on(monkeypatch
     def leave(status):
         raise SystemExit(status)
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(solver, "train", train)
     monkeypatch.setattr("os._exit", leave)
     result = call("train", "default", "-o", "weights.asdf")
     assert result.exit_code == 130
@@ -106,7 +106,7 @@ def test_a_recipe_for_an_autoencoder_trains_one(monkeypatch, call):
         weights = SimpleNamespace(scores=VAE_SCORES, training={"seconds": 1800.0})
         return SimpleNamespace(weights=weights)
 
-    monkeypatch.setattr(vae_training, "train", train)
+    monkeypatch.setattr(autoencoder, "train", train)
     result = call("train", "vae_source", "-o", "weights.asdf", "--overwrite")
     assert result.exit_code == 0, result.output
     assert calls == [("vae_source", "weights.asdf", True, True)]

@@ -215,7 +215,7 @@ def test_distortions_stay_where_units_change():
     assert separation(observation.wcs, corners, wcs, corners) < 2e-6
 
 
-def test_wcs_of_the_columns_of_a_table_is_written_as_that_of_an_image(tmp_path):
+def test_wcs_of_the_jacobian_a_table_is_written_as_that_of_an_image(tmp_path):
     wcs = rotated_wcs((20, 26))
     wcs.wcs.colnum = 3
     exposure(wcs=wcs).write(tmp_path / "lens.fits")

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from rimlens.rim.gauss_newton import block_sum, columns_of
+from rimlens.rim.gauss_newton import block_sum, jacobian
 
 
 def test_block_sums_add_up():
@@ -23,7 +23,7 @@ def test_columns_are_finite_differences_along_every_component():
         a, b, c = (vector[:, i, None, None] for i in range(3))
         return ops.sin(a * field) + b * c * field**2
 
-    found = ops.convert_to_numpy(columns_of(function, vector, field))
+    found = ops.convert_to_numpy(jacobian(function, vector, field))
     assert found.shape == (2, 3, 4, 5)
     for i in range(3):
         step = 1e-2 * np.eye(3, dtype="float32")[i]

@@ -8,7 +8,7 @@ from map_model import MapModel
 from rimlens.imaging import Grid, chi2, psf_transform
 from rimlens.rim import Architecture
 from rimlens.rim.gauss_newton import REACH
-from rimlens.rim.gradient import likelihood_gradient
+from rimlens.rim.gradient import evaluate_gradient
 from rimlens.rim.lens_unknowns import PixelatedLens
 from rimlens.rim.modes import convergence_modes
 from rimlens.rim.source_unknowns import PixelatedSource
@@ -53,7 +53,7 @@ def exposure(truth):
 
 def step_at(state, exposure):
     state = dict(zip(("convergence", "shear", "source"), state))
-    found = likelihood_gradient(*UNKNOWNS_OF, state, exposure, 4)
+    found = evaluate_gradient(*UNKNOWNS_OF, state, exposure, 4)
     return ops.convert_to_numpy(found.step), ops.convert_to_numpy(found.step_error)
 
 

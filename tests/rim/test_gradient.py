@@ -8,7 +8,7 @@ from map_model import MapModel
 from rimlens import backend
 from rimlens.imaging import Grid, chi2, psf_transform, reduced_chi2
 from rimlens.rim import Architecture
-from rimlens.rim.gradient import likelihood_gradient, no_gradient
+from rimlens.rim.gradient import evaluate_gradient, no_gradient
 from rimlens.rim.lens_unknowns import PixelatedLens
 from rimlens.rim.source_unknowns import PixelatedSource
 from rimlens.rim.unknowns import constrain
@@ -24,7 +24,7 @@ NAMES = ("convergence", "shear", "source")
 
 def gradient_at(state, exposure):
     """Return the gradient at a state as a dict, with its maps beside the rest."""
-    found = likelihood_gradient(*UNKNOWNS, dict(zip(NAMES, state)), exposure, 4)
+    found = evaluate_gradient(*UNKNOWNS, dict(zip(NAMES, state)), exposure, 4)
     values = {**found.__dict__, **found.maps}
     del values["maps"]
     return values

@@ -6,7 +6,8 @@ from rimlens.generators import SimulationDomain
 from rimlens.prior import prior_from_table
 from rimlens.rim import Architecture, RIMSolver
 from rimlens.simulation import Simulator
-from rimlens.training.solver.recipe import Recipe
+from rimlens.training.recipes.solver import Recipe
+from rimlens.training.solver import train_solver
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +64,7 @@ def trained(priors, simulator):
         architecture=ARCHITECTURE,
         domain=DOMAIN,
     )
-    solver.fit(simulator, recipe, verbose=0)
+    train_solver(solver, simulator, recipe, verbose=0)
     return solver
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rimlens.rim.preparation import normalized, robust_peak
+from rimlens.rim.preparation import normalize, robust_peak
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def exposure():
 @pytest.mark.parametrize("unit", [1e-20, 3.0, 1e12])
 def test_the_unit_of_the_image_does_not_matter(exposure, unit):
     image, sigma, weight = exposure
-    one, scaled = normalized(image, sigma, weight), normalized(unit * image, unit * sigma, weight)
+    one, scaled = normalize(image, sigma, weight), normalize(unit * image, unit * sigma, weight)
     # Rounding.
     np.testing.assert_allclose(scaled[0], one[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(scaled[1], one[1], rtol=1e-5)
@@ -29,9 +29,9 @@ def test_masked_pixels_are_neutral_whatever_they_hold(exposure):
     spoiled, noisy = image.copy(), sigma.copy()
     spoiled[weight == 0] = 1e9
     noisy[weight == 0] = np.inf
-    for found, expected in zip(normalized(spoiled, noisy, weight), normalized(*exposure)):
+    for found, expected in zip(normalize(spoiled, noisy, weight), normalize(*exposure)):
         np.testing.assert_array_equal(found, expected)
-    assert not np.any(normalized(*exposure)[0][weight == 0])
+    assert not np.any(normalize(*exposure)[0][weight == 0])
 
 
 def test_an_image_without_light_is_in_units_of_twice_its_noise():

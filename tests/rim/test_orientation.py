@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-from rimlens.rim.preparation import ORIENTATIONS, oriented_map, oriented_shear, restored_map
+from rimlens.rim.preparation import ORIENTATIONS, orient_map, orient_shear, restore_map
 
 MAPS = np.random.default_rng(1).normal(size=(2, 5, 5))
 SHEAR = np.array([[0.1, 0.2], [-0.3, 0.05]])
 
 
 def test_orientations_are_eight_and_all_differ():
-    assert len({oriented_map(MAPS, k).tobytes() for k in ORIENTATIONS}) == 8
-    np.testing.assert_array_equal(oriented_map(MAPS, 0), MAPS)
+    assert len({orient_map(MAPS, k).tobytes() for k in ORIENTATIONS}) == 8
+    np.testing.assert_array_equal(orient_map(MAPS, 0), MAPS)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_every_orientation_is_undone(orientation):
-    np.testing.assert_array_equal(restored_map(oriented_map(MAPS, orientation), orientation), MAPS)
+    np.testing.assert_array_equal(restore_map(orient_map(MAPS, orientation), orientation), MAPS)
     np.testing.assert_array_equal(
-        oriented_shear(oriented_shear(SHEAR, orientation), orientation), SHEAR
+        orient_shear(orient_shear(SHEAR, orientation), orientation), SHEAR
     )
 
 
@@ -32,8 +32,8 @@ def test_a_shear_turns_with_the_map_of_its_potential(orientation):
 
     # Rounding.
     np.testing.assert_allclose(
-        potential(oriented_shear(SHEAR, orientation)),
-        oriented_map(potential(SHEAR), orientation),
+        potential(orient_shear(SHEAR, orientation)),
+        orient_map(potential(SHEAR), orientation),
         rtol=0,
         atol=1e-12,
     )

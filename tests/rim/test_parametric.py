@@ -7,8 +7,9 @@ from keras import ops
 from rimlens.generators import SimulationDomain
 from rimlens.rim import Architecture, RIMSolver
 from rimlens.simulation import Simulator
+from rimlens.training.recipes.solver import Recipe
+from rimlens.training.solver import train_solver
 from rimlens.training.solver.fit import inputs_and_targets
-from rimlens.training.solver.recipe import Recipe
 from rimlens.training.solver.scoring import score
 from tiny_solver import LENS, SOURCE
 
@@ -109,7 +110,7 @@ def test_training_lowers_the_loss_and_the_weights_come_back_with_their_priors(tm
     drawn = simulator.draw
     # Always the same lenses: they can be learned by heart in no time.
     simulator.draw = lambda n, rng: drawn(n, 7)
-    history = solver.fit(simulator, recipe, verbose=0)
+    history = train_solver(solver, simulator, recipe, verbose=0)
     # A logarithm of squared errors: each falls by a third, at least, from the first epoch's mean.
     assert history[-1] < history[0] - 0.6
     solver.save(tmp_path / "tiny.asdf")

@@ -11,6 +11,7 @@ from scipy.ndimage import map_coordinates
 from rimlens import Observation, Reconstruction, RIMSolver
 from rimlens.errors import InputError, QualityWarning
 from rimlens.reconstruction import Failure
+from rimlens.rim import refinement
 
 PIXEL = 0.05
 
@@ -60,7 +61,7 @@ def test_maps_have_the_scales_and_the_center_of_the_grids(found, architecture):
 
 
 def test_the_history_ends_with_the_chi2_of_the_reconstruction(found, architecture):
-    assert len(found.chi2_history) == architecture.steps + closing.STEPS
+    assert len(found.chi2_history) == architecture.steps + refinement.STEPS
     # Single precision inside, double outside.
     assert found.reduced_chi2 == pytest.approx(found.chi2_history[-1], rel=1e-4)
     assert found.meta["binning"] == 1

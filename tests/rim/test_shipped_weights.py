@@ -5,8 +5,8 @@ from importlib import resources
 import pytest
 
 from rimlens import RIMSolver
+from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.solver.fit import simulator_of
-from rimlens.training.solver.recipe import Recipe, read_recipe
 from rimlens.training.solver.scoring import score, summary
 
 

@@ -7,7 +7,7 @@ from keras import ops
 from map_model import MapModel
 from rimlens.errors import FileFormatError, InputError
 from rimlens.imaging import psf_transform, reduced_chi2
-from rimlens.rim import Architecture, RIMSolver
+from rimlens.rim import Architecture, RIMSolver, refinement
 from rimlens.rim.unknowns import constrain
 from rimlens.training.solver.fit import oriented
 
@@ -23,7 +23,7 @@ def answer(solver, inputs):
 
 @pytest.mark.parametrize("orientation", [1, 2, 4, 7])
 def test_a_turned_lens_has_the_turned_answer(restless, inputs, orientation):
-    # The steps that end a solution have this law to themselves, in test_closing.
+    # The steps that end a solution have this law to themselves, in test_refinement.
     found = answer(restless, oriented(inputs, orientation))
     expected = answer(restless, inputs)
     for name, values in oriented(expected, orientation).items():
@@ -46,7 +46,7 @@ def test_the_history_is_the_reduced_chi2_of_every_step(untrained, inputs):
     a = untrained.architecture
     model = MapModel(a.image_grid, a.convergence_grid, a.source_grid)
     psf = psf_transform(inputs["psf"], (64, 64))
-    assert solved["reduced_chi2"].shape == (3 + closing.STEPS, 4)
+    assert solved["reduced_chi2"].shape == (3 + refinement.STEPS, 4)
     for step in range(3):
         kappa, shear = constrain(unrolled["convergence"][:, step], unrolled["shear"][:, step])
         image = model(kappa, shear, unrolled["source"][:, step], psf, (9, 9))

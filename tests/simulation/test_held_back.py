@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rimlens.training.recipes.solver import read_recipe
 from rimlens.training.simulations.of_recipe import simulator_of
-from rimlens.training.solver.recipe import read_recipe
 
 # Made by the code that the first weights were trained with.
 EXPECTED = json.loads((Path(__file__).parent / "held_back.json").read_text())

@@ -3,8 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 
 from rimlens.errors import InputError
-from rimlens.spelling import did_you_mean
-from rimlens.training.recipe_files import check_entries
+from rimlens.spelling import check_entries, did_you_mean
 
 KINDS = ("convergence", "source")
 ACTIVATIONS = ("leaky_relu", "relu", "elu", "silu", "gelu")

@@ -133,33 +133,6 @@ class VAE:
             raise InputError("VAE: it has not been trained; call fit before save")
         write_weights(path, replace(self.weights, arrays=self._arrays), overwrite)
 
-    def fit(self, recipe, checkpoint=None, verbose="auto"):
-        """Train on maps that priors draw, and score the result on held-back ones.
-
-        Parameters
-        ----------
-        recipe : VAERecipe
-            Maps, updates, learning rate, seed; its architecture is this one.
-        checkpoint : path, optional
-            Folder in which progress is kept, and from which an interrupted training goes on.
-        verbose : optional
-            As in `keras.Model.fit`.
-
-        Returns
-        -------
-        list of float
-            The loss after each epoch of this run.
-
-        Raises
-        ------
-        InputError
-            If the recipe is for another architecture.
-        """
-        # Training is a module of its own; importing it here keeps it out of a reconstruction.
-        from rimlens.training.autoencoder.fit import train_vae
-
-        return train_vae(self, recipe, checkpoint, verbose)
-
     @property
     def grid(self):
         """The grid of the maps, its pixels as long as in the training."""

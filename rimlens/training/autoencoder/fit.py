@@ -11,9 +11,9 @@ from rimlens.io.weights import VAEWeights
 from rimlens.prior.vae.autoencoder import VAE, arrays_of, in_batches
 from rimlens.prior.vae.network import Autoencoder, SummedSquares
 from rimlens.progress import keras_verbosity
-from rimlens.training.autoencoder.recipe import VAERecipe, read_vae_recipe
 from rimlens.training.autoencoder.scoring import aggregate, score
 from rimlens.training.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_output
+from rimlens.training.recipes.autoencoder import VAERecipe, read_vae_recipe
 
 # Added to the recipe's seed for maps on which the latent numbers are measured, and for those on
 # which the result is scored.
@@ -294,7 +294,7 @@ def train(recipe, output, overwrite=False, progress=True):
     recipe.priors()
     checkpoint = checkpoint_of(output, recipe)
     vae = VAE(recipe.architecture)
-    vae.fit(recipe, checkpoint, verbose=keras_verbosity(progress))
+    train_vae(vae, recipe, checkpoint, verbose=keras_verbosity(progress))
     vae.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return vae

@@ -4,7 +4,6 @@
 from rimlens import backend  # noqa: F401
 from rimlens.training.simulations.of_recipe import simulator_of, stored_for
 from rimlens.training.simulations.stored import SimulationSet
-from rimlens.training.simulations.table import pieces_from_table
 from rimlens.training.simulations.writing import simulate
 
-__all__ = ["SimulationSet", "pieces_from_table", "simulate", "simulator_of", "stored_for"]
+__all__ = ["SimulationSet", "simulate", "simulator_of", "stored_for"]

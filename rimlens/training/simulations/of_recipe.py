@@ -2,8 +2,8 @@
 
 from rimlens.errors import InputError
 from rimlens.simulation import Simulator
-from rimlens.training.simulations import SimulationSet
-from rimlens.training.simulations.table import pieces_from_table
+from rimlens.training.recipes.simulation import pieces_from_table
+from rimlens.training.simulations.stored import SimulationSet
 
 # What a set of simulations must agree in with the recipe of a training.
 _SECTIONS = ("domain", "lens", "source", "simulation", "psf_size")

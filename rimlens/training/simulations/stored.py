@@ -30,7 +30,7 @@ class Manifest:
     Parameters
     ----------
     recipe : dict
-        Plain values of a `rimlens.training.solver.recipe.Recipe`.
+        Plain values of a `rimlens.training.recipes.solver.Recipe`.
     seed : int
         Of the observations.
     lenses : int
@@ -146,7 +146,7 @@ class SimulationSet:
     ----------
     manifest : Manifest
         What was simulated.
-    recipe : rimlens.training.solver.recipe.Recipe
+    recipe : rimlens.training.recipes.solver.Recipe
         The same, as a recipe.
 
     Raises
@@ -160,11 +160,11 @@ class SimulationSet:
     .. code-block:: python
 
        simulations = SimulationSet("simulations")
-       solver.fit(simulations, simulations.recipe)
+       train_solver(solver, simulations, simulations.recipe)
     """
 
     def __init__(self, folder):
-        from rimlens.training.solver.recipe import Recipe
+        from rimlens.training.recipes.solver import Recipe
 
         self.folder = Path(folder)
         self.manifest = Manifest.read(folder)

@@ -116,8 +116,8 @@ def simulate(
        if __name__ == "__main__":  # the other processes read this file too
            simulate("default", "simulations", lenses=10_000, workers=2)
     """
+    from rimlens.training.recipes.solver import Recipe, read_recipe
     from rimlens.training.simulations.of_recipe import simulation_pieces
-    from rimlens.training.solver.recipe import Recipe, read_recipe
 
     for name, value in (("lenses", lenses), ("workers", workers), ("shard_size", shard_size)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -187,8 +187,8 @@ def make_shard(folder, number):
 @lru_cache(maxsize=1)
 def _simulator(recipe):
     """Return the simulator of a recipe, which is given as text: once for all shards."""
+    from rimlens.training.recipes.solver import Recipe
     from rimlens.training.simulations.of_recipe import simulator_of
-    from rimlens.training.solver.recipe import Recipe
 
     return simulator_of(Recipe.from_dict(json.loads(recipe), MANIFEST), fused=True)
 

@@ -1,4 +1,4 @@
-r"""How far a network's last answer is from the truth, along the directions of the closing steps.
+r"""How far a network's last answer is from the truth, along the directions of the refinement steps.
 
 It is measured on simulations that neither the training nor the scoring sees: the covariance
 
@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
-from rimlens.rim.preparation import ORIENTATIONS, normalized, oriented_map, oriented_shear
+from rimlens.rim.preparation import ORIENTATIONS, normalize, orient_map, orient_shear
 
 BATCH = 10
 CUT = 3.0
@@ -41,7 +41,7 @@ def expected_error(solver, simulator, n, seed, progress=False):
     Returns
     -------
     ndarray
-        Lower triangular factor of the covariance, shape ``(m, m)``: what `closing.start` takes.
+        Lower triangular factor of the covariance, shape ``(m, m)``: what `refinement.start` takes.
     """
     lens, source = solver.machine.lens, solver.machine.source
     rng = np.random.default_rng([seed, 2])
@@ -49,7 +49,7 @@ def expected_error(solver, simulator, n, seed, progress=False):
     with tqdm(total=n, desc="calibration", disable=not progress) as bar:
         for count in [BATCH] * (n // BATCH) + [n % BATCH] * bool(n % BATCH):
             batch = simulator.draw(count, rng)
-            image, sigma, peak = normalized(batch["image"], batch["sigma"], batch["weight"])
+            image, sigma, peak = normalize(batch["image"], batch["sigma"], batch["weight"])
             weight, psf = batch["weight"], batch["psf"]
             state = solver.answer({"image": image, "sigma": sigma, "weight": weight, "psf": psf})
             state = {name: ops.convert_to_numpy(value) for name, value in state.items()}
@@ -98,7 +98,7 @@ def _errors(lens, source, state, target):
 
 def _oriented(values, orientation):
     return {
-        name: (oriented_map if value.ndim == 3 else oriented_shear)(value, orientation)
+        name: (orient_map if value.ndim == 3 else orient_shear)(value, orientation)
         if orientation
         else value
         for name, value in values.items()

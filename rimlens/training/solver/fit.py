@@ -11,16 +11,16 @@ from rimlens import __version__, backend
 from rimlens.errors import InputError
 from rimlens.io.weights import Weights
 from rimlens.progress import keras_verbosity
-from rimlens.rim import unknowns
+from rimlens.rim import preparation, unknowns
 from rimlens.rim.gradient import PRECONDITIONER
-from rimlens.rim.preparation import normalized, oriented_map, oriented_shear
+from rimlens.rim.preparation import normalize, orient_map, orient_shear
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.solver import RIMSolver
 from rimlens.training.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_output
+from rimlens.training.recipes.solver import read_recipe
 from rimlens.training.simulations.of_recipe import simulator_of, stored_for
 from rimlens.training.solver.calibration import expected_error
 from rimlens.training.solver.loss import WEIGHTS, losses
-from rimlens.training.solver.recipe import read_recipe
 from rimlens.training.solver.scoring import score, summary
 
 
@@ -90,9 +90,9 @@ def oriented(batch, orientation):
         if isinstance(values, dict):
             continue
         if name == "shear":
-            values = oriented_shear(values, orientation)
+            values = orient_shear(values, orientation)
         elif values.ndim == 3:
-            values = oriented_map(values, orientation)
+            values = orient_map(values, orientation)
         turned[name] = values
     return turned
 
@@ -112,7 +112,7 @@ def inputs_and_targets(batch, machine):
     inputs, targets : dict of ndarray
         Brightness in units of the robust peak; the machine's variables.
     """
-    image, sigma, peak = normalized(batch["image"], batch["sigma"], batch["weight"])
+    image, sigma, peak = normalize(batch["image"], batch["sigma"], batch["weight"])
     inputs = {"image": image, "sigma": sigma, "weight": batch["weight"], "psf": batch["psf"]}
     return inputs, {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
 
@@ -271,13 +271,13 @@ def describe(solver, simulator, recipe, spent):
     # The arrays are stored in half precision, so that is what is scored.
     rounded = {name: np.float32(np.float16(a)) for name, a in solver._arrays().items()}
     solver._set_arrays(rounded, "training")
-    closing = None
+    refinement = None
     if recipe.calibration:
         seed = recipe.seed + 4_000_000
         error = expected_error(solver, simulator, recipe.calibration, seed)
         # As in the file: what is scored is what a user loads.
         error = [[float(f"{value:.6g}") for value in row] for row in error]
-        closing = {"expected_error": error, "simulations": recipe.calibration, "seed": seed}
+        refinement = {"expected_error": error, "simulations": recipe.calibration, "seed": seed}
         solver.expected_error = np.array(error, dtype="float32")
     held_back_seed = recipe.seed + 1_000_000
     scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
@@ -292,7 +292,7 @@ def describe(solver, simulator, recipe, spent):
             "initial_core": unknowns.INITIAL_CORE,
         },
         preconditioner=PRECONDITIONER,
-        normalization={"percentile": normalization.PERCENTILE, "floor": normalization.FLOOR},
+        normalization={"percentile": preparation.PERCENTILE, "floor": preparation.FLOOR},
         domain={
             "theta_E": list(recipe.theta_E_domain),
             "fwhm": list(d.fwhm),
@@ -311,7 +311,7 @@ def describe(solver, simulator, recipe, spent):
         },
         scores={"held_back_seed": held_back_seed, **summary(scores)},
         arrays={},
-        closing=closing,
+        refinement=refinement,
         lens=solver.lens,
         source=solver.source,
     )
@@ -356,7 +356,7 @@ def train(recipe, output, overwrite=False, progress=True, simulations=None):
     simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)
     # A recipe that cannot be used leaves no folder that the corrected one would find.
     checkpoint = checkpoint_of(output, recipe)
-    solver.fit(simulator, recipe, checkpoint, verbose=keras_verbosity(progress))
+    train_solver(solver, simulator, recipe, checkpoint, verbose=keras_verbosity(progress))
     solver.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return solver

@@ -4,7 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from rimlens.errors import InputError
-from rimlens.rim.preparation import normalized
+from rimlens.rim.preparation import normalize
 
 BATCH = 10
 
@@ -58,7 +58,7 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
             if batches * BATCH > 20 * n + 100:
                 raise InputError(f"theta_E_domain: hardly a simulated lens is in {theta_E_domain}")
             batch = simulator.draw(BATCH, rng)
-            image, sigma, peak = normalized(batch["image"], batch["sigma"], batch["weight"])
+            image, sigma, peak = normalize(batch["image"], batch["sigma"], batch["weight"])
             inputs = {
                 "image": image,
                 "sigma": sigma,

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.lens import EPL, NFW, SIE, SIS, ExternalShear
-from rimlens.reconstruction import convergence_center, einstein, einstein_radius
+from rimlens.maps import convergence_center, einstein, einstein_radius
 from rimlens.reconstruction.models import mean_convergence
 
 SUBPIXELS = 16

@@ -65,7 +65,7 @@ def pieces_from_table(table, convergence_grid, source_grid, psf_size=33, seed=0)
     Examples
     --------
     >>> from rimlens.imaging import Grid
-    >>> from rimlens.training.simulations.table import pieces_from_table
+    >>> from rimlens.training.recipes.simulation import pieces_from_table
     >>> table = {"noise": {"kind": "white", "mean": 0.02}}
     >>> pieces_from_table(table, Grid((8, 8)), Grid((8, 8)))
     {'noise': WhiteNoise(mean=0.02, sigma=0.03, low=0.001, high=0.1)}

@@ -11,7 +11,7 @@ from rimlens.errors import InputError, OutputExistsError
 from rimlens.prior.vae import VAE
 from rimlens.prior.vae.network import Autoencoder
 from rimlens.training.autoencoder import Annealing
-from rimlens.training.autoencoder.fit import MapBatches, MapDraws, fit, train
+from rimlens.training.autoencoder.fit import MapBatches, MapDraws, fit, train, train_vae
 from tiny_vae import tiny_recipe
 
 SHORT = tiny_recipe(
@@ -135,7 +135,7 @@ def test_an_existing_file_and_the_checkpoint_of_another_recipe_are_kept(tmp_path
 
 def test_a_recipe_for_other_maps_is_refused():
     with pytest.raises(InputError, match="recipe: the architecture of the VAE is wanted"):
-        VAE(tiny_recipe("source").architecture).fit(SHORT)
+        train_vae(VAE(tiny_recipe("source").architecture), SHORT)
 
 
 def test_another_default_precision_of_keras_is_refused_before_the_work(tmp_path):

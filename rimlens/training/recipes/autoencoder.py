@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, field
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.prior.vae.architecture import VAEArchitecture
-from rimlens.training.recipe_files import check_entries, of_kind, read_table
+from rimlens.spelling import check_entries
+from rimlens.training.recipes.files import of_kind, read_table
 
 # Entries of a table of data that are not arguments of its prior.
 _OWN = {"prior", "share"}
@@ -33,7 +34,7 @@ class Annealing:
 
     Examples
     --------
-    >>> from rimlens.training.autoencoder.recipe import Annealing
+    >>> from rimlens.training.recipes.autoencoder import Annealing
     >>> Annealing(0.1, 0.2, updates=5000)(2500)
     0.15
     """
@@ -275,7 +276,7 @@ def read_vae_recipe(path_or_name):
 
     Examples
     --------
-    >>> from rimlens.training.autoencoder.recipe import read_vae_recipe
+    >>> from rimlens.training.recipes.autoencoder import read_vae_recipe
     >>> read_vae_recipe("vae_convergence").architecture.size
     64
     """

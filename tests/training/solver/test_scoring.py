@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rimlens.reconstruction import einstein_radius
+from rimlens.rim import refinement
 from rimlens.training.solver.fit import inputs_and_targets
 from rimlens.training.solver.scoring import score, summary
 
@@ -14,7 +15,7 @@ def scores(untrained, simulator):
 
 
 def test_every_lens_has_its_scores(scores):
-    assert scores["reduced_chi2"].shape == (3 + closing.STEPS, 12)
+    assert scores["reduced_chi2"].shape == (3 + refinement.STEPS, 12)
     for name in ("theta_E", "theta_E_true", "log10_kappa_rms", "shear_rms", "source_error"):
         assert scores[name].shape == (12,)
         assert np.all(np.isfinite(scores[name]))

@@ -1,15 +1,13 @@
 """Training recipes as files: TOML tables, in the package or the user's own.
 
-What a recipe's entries mean is the business of the room that trains: `rimlens.training.solver.recipe` for
-solvers, `rimlens.training.autoencoder.recipe` for variational autoencoders.
+What the entries mean is said by `rimlens.training.solver.Recipe` for solvers and by
+`rimlens.training.autoencoder.VAERecipe` for autoencoders.
 """
 
 import tomllib
-from dataclasses import fields
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.shipped import find
-from rimlens.spelling import check_known
 
 
 def read_table(path_or_name):
@@ -32,7 +30,7 @@ def read_table(path_or_name):
 
     Examples
     --------
-    >>> from rimlens.training.recipe_files import read_table
+    >>> from rimlens.training.recipes.files import read_table
     >>> read_table("default")["kind"]
     'solver'
     """
@@ -51,23 +49,3 @@ def of_kind(kind, table, origin):
     if found != kind:
         raise InputError(f"{origin}: kind: a recipe of kind {kind!r} is wanted, found {found!r}")
     return table
-
-
-def check_entries(cls, values, origin):
-    """Raise `InputError` for what is no table of a dataclass's entries, or lacks the name.
-
-    Parameters
-    ----------
-    cls : type
-        A dataclass.
-    values : dict
-        The table.
-    origin : str
-        What to call it in an error.
-    """
-    if not isinstance(values, dict):
-        raise InputError(f"{origin}: a table is wanted, found {values!r}")
-    known = {f.name for f in fields(cls)}
-    check_known(values, known, origin)
-    if "name" in known and "name" not in values:
-        raise InputError(f"{origin}: the entry 'name' is missing")

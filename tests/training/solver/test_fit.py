@@ -11,7 +11,7 @@ from map_model import MapModel
 from rimlens.errors import FileFormatError, InputError, OutputExistsError
 from rimlens.imaging import psf_transform
 from rimlens.io.weights import write_weights
-from rimlens.rim import RecurrentInferenceMachine, RIMSolver
+from rimlens.rim import RecurrentInferenceMachine, RIMSolver, refinement
 from rimlens.training.solver.fit import (
     TrainingSet,
     fit,
@@ -20,6 +20,7 @@ from rimlens.training.solver.fit import (
     oriented,
     simulator_of,
     train,
+    train_solver,
 )
 from rimlens.training.solver.loss import WEIGHTS, losses
 
@@ -77,16 +78,16 @@ def test_weights_say_how_they_came_about(trained, recipe):
     assert weights.training["simulations"] == 640
     assert weights.training["seconds"] > 0
     assert weights.scores["lenses"] == 10
-    assert len(weights.scores["reduced_chi2_median_per_step"]) == 3 + closing.STEPS
+    assert len(weights.scores["reduced_chi2_median_per_step"]) == 3 + refinement.STEPS
     assert weights.domain["theta_E"] == [9.0, 24.0]
     assert "keras" in weights.versions
     assert solver.domain == weights.domain
 
 
-def test_weights_hold_the_error_that_the_closing_steps_expect(trained, untrained):
+def test_weights_hold_the_error_that_the_refinement_steps_expect(trained, untrained):
     solver, path = trained
     again = RIMSolver.from_pretrained(path)
-    assert again.weights.closing["simulations"] == 12
+    assert again.weights.refinement["simulations"] == 12
     np.testing.assert_array_equal(again.expected_error, solver.expected_error)
     assert np.all(np.diag(again.expected_error) > 0)
     assert untrained.expected_error is None
@@ -95,9 +96,13 @@ def test_weights_hold_the_error_that_the_closing_steps_expect(trained, untrained
 @pytest.mark.parametrize("values", [None, [[1.0]], [[float("nan")] * 16] * 16, "much"])
 def test_weights_with_no_such_error_are_refused(trained, tmp_path, values):
     solver, _ = trained
-    weights = replace(solver.weights, arrays=solver._arrays(), closing={"expected_error": values})
+    weights = replace(
+        solver.weights, arrays=solver._arrays(), refinement={"expected_error": values}
+    )
     write_weights(tmp_path / "w.asdf", weights)
-    with pytest.raises(FileFormatError, match="closing: expected_error: 16 x 16 finite numbers"):
+    with pytest.raises(
+        FileFormatError, match="refinement: expected_error: 16 x 16 finite numbers"
+    ):
         RIMSolver.from_pretrained(tmp_path / "w.asdf")
 
 
@@ -126,7 +131,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(recipe, tmp_path):
 def test_a_simulator_on_other_grids_is_refused(untrained, recipe):
     other = replace(recipe, architecture=replace(recipe.architecture, source_scale=0.5))
     with pytest.raises(InputError, match="grids must be those of the solver"):
-        untrained.fit(simulator_of(other), recipe)
+        train_solver(untrained, simulator_of(other), recipe)
 
 
 SHORT = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.training.solver.recipe import Recipe, read_recipe
+from rimlens.training.recipes.solver import Recipe, read_recipe
 
 
 def test_the_shipped_recipe_unrolls_all_steps_in_whole_epochs():

@@ -10,10 +10,10 @@ import pytest
 from rimlens.errors import InputError
 from rimlens.prior import GeneratedConvergencePrior, MixturePrior
 from rimlens.simulation import NoMasks, PaperCuts, PSFLibrary, WhiteNoise
+from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.simulations import simulate
 from rimlens.training.simulations.of_recipe import simulation_pieces, simulator_of
 from rimlens.training.solver.fit import train
-from rimlens.training.solver.recipe import Recipe, read_recipe
 
 TEXT = """
 name = "other"

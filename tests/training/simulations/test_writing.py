@@ -11,9 +11,9 @@ import pytest
 
 from rimlens.errors import FileFormatError, InputError, OutputExistsError, RimlensWarning
 from rimlens.generators import SimulationDomain
+from rimlens.training.recipes.solver import Recipe
 from rimlens.training.simulations import SimulationSet, simulate
 from rimlens.training.simulations.of_recipe import simulator_of
-from rimlens.training.solver.recipe import Recipe
 from tiny_solver import tiny_architecture
 
 RECIPE = Recipe(

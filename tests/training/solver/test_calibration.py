@@ -1,4 +1,4 @@
-"""Laws of the error that the closing steps expect of a network."""
+"""Laws of the error that the refinement steps expect of a network."""
 
 import numpy as np
 import pytest

@@ -5,9 +5,9 @@ import pytest
 from keras import ops
 
 from rimlens.imaging import Grid, convolve, psf_transform
-from rimlens.rim import Architecture
+from rimlens.rim import Architecture, refinement
 from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
-from rimlens.rim.preparation import oriented_map, oriented_shear
+from rimlens.rim.preparation import orient_map, orient_shear
 from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
 from tiny_solver import LENS, SOURCE
 
@@ -67,7 +67,7 @@ def directions(lens, source):
 def moved(lens, source, state, step, units=None):
     """Return a state after a step in units of the error that is expected there, or given."""
     n = len(lens.expected_error)
-    units = closing.start(lens, source, state)["units"] if units is None else units
+    units = refinement.start(lens, source, state)["units"] if units is None else units
     step = ops.matmul(units, ops.convert_to_tensor(np.float32(step))[None, :, None])[..., 0]
     return {**lens.along(state, step[:, :n]), **source.along(state, step[:, n:])}
 
@@ -82,11 +82,11 @@ def correlated(lens, source):
 def test_columns_are_the_slopes_of_the_model(problem):
     lens, source, state, exposure = problem
     _, sigma, weight, psf, _ = exposure
-    units = closing.start(lens, source, state)["units"]
+    units = refinement.start(lens, source, state)["units"]
     rays = source.rays(*lens.ray_trace(state))
     slopes = source.lensed(state, rays)[1]
     alpha, own = lens.columns(state, coarse=False), source.columns(state, rays)
-    columns = closing._columns(alpha, slopes, own, exposure, units)
+    columns = refinement._columns(alpha, slopes, own, exposure, units)
     columns = ops.convert_to_numpy(columns)[0]
     per_noise = ops.convert_to_numpy(ops.sqrt(weight) / sigma)[0]
     for k in range(directions(lens, source)):
@@ -106,10 +106,10 @@ def test_steps_bring_back_lens_and_source_together(problem):
     state = moved(lens, source, truth, 0.7 * rng.normal(size=directions(lens, source)))
     if source.outputs:
         state["source"] = state["source"] * 0.8
-    away = closing.start(lens, source, state)
+    away = refinement.start(lens, source, state)
     history = []
-    for _ in range(2 * closing.STEPS):
-        state, away, model, chi2 = closing.closing_step(lens, source, state, away, exposure)
+    for _ in range(2 * refinement.STEPS):
+        state, away, model, chi2 = refinement.refine(lens, source, state, away, exposure)
         expected = model_of(lens, source, state, exposure[3])
         # Rounding in single precision.
         np.testing.assert_allclose(np.asarray(model), np.asarray(expected), rtol=0, atol=1e-5)
@@ -125,9 +125,9 @@ def test_steps_bring_back_lens_and_source_together(problem):
 def test_distances_gone_are_those_between_the_states(problem):
     lens, source, truth, exposure = problem
     begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
-    state, away = begin, closing.start(lens, source, begin, correlated(lens, source))
+    state, away = begin, refinement.start(lens, source, begin, correlated(lens, source))
     for _ in range(2):
-        state, away, *_ = closing.closing_step(lens, source, state, away, exposure)
+        state, away, *_ = refinement.refine(lens, source, state, away, exposure)
     gone = ops.convert_to_numpy(away["directions"])[0]
     assert np.max(np.abs(gone)) > 0.1
     again = moved(lens, source, begin, gone, away["units"])
@@ -140,10 +140,8 @@ def test_distances_gone_are_those_between_the_states(problem):
 def test_data_that_say_nothing_move_nothing(problem):
     lens, source, truth, (image, sigma, weight, *rest) = problem
     begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
-    away = closing.start(lens, source, begin)
-    state, *_ = closing.closing_step(
-        lens, source, begin, away, (image, 1e5 * sigma, weight, *rest)
-    )
+    away = refinement.start(lens, source, begin)
+    state, *_ = refinement.refine(lens, source, begin, away, (image, 1e5 * sigma, weight, *rest))
     for name, value in begin.items():
         change = ops.convert_to_numpy(state[name]) - ops.convert_to_numpy(value)
         assert np.max(np.abs(change)) < 1e-4
@@ -174,14 +172,14 @@ def test_only_the_first_coordinate_changes_the_mass_inside_the_ring(problem):
 @pytest.mark.parametrize("problem", ["maps"], indirect=True)
 def test_a_turned_lens_takes_the_turned_step(problem, orientation, monkeypatch):
     # Conjugate gradients that are cut off depend on the order of sums; run to the end they do not.
-    monkeypatch.setattr(closing, "ITERATIONS", 200)
+    monkeypatch.setattr(refinement, "ITERATIONS", 200)
     lens, source, truth, (image, sigma, weight, *rest) = problem
     begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
 
     def turned(values):
         return {
             name: ops.convert_to_tensor(
-                (oriented_map if len(v.shape) == 3 else oriented_shear)(
+                (orient_map if len(v.shape) == 3 else orient_shear)(
                     ops.convert_to_numpy(v), orientation
                 )
             )
@@ -189,8 +187,8 @@ def test_a_turned_lens_takes_the_turned_step(problem, orientation, monkeypatch):
         }
 
     def stepped(state, exposure):
-        away = closing.start(lens, source, state)
-        return closing.closing_step(lens, source, state, away, (*exposure, *rest))[0]
+        away = refinement.start(lens, source, state)
+        return refinement.refine(lens, source, state, away, (*exposure, *rest))[0]
 
     plane = {"image": image, "sigma": sigma, "weight": weight}
     found = stepped(turned(begin), turned(plane).values())
@@ -211,14 +209,14 @@ def test_conjugate_gradients_solve_what_a_direct_solver_solves():
         flat = ops.reshape(x, (2, 12))
         return ops.reshape(ops.einsum("bij,bj->bi", matrix, flat), (2, 3, 4))
 
-    found = ops.convert_to_numpy(closing._conjugate_gradients(product, target))
+    found = ops.convert_to_numpy(refinement._conjugate_gradients(product, target))
     wanted = np.linalg.solve(matrix, target.reshape(2, 12, 1)).reshape(2, 3, 4)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 def test_expected_error_of_a_map_is_a_smooth_field_of_unit_variance():
     noise = np.random.default_rng(3).normal(size=(20, 48, 48)).astype("float32")
-    field = ops.convert_to_numpy(closing._filtered(noise, closing._correlated((48, 48))))
+    field = ops.convert_to_numpy(refinement._filtered(noise, refinement._correlated((48, 48))))
     np.testing.assert_allclose(np.std(field), 1.0, rtol=0.05)
     neighbors = np.mean(field[:, 1:] * field[:, :-1])
     assert 0.7 < neighbors < 0.95

@@ -7,7 +7,7 @@ import pytest
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.training.autoencoder import VAERecipe, read_vae_recipe
-from rimlens.training.solver.recipe import read_recipe
+from rimlens.training.recipes.solver import read_recipe
 from tiny_vae import tiny_recipe
 
 DATA = '[[data]]\nprior = "generated_galaxy"\n'

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field, replace
 from rimlens.errors import InputError
 from rimlens.generators import SimulationDomain
 from rimlens.rim.architecture import Architecture
-from rimlens.spelling import check_known
-from rimlens.training.recipe_files import check_entries, of_kind, read_table
-from rimlens.training.simulations.table import check_table
+from rimlens.spelling import check_entries, check_known
+from rimlens.training.recipes.files import of_kind, read_table
+from rimlens.training.recipes.simulation import check_table
 
 _OF_A_ROUND = {"seed", "learning_rate", "stages", "fine_tuning"}
 
@@ -49,7 +49,7 @@ class Recipe:
     psf_size : int
         Side of the simulated point-spread functions' stamps, odd.
     calibration : int
-        Simulations on which the error of the network's answer is measured, which the closing steps
+        Simulations on which the error of the network's answer is measured, which the refinement steps
         expect; without them they expect what the unknowns state.
     held_back : int
         Simulations on which the result is scored.
@@ -64,7 +64,7 @@ class Recipe:
         without one the unknown is pixelated.  Lengths are in pixels of the image.
     simulation : dict, optional
         What is simulated where that is not what the domain or the unknowns say: see
-        `rimlens.training.simulations.table.pieces_from_table`.
+        `rimlens.training.recipes.simulation.pieces_from_table`.
     """
 
     name: str
@@ -242,7 +242,7 @@ def read_recipe(path_or_name):
 
     Examples
     --------
-    >>> from rimlens.training.solver.recipe import read_recipe
+    >>> from rimlens.training.recipes.solver import read_recipe
     >>> read_recipe("default").architecture.steps
     8
     """
