@@ -111,9 +111,9 @@ def test_a_trained_solver_keeps_its_priors_domain_and_expected_error():
     again = pickle.loads(pickle.dumps(solver))
     assert again.domain == solver.domain
     assert again.lens == solver.lens
-    np.testing.assert_array_equal(again.expected_error, solver.expected_error)
-    for name, found in again._arrays().items():
-        np.testing.assert_array_equal(found, solver._arrays()[name])
+    np.testing.assert_array_equal(again.error_covariance_factor, solver.error_covariance_factor)
+    for name, found in again.arrays.items():
+        np.testing.assert_array_equal(found, solver.arrays[name])
 
 
 @WAYS

@@ -1,5 +1,7 @@
 """What is small enough to train in a test: an architecture, and priors of two models."""
 
+from keras import ops
+
 from rimlens.lens import SIE, ExternalShear
 from rimlens.prior import AnalyticPrior, Ellipticity, Normal, Shear, Uniform
 from rimlens.rim import Architecture
@@ -33,3 +35,8 @@ def tiny_architecture(steps):
         filters=(4, 8),
         vector_units=16,
     )
+
+
+def convergence_and_shear(log_kappa, scaled_shear):
+    """Return what the variables of a pixelated lens stand for."""
+    return ops.exp(log_kappa * 2.302585092994046), 0.1 * scaled_shear

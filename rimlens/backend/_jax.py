@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import keras
 
 from rimlens.backend.cores import by_shares
 
@@ -244,12 +245,22 @@ def derivative(function, argument, direction):
     return jax.jvp(function, (jnp.asarray(argument),), (jnp.asarray(direction),))[1]
 
 
-def compiled(function, fused=False):
+def compiled(function, fused=False, variables=()):
     """Return `function` traced once for each set of argument shapes and run as one program.
 
-    `fused` changes nothing here: JAX always fuses.
+    The values of `variables`, Keras variables that it reads, are arguments of the program: what is
+    read while a function is traced is a constant of it.  `fused` changes nothing here: JAX always
+    fuses.
     """
-    return jax.jit(function)
+    if not variables:
+        return jax.jit(function)
+
+    @jax.jit
+    def program(values, *arguments):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+            return function(*arguments)
+
+    return lambda *arguments: program([v.value for v in variables], *arguments)
 
 
 def on_cpu():

@@ -263,10 +263,11 @@ def derivative(function, argument, direction):
     return accumulator.jvp(value, unconnected_gradients="zero")
 
 
-def compiled(function, fused=False):
+def compiled(function, fused=False, variables=()):
     """Return `function` traced once for each set of argument shapes and run as one graph.
 
-    With `fused` it is compiled by XLA: it starts later and runs faster.
+    A graph reads the values of `variables`, Keras variables, whenever it runs.  With `fused` it is
+    compiled by XLA: it starts later and runs faster.
     """
     # Behind a partial, which has no code, TensorFlow counts the traces of each function alone and
     # does not warn of models that are made in a loop.

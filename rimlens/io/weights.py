@@ -45,8 +45,10 @@ class Weights:
         The network's arrays by name.
     name : str
         The word by which the weights are asked for.
+    constants : dict, optional
+        Fixed numbers of the code that the weights depend on.
     refinement : dict, optional
-        The error that the refinement steps expect of the network, and where it was measured.
+        The error that the refinement expects of the network, and where it was measured.
     lens, source : Prior, optional
         The priors whose parameters are inferred, where these are the unknowns.
     """
@@ -63,6 +65,7 @@ class Weights:
     scores: dict
     arrays: dict
     name: str
+    constants: dict | None = None
     refinement: dict | None = None
     lens: object = None
     source: object = None

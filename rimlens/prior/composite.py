@@ -99,6 +99,11 @@ class CompositePrior(Prior):
         parts = [prior.initial(n)["vector"] for prior in self.priors]
         return {"vector": np.concatenate(parts, axis=1)}
 
+    @property
+    def network_variables(self):
+        """The Keras variables of all priors."""
+        return [variable for prior in self.priors for variable in prior.network_variables]
+
     def draws(self, n, rng):
         """Return the parameters of `n` draws, of each prior by itself."""
         return self._named(prior.sample(n, rng) for prior in self.priors)

@@ -72,8 +72,7 @@ class MapPrior(Prior):
         start = super().initial(n)
         if self.converges:
             theta_E = min(self.grid.shape) * self.grid.pixel_scale / 8
-            radius = np.hypot(self.grid.radius, self.grid.pixel_scale)
-            start["map"][:] = np.log10(0.5 * theta_E / radius)
+            start["map"][:] = isothermal_variable(self.grid, theta_E, self.grid.pixel_scale)
         return start
 
     def transform(self, u):
@@ -87,3 +86,21 @@ class MapPrior(Prior):
         if self.converges:
             value = ops.log(ops.maximum(value, FAINTEST)) / math.log(10.0)
         return {"map": value}
+
+
+def isothermal_variable(grid, theta_E, core):
+    """Return the variable of the convergence of an isothermal sphere.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the map.
+    theta_E, core : float
+        Einstein radius without a core, and the core radius, in the unit of the grid.
+
+    Returns
+    -------
+    ndarray
+        Decimal logarithm of the convergence, float32, shape ``grid.shape``.
+    """
+    return np.log10(0.5 * theta_E / np.hypot(grid.radius, core)).astype("float32")

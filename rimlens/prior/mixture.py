@@ -61,6 +61,11 @@ class MixturePrior(Prior):
         """The priors and their weights."""
         return {"priors": list(self.priors), "weights": self.weights.tolist()}
 
+    @property
+    def network_variables(self):
+        """The Keras variables of all priors."""
+        return [variable for prior in self.priors for variable in prior.network_variables]
+
     def draws(self, n, rng):
         """Return the parameters of `n` draws, each from one of the priors."""
         which = rng.choice(len(self.priors), size=n, p=self.weights)

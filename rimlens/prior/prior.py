@@ -112,6 +112,11 @@ class Prior:
 
     __hash__ = None
 
+    @property
+    def network_variables(self):
+        """The Keras variables that `constrain` reads: those of a decoder, and usually none."""
+        return []
+
     def sample(self, n, rng=None):
         """Draw parameters.
 

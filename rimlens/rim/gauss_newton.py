@@ -1,8 +1,8 @@
 r"""A Gauss-Newton step along the unknowns that change the whole image.
 
 A gradient says where to go, not how far.  For the few unknowns that are not pixels the curvature
-of the likelihood is affordable: with :math:`c_m` the change of the image along unknown :math:`m`
-the step solves
+of the likelihood is affordable: with :math:`c_m` the change of the image along unknown :math:`m`,
+a column of the Jacobian, the step solves
 
 .. math::
     \left( \sum \frac{w}{\sigma^2} c_m c_n + \frac{\delta_{mn}}{s_m^2} \right) \Delta_n
@@ -17,19 +17,17 @@ of pixels; for an unknown of the source :math:`c_m = P * \partial_m s`.
 from keras import ops
 
 from rimlens import backend
-
-# How far one step may go, in units of the expected distances.
-REACH = 2.0
+from rimlens.rim.constants import CONSTANTS
 
 
-def curvature(lens_columns, source_columns, slopes, inverse_variance, block):
+def curvature(lens_jacobian, source_jacobian, slopes, inverse_variance, block):
     """Return the Gauss-Newton curvature of half the chi-square.
 
     Parameters
     ----------
-    lens_columns : sequence of tensor
+    lens_jacobian : sequence of tensor
         The two components of :math:`alpha_m` on blocks, shape ``(batch, m, by, bx)``.
-    source_columns : tensor or None
+    source_jacobian : tensor or None
         Change of the blurred image along the source's unknowns, shape ``(batch, k, ny, nx)``.
     slopes : sequence of tensor
         Gradient of the lensed source with respect to the source position, blurred, the two
@@ -44,7 +42,7 @@ def curvature(lens_columns, source_columns, slopes, inverse_variance, block):
     tensor
         Shape ``(batch, m + k, m + k)``, the lens first.
     """
-    (alpha_x, alpha_y), (slope_x, slope_y) = lens_columns, slopes
+    (alpha_x, alpha_y), (slope_x, slope_y) = lens_jacobian, slopes
     xx, xy, yy = (
         block_sum(inverse_variance * a * b, block)[:, None]
         for a, b in ((slope_x, slope_x), (slope_x, slope_y), (slope_y, slope_y))
@@ -52,10 +50,10 @@ def curvature(lens_columns, source_columns, slopes, inverse_variance, block):
     product = "bmyx,bnyx->bmn"
     lens = ops.einsum(product, xx * alpha_x + xy * alpha_y, alpha_x)
     lens = lens + ops.einsum(product, xy * alpha_x + yy * alpha_y, alpha_y)
-    if source_columns is None:
+    if source_jacobian is None:
         return lens
-    weighted = inverse_variance[:, None] * source_columns
-    source = ops.einsum(product, weighted, source_columns)
+    weighted = inverse_variance[:, None] * source_jacobian
+    source = ops.einsum(product, weighted, source_jacobian)
     cross = 0.0
     for alpha, slope in ((alpha_x, slope_x), (alpha_y, slope_y)):
         cross = cross - ops.einsum(product, alpha, block_sum(weighted * slope[:, None], block))
@@ -64,7 +62,7 @@ def curvature(lens_columns, source_columns, slopes, inverse_variance, block):
     return ops.concatenate([upper, lower], axis=1)
 
 
-def damped_step(curvature, descent, scatter):
+def damped_step(curvature, descent, prior_scale):
     """Return the damped step and the standard errors of the unknowns.
 
     Parameters
@@ -73,7 +71,7 @@ def damped_step(curvature, descent, scatter):
         Shape ``(batch, m, m)``.
     descent : tensor
         Minus the gradient of half the chi-square, shape ``(batch, m)``.
-    scatter : tensor
+    prior_scale : tensor
         Expected distances, shape ``(m,)``.
 
     Returns
@@ -82,14 +80,14 @@ def damped_step(curvature, descent, scatter):
         Shape ``(batch, m)``.
     """
     # In units of the expected distances the matrix is well conditioned.
-    curvature = curvature * scatter[:, None] * scatter
-    identity = ops.eye(scatter.shape[0], dtype=ops.dtype(curvature))
-    damped = curvature * (1.0 + 0.01 * identity) + identity
-    step = ops.solve(damped, (descent * scatter)[..., None])[..., 0]
+    curvature = curvature * prior_scale[:, None] * prior_scale
+    identity = ops.eye(prior_scale.shape[0], dtype=ops.dtype(curvature))
+    damped = curvature * (1.0 + CONSTANTS.step_damping * identity) + identity
+    step = ops.solve(damped, (descent * prior_scale)[..., None])[..., 0]
     longest = ops.max(ops.abs(step), axis=-1, keepdims=True)
-    step = step / ops.maximum(longest / REACH, 1.0)
+    step = step / ops.maximum(longest / CONSTANTS.step_reach, 1.0)
     error = ops.rsqrt(ops.diagonal(damped, axis1=1, axis2=2))
-    return step * scatter, error * scatter
+    return step * prior_scale, error * prior_scale
 
 
 def block_sum(values, block):

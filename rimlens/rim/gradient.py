@@ -22,17 +22,8 @@ from keras import ops
 
 from rimlens.imaging import convolve, reduced_chi2
 from rimlens.imaging.convolution import correlate
+from rimlens.rim.constants import CONSTANTS
 from rimlens.rim.gauss_newton import block_sum, curvature, damped_step
-from rimlens.rim.lens_unknowns import traced
-
-PRECONDITIONER = {
-    "source": "rays per pixel",
-    "deflection": "block Gauss-Newton",
-    "convergence": "root mean square",
-    "shear": "Gauss-Newton",
-    "modes": "Gauss-Newton",
-    "parameters": "Gauss-Newton",
-}
 
 
 @dataclass(frozen=True)
@@ -67,9 +58,9 @@ def evaluate_gradient(lens, source, state, exposure, block):
 
     Parameters
     ----------
-    lens : PixelatedLens or ParametricLens
+    lens : LensUnknowns
         What is inferred of the lens.
-    source : PixelatedSource or ParametricSource
+    source : SourceUnknowns
         What is inferred of the source.
     state : dict of tensor
         Their variables.
@@ -86,7 +77,7 @@ def evaluate_gradient(lens, source, state, exposure, block):
     state = {name: ops.stop_gradient(value) for name, value in state.items()}
     image, sigma, weight, psf, psf_shape = exposure
     inverse_variance = weight / ops.square(sigma)
-    beta, lens_descent = traced(lens, state)
+    beta, lens_descent = lens.trace(state)
     rays = source.rays(*beta)
     lensed, slopes = source.lensed(state, rays)
     model = convolve(lensed, psf, psf_shape)
@@ -95,27 +86,31 @@ def evaluate_gradient(lens, source, state, exposure, block):
     g_x, g_y = (of_lensed * slope for slope in slopes)
 
     # Masked pixels keep a little weight: their slopes reach their neighbors through the blur.
-    least = 1e-3 * ops.mean(inverse_variance, axis=(1, 2), keepdims=True) + 1e-6
+    least = CONSTANTS.masked_weight * ops.mean(inverse_variance, axis=(1, 2), keepdims=True) + 1e-6
     counted = ops.maximum(inverse_variance, least)
-    columns = source.columns(state, rays)
+    jacobian = source.jacobian(state, rays)
     maps, along = lens_descent(g_x, g_y)
-    source_maps, source_along = source.descent(of_lensed, rays, counted, columns)
+    source_maps, source_along = source.descent(of_lensed, rays, counted, jacobian)
     slopes = [convolve(slope, psf, psf_shape) for slope in slopes]
-    if columns is not None:
-        k, shape = columns.shape[1], columns.shape[2:]
+    if jacobian is not None:
+        k, shape = jacobian.shape[1], jacobian.shape[2:]
         blurred = convolve(
-            ops.reshape(columns, (-1, *shape)), ops.repeat(psf, k, axis=0), psf_shape
+            ops.reshape(jacobian, (-1, *shape)), ops.repeat(psf, k, axis=0), psf_shape
         )
-        columns = ops.reshape(blurred, (-1, k, *shape))
+        jacobian = ops.reshape(blurred, (-1, k, *shape))
         along = ops.concatenate([along, source_along], axis=-1)
-    scatter = ops.concatenate([ops.convert_to_tensor(v) for v in (lens.scatter, source.scatter)])
+    prior_scale = ops.concatenate(
+        [ops.convert_to_tensor(unknowns.prior_scale) for unknowns in (lens, source)]
+    )
     step, step_error = damped_step(
-        curvature(lens.columns(state), columns, slopes, inverse_variance, block), along, scatter
+        curvature(lens.jacobian(state), jacobian, slopes, inverse_variance, block),
+        along,
+        prior_scale,
     )
 
     stiffness = block_sum(inverse_variance * sum(ops.square(s) for s in slopes), block)
     typical = ops.mean(stiffness, axis=(1, 2), keepdims=True)
-    stiffness = stiffness + 0.1 * typical + 1e-6
+    stiffness = stiffness + CONSTANTS.stiffness_floor * typical + 1e-6
     displacement = [-block_sum(g, block) / stiffness for g in (g_x, g_y)]
     gradient = Gradient(
         residual=weight * (image - model) / sigma,
@@ -133,7 +128,7 @@ def no_gradient(lens, source, exposure, block):
     image, sigma, weight, _, _ = exposure
     batch = ops.shape(image)[0]
     ny, nx = image.shape[1:]
-    directions = len(lens.scatter) + len(source.scatter)
+    directions = len(lens.prior_scale) + len(source.prior_scale)
     residual = weight * image / sigma
     start = {**lens.initial(batch), **source.initial(batch)}
     return Gradient(

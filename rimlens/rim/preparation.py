@@ -1,8 +1,9 @@
 """What happens to an observation before a network sees it: grid, scale and orientation.
 
 Whole pixels are binned, which keeps their noise independent, and the rest is cropped or padded
-with masked pixels; nothing is resampled.  Brightness is divided by that of the image, and the eight
-orientations of the square stand for one another: the physics has no preferred one, a network has.
+with masked pixels; nothing is resampled.  Brightness is divided by a robust peak.  The physics has
+no preferred orientation, a network has: training shows it every draw in several of the eight
+orientations of the square, and a solver averages over all of them.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from rimlens.errors import InputError
 from rimlens.observation import Observation
+from rimlens.rim.constants import CONSTANTS
 
 # Light that a crop to the solver's grid may cut off, as a fraction of the pixels that count.
 CROP_TOLERANCE = 0.02
@@ -130,10 +132,6 @@ def _central(n, size):
     return slice(start, start + min(n, size))
 
 
-PERCENTILE = 99.5
-FLOOR = 2.0
-
-
 def robust_peak(image, sigma, weight):
     """Return the brightness that serves as unit: a high percentile, at least twice the noise.
 
@@ -155,9 +153,9 @@ def robust_peak(image, sigma, weight):
     [5.0]
     """
     counts = weight > 0
-    peak = [np.percentile(i[c], PERCENTILE) for i, c in zip(image, counts)]
+    peak = [np.percentile(i[c], CONSTANTS.peak_percentile) for i, c in zip(image, counts)]
     noise = [np.median(s[c]) for s, c in zip(sigma, counts)]
-    return np.maximum(peak, FLOOR * np.array(noise))
+    return np.maximum(peak, CONSTANTS.peak_floor * np.array(noise))
 
 
 def normalize(image, sigma, weight):

@@ -11,10 +11,11 @@ from keras import ops
 
 from rimlens.imaging import psf_transform
 from rimlens.rim.architecture import Architecture
+from rimlens.rim.constants import CONSTANTS
 from rimlens.rim.gradient import evaluate_gradient, no_gradient
-from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
+from rimlens.rim.lens_unknowns import lens_unknowns
 from rimlens.rim.network import RecurrentUNet, fold
-from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
+from rimlens.rim.source_unknowns import source_unknowns
 
 
 class RecurrentInferenceMachine(keras.Model):
@@ -40,21 +41,22 @@ class RecurrentInferenceMachine(keras.Model):
         # How many calls training unrolls; fewer make its first part cheaper.
         self.unrolled_steps = architecture.steps
         a = architecture
-        self.lens = PixelatedLens(a) if lens is None else ParametricLens(a, lens)
-        self.source = PixelatedSource(a) if source is None else ParametricSource(a, source)
+        self.lens, self.source = lens_unknowns(a, lens), source_unknowns(a, source)
+        self._priors = {"lens": lens, "source": source}
         self.image_factor = a.image_size // a.latent_size
-        directions = len(self.lens.scatter) + len(self.source.scatter)
+        directions = len(self.lens.prior_scale) + len(self.source.prior_scale)
         self.network = RecurrentUNet(
             a.filters,
-            map_channels=self.lens.outputs + self.source.outputs,
+            map_channels=self.lens.output_channels + self.source.output_channels,
             vector_size=2 * directions,
             block_convolutions=a.block_convolutions,
             vector_units=a.vector_units,
             dtype=precision,
             name="network",
         )
-        channels = 4 * self.image_factor**2 + 2 + self.lens.channels + self.source.channels
-        vector = 2 + self.lens.numbers + self.source.numbers + 2 * directions
+        channels = 4 * self.image_factor**2 + 2
+        channels += self.lens.input_channels + self.source.input_channels
+        vector = 2 + self.lens.vector_size + self.source.vector_size + 2 * directions
         self.network.build((None, a.latent_size, a.latent_size, channels), (None, vector))
         self.built = True
 
@@ -68,14 +70,13 @@ class RecurrentInferenceMachine(keras.Model):
         return {
             "architecture": self.architecture.to_dict(),
             "precision": self.precision,
-            "lens": getattr(self.lens, "prior", None),
-            "source": getattr(self.source, "prior", None),
+            **self._priors,
         }
 
     @property
-    def turns(self):
+    def equivariant(self):
         """Whether the unknowns can be brought to another orientation of the square."""
-        return self.lens.turns and self.source.turns
+        return self.lens.equivariant and self.source.equivariant
 
     def exposure(self, inputs):
         """Return what the likelihood needs of a batch of inputs.
@@ -112,15 +113,17 @@ class RecurrentInferenceMachine(keras.Model):
         log_sigma = ops.log10(sigma)
         maps = ops.concatenate(
             [
-                fold(ops.arcsinh(3.0 * inputs["image"]), self.image_factor),
+                fold(ops.arcsinh(CONSTANTS.image_scale * inputs["image"]), self.image_factor),
                 fold(weight, self.image_factor),
-                fold(weight * (log_sigma + 1.0), self.image_factor),
+                fold(weight * (log_sigma + CONSTANTS.log_sigma_offset), self.image_factor),
             ],
             axis=-1,
         )
         mean = ops.sum(weight * log_sigma, axis=(1, 2)) / ops.sum(weight, axis=(1, 2))
-        sharpness = ops.log(ops.sum(ops.square(psf), axis=(1, 2))) + 3.0
-        return maps, ops.stack([mean + 1.0, sharpness], axis=-1)
+        sharpness = ops.log(ops.sum(ops.square(psf), axis=(1, 2)))
+        return maps, ops.stack(
+            [mean + CONSTANTS.log_sigma_offset, sharpness + CONSTANTS.sharpness_offset], axis=-1
+        )
 
     def initial(self, batch):
         """Return the unknowns and the network's states before the first call."""
@@ -154,20 +157,23 @@ class RecurrentInferenceMachine(keras.Model):
             ops.arcsinh(gradient.displacement),
         ]
         for unknown in unknowns:
-            maps += unknown.maps_seen(state, gradient)
-        numbers = [unknown.numbers_seen(state) for unknown in unknowns]
+            maps += unknown.network_maps(state, gradient)
+        numbers = [unknown.network_vector(state) for unknown in unknowns]
         # A step of a few hundredths and an error of a hundredth are numbers of order one.
-        directions = [ops.arcsinh(20.0 * gradient.step), ops.log10(gradient.step_error) + 1.5]
+        directions = [
+            ops.arcsinh(CONSTANTS.step_scale * gradient.step),
+            ops.log10(gradient.step_error) + CONSTANTS.step_error_offset,
+        ]
         vector = [context_vector, *(n for n in numbers if n is not None), *directions]
         out, vector_step, memory = self.network(
             ops.concatenate(maps, axis=-1), ops.concatenate(vector, axis=-1), memory
         )
         vector_step, trust = ops.split(vector_step, 2, axis=-1)
-        vector_step = vector_step + ops.exp(trust - 0.5) * gradient.step
-        n, m = self.lens.outputs, len(self.lens.scatter)
+        vector_step = vector_step + ops.exp(trust - CONSTANTS.trust_offset) * gradient.step
+        n, m = self.lens.output_channels, len(self.lens.prior_scale)
         lens_out, source_out = (None, None) if out is None else (out[..., :n], out[..., n:])
-        lens = self.lens.moved(state, gradient, lens_out, vector_step[:, :m])
-        source = self.source.moved(state, gradient, source_out, vector_step[:, m:])
+        lens = self.lens.update(state, gradient, lens_out, vector_step[:, :m])
+        source = self.source.update(state, gradient, source_out, vector_step[:, m:])
         return {**lens, **source}, memory
 
     def gradient(self, state, exposure):

@@ -1,4 +1,4 @@
-r"""Gauss-Newton steps that end a reconstruction: lens and source together, without the network.
+r"""Gauss-Newton steps that refine a reconstruction: lens and source together, without network.
 
 Near the best fit the image is linear in all unknowns, and the network need not judge any more.
 What remains is the valley in which an error of the lens hides in the source, along which steps of
@@ -10,11 +10,11 @@ map, all in units of the noise, a step minimizes
 
     \tfrac12 |r - C u - F z|^2 + \tfrac12 |u + u_0|^2 + \tfrac12 |z + z_0|^2
 
-where :math:`u_0` and :math:`z_0` are the distances gone so far from the network's answer, in units
-of its expected error: that of the directions, with its correlations, was measured on simulations
-(`rimlens.training.solver.calibration`), that of the map is a random field whose amplitude follows the
-network's source.  The directions are eliminated, and conjugate gradients (Hestenes & Stiefel 1952,
-J. Res. Natl. Bur. Stand. 49, 409) solve for the map.
+where :math:`u_0` and :math:`z_0` are the distances gone so far from the network's estimate, in
+units of its expected error: that of the directions, with its correlations, was measured on
+simulations (`rimlens.training.solver.calibration`), that of the map is a random field whose
+amplitude follows the network's source.  The directions are eliminated, and conjugate gradients
+(Hestenes & Stiefel 1952, J. Res. Natl. Bur. Stand. 49, 409) solve for the map.
 """
 
 import numpy as np
@@ -23,34 +23,23 @@ from keras import ops
 from rimlens import backend
 from rimlens.imaging import convolve, reduced_chi2
 from rimlens.imaging.convolution import as_complex, correlate
-
-STEPS = 4
-# Fewer are as good on average, but unfinished ones amplify rounding.
-ITERATIONS = 40
-# Part of a step that is gone: the model is linear only nearby.
-GAIN = 0.6
-# How far one step may go along a direction, in units of its expected error.
-REACH = 2.0
-# The network's source is off by as much as its brightness nearby, and by this much elsewhere, in
-# units of the robust peak; the brightness is averaged and the error correlated over these lengths,
-# in pixels of the source.
-FLOOR = 0.01
-SMOOTHING = 2.0
-CORRELATION = 3.0
+from rimlens.rim.constants import CONSTANTS
 
 
-def start(lens, source, state, expected_error=None):
-    """Return the distances from the network's answer before the first step: none.
+def start(lens, source, state, error_covariance_factor=None):
+    """Return the distances from the network's estimate before the first step: none.
 
     Parameters
     ----------
-    lens, source : object
-        What is inferred of each, as `rimlens.rim.gradient.evaluate_gradient` takes them.
+    lens : LensUnknowns
+        What is inferred of the lens.
+    source : SourceUnknowns
+        What is inferred of the source.
     state : dict of tensor
-        The network's answer.
-    expected_error : ndarray, optional
-        The lower triangular factor of the covariance of the answer's error, as it was measured in
-        the coordinates of `lens` and `source`, shape ``(m, m)``; by default what they state,
+        The network's estimate.
+    error_covariance_factor : ndarray, optional
+        The lower triangular factor of the covariance of the estimate's error, as it was measured
+        in the coordinates of `lens` and `source`, shape ``(m, m)``; by default what they state,
         without correlations.
 
     Returns
@@ -63,45 +52,45 @@ def start(lens, source, state, expected_error=None):
     stated = np.concatenate([lens.expected_error, source.expected_error])
     batch, m = ops.shape(state[lens.names[0]])[0], len(stated)
     units = ops.broadcast_to(ops.convert_to_tensor(np.diag(stated)), (batch, m, m))
-    if expected_error is not None:
-        units = _measured(lens, state, expected_error)
-    away = {"directions": ops.zeros((batch, m), dtype="float32"), "units": units}
-    if source.outputs:
+    if error_covariance_factor is not None:
+        units = _measured(lens, state, error_covariance_factor)
+    offset = {"directions": ops.zeros((batch, m), dtype="float32"), "units": units}
+    if source.is_map:
         smooth = _filtered(ops.abs(state["source"]), _gaussian(source.grid.shape))
-        away["map"] = ops.zeros_like(smooth)
-        away["amplitude"] = ops.maximum(smooth, 0.0) + FLOOR
-    return away
+        offset["map"] = ops.zeros_like(smooth)
+        offset["amplitude"] = ops.maximum(smooth, 0.0) + CONSTANTS.source_error_floor
+    return offset
 
 
-def _measured(lens, state, expected_error):
+def _measured(lens, state, factor):
     """Return the steps that make up the units of measured errors, shape ``(batch, m, m)``."""
-    n, m = len(lens.expected_error), len(expected_error)
+    n, m = len(lens.expected_error), len(factor)
     coordinates = ops.pad(lens.coordinates(state), ((0, 0), (0, 0), (0, m - n)))
     of_source = ops.broadcast_to(
         ops.eye(m, dtype="float32")[n:], (ops.shape(coordinates)[0], m - n, m)
     )
     coordinates = ops.concatenate([coordinates, of_source], axis=1)
-    granted = np.append(lens.shares, np.ones(m - n))[:, None] * expected_error
+    granted = np.append(lens.refinement_share, np.ones(m - n))[:, None] * factor
     return ops.matmul(coordinates, ops.convert_to_tensor(np.float32(granted)))
 
 
-def refine(lens, source, state, away, exposure):
+def refine(lens, source, state, offset, exposure):
     """Take one step.
 
     Parameters
     ----------
-    lens, source : object
+    lens, source : LensUnknowns, SourceUnknowns
         As in `start`.
     state : dict of tensor
         The unknowns.
-    away : dict of tensor
+    offset : dict of tensor
         From `start` or the step before.
     exposure : tuple
         Image, noise, weight, transform of the point-spread function, and the shape of its stamp.
 
     Returns
     -------
-    state, away : dict of tensor
+    state, offset : dict of tensor
         After the step; unchanged where it would fit worse.
     model : tensor
         After the step, shape ``(batch, ny, nx)``.
@@ -113,12 +102,14 @@ def refine(lens, source, state, away, exposure):
     rays = source.rays(*lens.ray_trace(state))
     brightness, slopes = source.lensed(state, rays)
     model = convolve(brightness, psf, psf_shape)
-    own = source.columns(state, rays)
-    columns = _columns(lens.columns(state, coarse=False), slopes, own, exposure, away["units"])
+    own = source.jacobian(state, rays)
+    jacobian = _jacobian(
+        lens.jacobian(state, coarse=False), slopes, own, exposure, offset["units"]
+    )
     residual = per_noise * (image - model)
-    # The directions by an orthogonal basis: products of the columns, which span ten decades, would
-    # lose the weak ones in single precision.
-    basis, rest, triangle = _orthogonal(columns)
+    # The directions are eliminated by an orthogonal basis: products of the Jacobian's columns,
+    # which span ten decades, would lose the weak ones in single precision.
+    basis, rest, triangle = _orthogonal(jacobian)
 
     def coefficients(image):
         return ops.einsum("bmyx,byx->bm", basis, image)
@@ -126,64 +117,64 @@ def refine(lens, source, state, away, exposure):
     def beyond(image):
         return image - ops.einsum("bmyx,bm->byx", basis, coefficients(image))
 
-    pulled = ops.einsum("bmk,bm->bk", rest, -away["directions"])
+    pulled = ops.einsum("bmk,bm->bk", rest, -offset["directions"])
     step = {}
-    if source.outputs:
+    if source.is_map:
         kernel = _correlated(source.grid.shape)
 
         def change(field):
-            return away["amplitude"] * _filtered(field, kernel)
+            return offset["amplitude"] * _filtered(field, kernel)
 
         def lensed(change):
             return per_noise * convolve(rays(change), psf, psf_shape)
 
         def adjoint(image):
             spread = rays.adjoint(correlate(per_noise * image, psf, psf_shape))
-            return _filtered(away["amplitude"] * spread, kernel)
+            return _filtered(offset["amplitude"] * spread, kernel)
 
         def curvature(field):
             return adjoint(beyond(lensed(change(field)))) + field
 
         unexplained = beyond(residual) - ops.einsum("bmyx,bm->byx", basis, pulled)
-        step["map"] = _conjugate_gradients(curvature, adjoint(unexplained) - away["map"])
+        step["map"] = _conjugate_gradients(curvature, adjoint(unexplained) - offset["map"])
         changed = change(step["map"])
         residual = residual - lensed(changed)
     found = (coefficients(residual) + pulled)[..., None]
     step["directions"] = ops.solve_triangular(triangle, found)[..., 0]
 
     longest = ops.max(ops.abs(step["directions"]), axis=-1)
-    fraction = GAIN / ops.maximum(longest / REACH, 1.0)
+    fraction = CONSTANTS.refinement_gain / ops.maximum(longest / CONSTANTS.refinement_reach, 1.0)
     step = {name: _per_lens(fraction, value) * value for name, value in step.items()}
     n = len(lens.expected_error)
-    scaled = ops.einsum("bmk,bk->bm", away["units"], step["directions"])
-    moved = {**lens.along(state, scaled[:, :n]), **source.along(state, scaled[:, n:])}
-    if source.outputs:
-        moved["source"] = moved["source"] + _per_lens(fraction, changed) * changed
-    after = convolve(source.brightness(moved, *lens.ray_trace(moved)), psf, psf_shape)
+    scaled = ops.einsum("bmk,bk->bm", offset["units"], step["directions"])
+    stepped = {**lens.apply_step(state, scaled[:, :n]), **source.apply_step(state, scaled[:, n:])}
+    if source.is_map:
+        stepped["source"] = stepped["source"] + _per_lens(fraction, changed) * changed
+    after = convolve(source.brightness(stepped, *lens.ray_trace(stepped)), psf, psf_shape)
     before = reduced_chi2(model, image, sigma, weight)
     reached = reduced_chi2(after, image, sigma, weight)
     better = reached < before
-    gone = {**away, **{name: away[name] + step[name] for name in step}}
+    gone = {**offset, **{name: offset[name] + step[name] for name in step}}
     model, chi2 = ops.where(better[:, None, None], after, model), ops.minimum(reached, before)
-    return _where(better, moved, state), _where(better, gone, away), model, (before, chi2)
+    return _where(better, stepped, state), _where(better, gone, offset), model, (before, chi2)
 
 
-def _columns(alpha, slopes, own, exposure, units):
+def _jacobian(alpha, slopes, own, exposure, units):
     """Return the derivative of the model along the directions, in units of error and noise."""
     _, sigma, weight, psf, psf_shape = exposure
-    columns = -sum(slope[:, None] * component for slope, component in zip(slopes, alpha))
-    columns = columns if own is None else ops.concatenate([columns, own], axis=1)
-    m, shape = columns.shape[1], columns.shape[2:]
-    columns = ops.reshape(columns, (-1, *shape))
-    columns = convolve(columns, ops.repeat(psf, m, axis=0), psf_shape)
-    columns = ops.einsum("bmyx,bmk->bkyx", ops.reshape(columns, (-1, m, *shape)), units)
-    return (ops.sqrt(weight) / sigma)[:, None] * columns
+    jacobian = -sum(slope[:, None] * component for slope, component in zip(slopes, alpha))
+    jacobian = jacobian if own is None else ops.concatenate([jacobian, own], axis=1)
+    m, shape = jacobian.shape[1], jacobian.shape[2:]
+    jacobian = ops.reshape(jacobian, (-1, *shape))
+    jacobian = convolve(jacobian, ops.repeat(psf, m, axis=0), psf_shape)
+    jacobian = ops.einsum("bmyx,bmk->bkyx", ops.reshape(jacobian, (-1, m, *shape)), units)
+    return (ops.sqrt(weight) / sigma)[:, None] * jacobian
 
 
-def _orthogonal(columns):
-    """Return the factors of the columns over the identity: the basis, its rest, the triangle."""
-    m, ny, nx = columns.shape[1:]
-    tall = ops.transpose(ops.reshape(columns, (-1, m, ny * nx)), (0, 2, 1))
+def _orthogonal(jacobian):
+    """Return the factors of the jacobian over the identity: the basis, its rest, the triangle."""
+    m, ny, nx = jacobian.shape[1:]
+    tall = ops.transpose(ops.reshape(jacobian, (-1, m, ny * nx)), (0, 2, 1))
     identity = ops.broadcast_to(ops.eye(m, dtype=tall.dtype), (ops.shape(tall)[0], m, m))
     basis, triangle = ops.qr(ops.concatenate([tall, identity], axis=1))
     rest = basis[:, ny * nx :]
@@ -207,7 +198,7 @@ def _conjugate_gradients(matrix, target):
         return solution + gain * values[2], rest, direction, new
 
     begin = (ops.zeros_like(target), target, target, dot(target, target))
-    return ops.fori_loop(0, ITERATIONS, iterate, begin)[0]
+    return ops.fori_loop(0, CONSTANTS.refinement_iterations, iterate, begin)[0]
 
 
 def _per_lens(values, like):
@@ -233,11 +224,13 @@ def _wave_number_squared(shape):
 
 
 def _gaussian(shape):
-    return as_complex(np.exp(-0.5 * SMOOTHING**2 * _wave_number_squared(shape)), "float32")
+    return as_complex(
+        np.exp(-0.5 * CONSTANTS.source_error_smoothing**2 * _wave_number_squared(shape)), "float32"
+    )
 
 
 def _correlated(shape):
     """Return the filter that makes white noise a field of unit variance, correlated."""
-    spectrum = 1.0 / (1.0 + CORRELATION**2 * _wave_number_squared(shape))
+    spectrum = 1.0 / (1.0 + CONSTANTS.source_error_correlation**2 * _wave_number_squared(shape))
     variance = np.fft.irfft2(spectrum.T**2, shape)[0, 0]
     return as_complex(spectrum / np.sqrt(variance), "float32")

@@ -1,7 +1,4 @@
-"""What a recurrence infers of the source: a map, or the numbers of a model.
-
-Brightness is in units of the image's robust peak, lengths in pixels of the image.
-"""
+"""What a recurrence infers of the source: a map, or the numbers of a model."""
 
 import numpy as np
 from keras import ops
@@ -9,33 +6,73 @@ from keras import ops
 from rimlens import backend
 from rimlens.imaging.sampling import BilinearSampling
 from rimlens.models.parameter import BRIGHTNESS
+from rimlens.rim.constants import CONSTANTS
 from rimlens.rim.gauss_newton import jacobian
 from rimlens.rim.network import fold, unfold
+from rimlens.rim.unknowns import SourceUnknowns, require_grid, require_kind
 
 
-class PixelatedSource:
-    """A map of surface brightness.
+def source_unknowns(architecture, prior=None):
+    """Return what a recurrence infers of a source.
 
     Parameters
     ----------
     architecture : Architecture
         Grids and latent size.
+    prior : rimlens.prior.Prior, optional
+        Over a source, lengths in pixels of the image, brightnesses in units of its robust peak; by
+        default any map.
+
+    Returns
+    -------
+    SourceUnknowns
+        Of a map where the prior's variable is one, of numbers where it is a vector.
+
+    Raises
+    ------
+    InputError
+        If the prior is not over a source, its maps have another grid than the architecture's, or
+        its variables are of another kind.
+    """
+    require_kind(prior, "source")
+    if prior is None or set(prior.variables) == {"map"}:
+        return PixelatedSource(architecture, prior)
+    return ParametricSource(architecture, prior)
+
+
+class PixelatedSource(SourceUnknowns):
+    """A map of surface brightness, in the variable of a prior over such maps.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Grids and latent size.
+    prior : rimlens.prior.Prior, optional
+        Over source maps on the architecture's grid.
+
+    Raises
+    ------
+    InputError
+        If the prior's maps have another grid.
     """
 
     names = ("source",)
-    turns = True
+    equivariant = is_map = True
 
-    def __init__(self, architecture):
-        self.grid = architecture.source_grid
+    def __init__(self, architecture, prior=None):
+        self.grid, self.prior = architecture.source_grid, prior
+        if prior is not None:
+            require_grid(prior, self.grid, "source")
         self._factor = architecture.source_size // architecture.latent_size
-        self.scatter = self.expected_error = np.zeros(0, dtype="float32")
-        self.numbers = 0
-        self.channels = 2 * self._factor**2
-        self.outputs = 2 * self._factor**2
+        self.prior_scale = self.expected_error = np.zeros(0, dtype="float32")
+        self.input_channels = self.output_channels = 2 * self._factor**2
 
     def initial(self, n):
         """Return the variables before the first call, for a batch of `n`."""
-        return {"source": ops.zeros((n, *self.grid.shape), dtype="float32")}
+        if self.prior is None:
+            return {"source": ops.zeros((n, *self.grid.shape), dtype="float32")}
+        start = ops.convert_to_tensor(self.prior.initial(1)["map"])
+        return {"source": ops.broadcast_to(start, (n, *self.grid.shape))}
 
     def brightness(self, state, x, y):
         """Return the surface brightness at source positions."""
@@ -49,17 +86,17 @@ class PixelatedSource:
         """Return the surface brightness where rays end, and its slopes along x and y."""
         return rays.with_slopes(state["source"])
 
-    def columns(self, state, rays):
+    def jacobian(self, state, rays):
         """Return None: no direction of a Gauss-Newton step."""
         return
 
-    def descent(self, gradient, rays, counted, columns):
+    def descent(self, gradient, rays, counted, jacobian):
         """Return the map's direction: the gradient over the counted rays that hit a pixel."""
         hits = rays.adjoint(counted)
-        floor = 0.1 * ops.max(hits, axis=(1, 2), keepdims=True) + 1e-6
+        floor = CONSTANTS.hits_floor * ops.max(hits, axis=(1, 2), keepdims=True) + 1e-6
         return {"source": -rays.adjoint(gradient) / (hits + floor)}, None
 
-    def maps_seen(self, state, gradient):
+    def network_maps(self, state, gradient):
         """Return the channels that the network reads, at the latent size."""
         direction = ops.arcsinh(gradient.maps["source"])
         return [
@@ -67,23 +104,23 @@ class PixelatedSource:
             fold(direction, self._factor),
         ]
 
-    def numbers_seen(self, state):
+    def network_vector(self, state):
         """Return None: nothing that is not a map."""
         return
 
-    def moved(self, state, gradient, out, step):
+    def update(self, state, gradient, output, step):
         """Return the map after a step: the network's own, and its gain on the direction."""
         n = self._factor**2
-        gain = ops.exp(unfold(out[..., n:], self._factor) - 1.0)
+        gain = ops.exp(unfold(output[..., n:], self._factor) - CONSTANTS.source_gain_offset)
         direction = ops.arcsinh(gradient.maps["source"])
-        change = unfold(out[..., :n], self._factor) + gain * direction
+        change = unfold(output[..., :n], self._factor) + gain * direction
         return {"source": state["source"] + change}
 
-    def along(self, state, step):
+    def apply_step(self, state, step):
         """Return the map as it is: it has no directions."""
         return {"source": state["source"]}
 
-    def steps_between(self, state, target):
+    def project_difference(self, state, target):
         """Return no steps: a map has no directions."""
         return np.zeros((len(state["source"]), 0))
 
@@ -96,7 +133,7 @@ class PixelatedSource:
         return {"source": state["source"]}
 
 
-class ParametricSource:
+class ParametricSource(SourceUnknowns):
     """The free parameters of a source model, as the unconstrained variables of its prior.
 
     Parameters
@@ -109,19 +146,17 @@ class ParametricSource:
     """
 
     names = ("source_vector",)
-    turns = False
 
     def __init__(self, architecture, prior):
         self.prior = prior
         self.grid = architecture.source_grid
-        (self.numbers,) = prior.variables["vector"]
-        self.scatter = self.expected_error = np.ones(self.numbers, dtype="float32")
-        self.channels = self.outputs = 0
+        (self.vector_size,) = prior.variables["vector"]
+        self.prior_scale = self.expected_error = np.ones(self.vector_size, dtype="float32")
 
     def initial(self, n):
         """Return the variables before the first call, for a batch of `n`."""
         start = ops.convert_to_tensor(self.prior.initial(1)["vector"])
-        return {"source_vector": ops.broadcast_to(start, (n, self.numbers))}
+        return {"source_vector": ops.broadcast_to(start, (n, self.vector_size))}
 
     def brightness(self, state, x, y):
         """Return the surface brightness at source positions."""
@@ -141,7 +176,7 @@ class ParametricSource:
         (value, _), slopes = backend.value_and_grad(brightness, rays)
         return value, slopes
 
-    def columns(self, state, rays):
+    def jacobian(self, state, rays):
         """Return the change of the lensed image along every variable, before it is blurred."""
 
         def brightness(vector, x, y):
@@ -149,27 +184,27 @@ class ParametricSource:
 
         return jacobian(brightness, state["source_vector"], *rays)
 
-    def descent(self, gradient, rays, counted, columns):
+    def descent(self, gradient, rays, counted, jacobian):
         """Return no map's direction, and the descent along the variables."""
-        return {}, -ops.einsum("bmyx,byx->bm", columns, gradient)
+        return {}, -ops.einsum("bmyx,byx->bm", jacobian, gradient)
 
-    def maps_seen(self, state, gradient):
+    def network_maps(self, state, gradient):
         """Return no channels."""
         return []
 
-    def numbers_seen(self, state):
+    def network_vector(self, state):
         """Return the numbers that the network reads."""
         return state["source_vector"]
 
-    def moved(self, state, gradient, out, step):
+    def update(self, state, gradient, output, step):
         """Return the variables after a step."""
-        return self.along(state, step)
+        return self.apply_step(state, step)
 
-    def along(self, state, step):
+    def apply_step(self, state, step):
         """Return the variables after a step."""
         return {"source_vector": state["source_vector"] + step}
 
-    def steps_between(self, state, target):
+    def project_difference(self, state, target):
         """Return the difference of the variables."""
         return target["source_vector"] - state["source_vector"]
 

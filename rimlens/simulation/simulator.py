@@ -143,7 +143,9 @@ class Simulator:
             # Half as many more are drawn than asked for, to choose among.
             candidates = self._candidates(n + (n + 1) // 2, rng)
             for batch in self._rendered(candidates):
-                good = np.logical_and.reduce([cut(batch, self) for cut in self.cuts])
+                good = np.ones(len(batch["image"]), bool)
+                for cut in self.cuts:
+                    good &= cut(batch, self)
                 accepted.append(part(batch, good))
                 count += good.sum()
                 if count >= n:

@@ -92,12 +92,12 @@ def results():
     batch = Simulator(*grids, psf_size=9, psf_count=5).draw(3, rng=2)
     found |= {f"simulated_{name}": values for name, values in batch.items()}
     solver = RIMSolver(architecture)
-    arrays = solver._arrays()
+    arrays = solver.arrays
     for name in sorted(arrays):
         size = 0.01 if "head" in name else 0.05
         arrays[name] = size * rng.standard_normal(arrays[name].shape)
-    solver._set_arrays(arrays, "a test")
-    answer = solver.solve(inputs_and_targets(batch, solver.machine)[0])
+    solver.set_arrays(arrays, "a test")
+    answer = solver.inference.solve_batch(inputs_and_targets(batch, solver.machine)[0])
     return found | {f"solved_{name}": values for name, values in answer.items()}
 
 

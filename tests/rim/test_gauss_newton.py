@@ -7,12 +7,11 @@ from keras import ops
 from map_model import MapModel
 from rimlens.imaging import Grid, chi2, psf_transform
 from rimlens.rim import Architecture
-from rimlens.rim.gauss_newton import REACH
+from rimlens.rim.constants import CONSTANTS
 from rimlens.rim.gradient import evaluate_gradient
-from rimlens.rim.lens_unknowns import PixelatedLens
-from rimlens.rim.modes import convergence_modes
+from rimlens.rim.lens_unknowns import PixelatedLens, convergence_modes
 from rimlens.rim.source_unknowns import PixelatedSource
-from rimlens.rim.unknowns import constrain
+from tiny_solver import convergence_and_shear
 
 ARCHITECTURE = Architecture(64, 32, 2.0, 48, 1.0, latent_size=16, filters=(4,))
 IMAGE, LENS, SOURCE = (
@@ -20,9 +19,9 @@ IMAGE, LENS, SOURCE = (
 )
 FORWARD = MapModel(IMAGE, LENS, SOURCE)
 UNKNOWNS_OF = PixelatedLens(ARCHITECTURE), PixelatedSource(ARCHITECTURE)
-SCATTER = UNKNOWNS_OF[0].scatter
+PRIOR_SCALE = UNKNOWNS_OF[0].prior_scale
 MODES = convergence_modes(LENS)
-UNKNOWNS = len(SCATTER)
+UNKNOWNS = len(PRIOR_SCALE)
 SIGMA = 0.01
 
 
@@ -46,7 +45,7 @@ def truth():
 def exposure(truth):
     psf = np.exp(-(Grid((9, 9)).radius ** 2) / (2 * 1.2**2))
     psf = psf_transform((psf / psf.sum())[None].astype("float32"), IMAGE.shape)
-    image = FORWARD(*constrain(*truth[:2]), truth[2], psf, (9, 9))
+    image = FORWARD(*convergence_and_shear(*truth[:2]), truth[2], psf, (9, 9))
     one = np.ones((1, 64, 64), "float32")
     return ops.convert_to_numpy(image), SIGMA * one, one, psf, (9, 9)
 
@@ -59,7 +58,7 @@ def step_at(state, exposure):
 
 def half_chi2(state, exposure):
     image, sigma, weight, psf, shape = exposure
-    model = FORWARD(*constrain(*state[:2]), state[2], psf, shape)
+    model = FORWARD(*convergence_and_shear(*state[:2]), state[2], psf, shape)
     return float(chi2(model, image, sigma, weight)[0]) / 2
 
 
@@ -79,7 +78,7 @@ def test_one_step_undoes_most_of_a_small_change_at_the_true_source(
 
 def test_steps_lead_to_the_truth_s_image(truth, exposure):
     rng = np.random.default_rng(4)
-    state = moved(truth, 0.3 * SCATTER * rng.normal(size=(1, UNKNOWNS)))
+    state = moved(truth, 0.3 * PRIOR_SCALE * rng.normal(size=(1, UNKNOWNS)))
     assert half_chi2(state, exposure) > 1000
     for _ in range(6):
         state = moved(state, step_at(state, exposure)[0])
@@ -94,7 +93,7 @@ def test_the_error_of_an_unknown_is_that_of_a_parabola_through_chi2(truth, expos
         offset[0, m] = 0.3 * error[0, m]
         sides = [half_chi2(moved(truth, sign * offset), exposure) for sign in (1, -1)]
         curvature = sum(sides) / offset[0, m] ** 2
-        expected = 1 / np.sqrt(1.01 * curvature + 1 / SCATTER[m] ** 2)
+        expected = 1 / np.sqrt(1.01 * curvature + 1 / PRIOR_SCALE[m] ** 2)
         # The deflection's change is taken as constant over blocks and over the blur.
         assert error[0, m] == pytest.approx(expected, rel=0.15)
 
@@ -104,11 +103,11 @@ def test_no_step_is_longer_than_its_reach(truth, exposure):
     image, _, *rest = exposure
     step, _ = step_at(far, (image, np.full_like(image, 1e-4), *rest))
     # Rounding.
-    assert np.max(np.abs(step) / SCATTER) <= REACH * (1 + 1e-5)
+    assert np.max(np.abs(step) / PRIOR_SCALE) <= CONSTANTS.step_reach * (1 + 1e-5)
 
 
 def test_without_a_source_there_is_no_step_and_the_error_is_what_was_expected(truth, exposure):
     step, error = step_at((truth[0], truth[1], 0 * truth[2]), exposure)
     np.testing.assert_array_equal(step, 0)
     # Rounding.
-    np.testing.assert_allclose(error[0], SCATTER, rtol=1e-5)
+    np.testing.assert_allclose(error[0], PRIOR_SCALE, rtol=1e-5)

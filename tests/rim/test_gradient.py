@@ -11,7 +11,7 @@ from rimlens.rim import Architecture
 from rimlens.rim.gradient import evaluate_gradient, no_gradient
 from rimlens.rim.lens_unknowns import PixelatedLens
 from rimlens.rim.source_unknowns import PixelatedSource
-from rimlens.rim.unknowns import constrain
+from tiny_solver import convergence_and_shear
 
 ARCHITECTURE = Architecture(24, 12, 2.0, 18, 1.0, latent_size=6, filters=(4,))
 IMAGE, LENS, SOURCE = (
@@ -60,7 +60,7 @@ def gradient(state, exposure):
 
 def half_chi2(state, exposure):
     image, sigma, weight, psf, psf_shape = exposure
-    convergence, shear = constrain(state[0], state[1])
+    convergence, shear = convergence_and_shear(state[0], state[1])
     model = FORWARD(convergence, shear, state[2], psf, psf_shape)
     return ops.convert_to_numpy(chi2(model, image, sigma, weight)).astype(float) / 2
 
@@ -86,7 +86,7 @@ def test_source_direction_is_the_finite_difference_over_the_rays_that_hit_a_pixe
     units = np.eye(324, dtype="float32").reshape(324, 18, 18)
     for i in range(2):
         repeated = [np.repeat(v[i : i + 1], 324, axis=0) for v in state[:2]]
-        lensed = FORWARD.lensed(*constrain(*repeated), units)
+        lensed = FORWARD.lensed(*convergence_and_shear(*repeated), units)
         inverse_variance = (weight[i] / sigma[i] ** 2).astype(float)
         rays = np.sum(inverse_variance * ops.convert_to_numpy(lensed), axis=(1, 2)).reshape(18, 18)
         for pixel in [(8, 8), (5, 9), (10, 3), (2, 2)]:
@@ -106,7 +106,7 @@ def test_source_direction_lowers_chi2(state, exposure, gradient, step):
 
 
 def test_many_steps_along_the_source_direction_reach_a_fit(state, exposure):
-    image = FORWARD(*constrain(*state[:2]), state[2], *exposure[3:])
+    image = FORWARD(*convergence_and_shear(*state[:2]), state[2], *exposure[3:])
     exposure = (ops.convert_to_numpy(image), *exposure[1:])
     here = changed(state, 2, -state[2])
     before = half_chi2(here, exposure)
@@ -125,7 +125,7 @@ def test_convergence_direction_has_unit_size_and_lowers_chi2(state, exposure, gr
 
 def test_residual_and_chi2_are_those_of_the_state(state, exposure, gradient):
     image, sigma, weight, psf, psf_shape = exposure
-    model = FORWARD(*constrain(*state[:2]), state[2], psf, psf_shape)
+    model = FORWARD(*convergence_and_shear(*state[:2]), state[2], psf, psf_shape)
     expected = weight * (image - ops.convert_to_numpy(model)) / sigma
     # Rounding in single precision, in units of the noise.
     np.testing.assert_allclose(gradient["residual"], expected, rtol=0, atol=1e-4)

@@ -69,8 +69,8 @@ def trained(priors, simulator):
 
 
 def test_the_solver_lowers_chi_square_in_latent_space(trained):
-    assert trained.machine.lens.numbers == 6 + 2
-    assert trained.machine.source.numbers == 6 + 1
+    assert trained.machine.lens.vector_size == 6 + 2
+    assert trained.machine.source.vector_size == 6 + 1
     chi2 = trained.weights.scores["reduced_chi2_median_per_step"]
     # From the network's first answer, which saw no gradient, to the end.
     assert chi2[-1] < 0.7 * chi2[0]

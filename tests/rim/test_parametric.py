@@ -55,11 +55,11 @@ def test_the_truth_fits_and_gauss_newton_steps_find_it_again(problem):
     truth = {name: ops.convert_to_tensor(v) for name, v in targets.items()}
     at_truth = chi2_at(machine, truth, exposure)
     rng = np.random.default_rng(5)
-    n, m = len(LENS.labels), len(machine.source.scatter)
+    n, m = len(LENS.labels), len(machine.source.prior_scale)
     offset = 0.2 * rng.normal(size=(6, n + m)).astype("float32")
 
     def moved(state, step):
-        lens = machine.lens.moved(state, None, None, step[:, :n])
+        lens = machine.lens.update(state, None, None, step[:, :n])
         return {
             **state,
             **lens,
@@ -140,8 +140,8 @@ def test_a_reconstruction_has_the_models_in_the_units_of_the_sky():
         unit="electron / s",
     )
     # Another solution from other digits of the image would differ by more than is tested for.
-    results, solve = [], solver.solve
-    solver.solve = lambda inputs: results.append(solve(inputs)) or results[-1]
+    results, solve = [], solver.inference.solve_batch
+    solver.inference.solve_batch = lambda inputs: results.append(solve(inputs)) or results[-1]
     found = solver.reconstruct(observation)
     (result,) = results
     expected = result["lens"]["sie_theta_E"][0] * 0.05 * u.arcsec

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 from rimlens import Observation, Reconstruction, RIMSolver
 from rimlens.errors import InputError, QualityWarning
 from rimlens.reconstruction import Failure
-from rimlens.rim import refinement
+from rimlens.rim.constants import CONSTANTS
 
 PIXEL = 0.05
 
@@ -61,7 +61,7 @@ def test_maps_have_the_scales_and_the_center_of_the_grids(found, architecture):
 
 
 def test_the_history_ends_with_the_chi2_of_the_reconstruction(found, architecture):
-    assert len(found.chi2_history) == architecture.steps + refinement.STEPS
+    assert len(found.chi2_history) == architecture.steps + CONSTANTS.refinement_steps
     # Single precision inside, double outside.
     assert found.reduced_chi2 == pytest.approx(found.chi2_history[-1], rel=1e-4)
     assert found.meta["binning"] == 1

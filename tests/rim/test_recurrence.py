@@ -4,8 +4,7 @@ import numpy as np
 from keras import ops
 
 from rimlens.rim import RecurrentInferenceMachine
-from rimlens.rim.modes import convergence_modes
-from rimlens.rim.unknowns import initial_log_kappa
+from rimlens.rim.lens_unknowns import convergence_modes
 
 
 def unrolled(machine, inputs):
@@ -15,7 +14,7 @@ def unrolled(machine, inputs):
 def test_an_untrained_network_moves_the_lens_by_part_of_the_gauss_newton_step(untrained, inputs):
     machine = untrained.machine
     found = unrolled(machine, inputs)
-    start = initial_log_kappa(untrained.architecture.convergence_grid)
+    start = ops.convert_to_numpy(machine.lens.initial(1)["convergence"])[0]
     # The first call has no gradient, and the second no source whose rays could be bent.
     np.testing.assert_array_equal(
         found["convergence"][:, :2], np.broadcast_to(start, (4, 2, 16, 16))

@@ -1,11 +1,14 @@
 """Laws of the steps that end a reconstruction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from keras import ops
 
 from rimlens.imaging import Grid, convolve, psf_transform
 from rimlens.rim import Architecture, refinement
+from rimlens.rim.constants import CONSTANTS
 from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
 from rimlens.rim.preparation import orient_map, orient_shear
 from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
@@ -69,7 +72,7 @@ def moved(lens, source, state, step, units=None):
     n = len(lens.expected_error)
     units = refinement.start(lens, source, state)["units"] if units is None else units
     step = ops.matmul(units, ops.convert_to_tensor(np.float32(step))[None, :, None])[..., 0]
-    return {**lens.along(state, step[:, :n]), **source.along(state, step[:, n:])}
+    return {**lens.apply_step(state, step[:, :n]), **source.apply_step(state, step[:, n:])}
 
 
 def correlated(lens, source):
@@ -85,8 +88,8 @@ def test_columns_are_the_slopes_of_the_model(problem):
     units = refinement.start(lens, source, state)["units"]
     rays = source.rays(*lens.ray_trace(state))
     slopes = source.lensed(state, rays)[1]
-    alpha, own = lens.columns(state, coarse=False), source.columns(state, rays)
-    columns = refinement._columns(alpha, slopes, own, exposure, units)
+    alpha, own = lens.jacobian(state, coarse=False), source.jacobian(state, rays)
+    columns = refinement._jacobian(alpha, slopes, own, exposure, units)
     columns = ops.convert_to_numpy(columns)[0]
     per_noise = ops.convert_to_numpy(ops.sqrt(weight) / sigma)[0]
     for k in range(directions(lens, source)):
@@ -104,11 +107,11 @@ def test_steps_bring_back_lens_and_source_together(problem):
     lens, source, truth, exposure = problem
     rng = np.random.default_rng(4)
     state = moved(lens, source, truth, 0.7 * rng.normal(size=directions(lens, source)))
-    if source.outputs:
+    if source.output_channels:
         state["source"] = state["source"] * 0.8
     away = refinement.start(lens, source, state)
     history = []
-    for _ in range(2 * refinement.STEPS):
+    for _ in range(2 * CONSTANTS.refinement_steps):
         state, away, model, chi2 = refinement.refine(lens, source, state, away, exposure)
         expected = model_of(lens, source, state, exposure[3])
         # Rounding in single precision.
@@ -155,7 +158,7 @@ def test_only_the_first_coordinate_changes_the_mass_inside_the_ring(problem):
 
     def mass(step, inside):
         step = ops.convert_to_tensor(np.float32(step)[None])
-        convergence = lens.physical(lens.along(state, step))["convergence"]
+        convergence = lens.physical(lens.apply_step(state, step))["convergence"]
         return np.log10(ops.convert_to_numpy(convergence)[0][inside].sum())
 
     def slopes(edge):
@@ -172,7 +175,7 @@ def test_only_the_first_coordinate_changes_the_mass_inside_the_ring(problem):
 @pytest.mark.parametrize("problem", ["maps"], indirect=True)
 def test_a_turned_lens_takes_the_turned_step(problem, orientation, monkeypatch):
     # Conjugate gradients that are cut off depend on the order of sums; run to the end they do not.
-    monkeypatch.setattr(refinement, "ITERATIONS", 200)
+    monkeypatch.setattr(refinement, "CONSTANTS", replace(CONSTANTS, refinement_iterations=200))
     lens, source, truth, (image, sigma, weight, *rest) = problem
     begin = moved(lens, source, truth, 0.3 * np.ones(directions(lens, source)))
 

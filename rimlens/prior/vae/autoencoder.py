@@ -1,19 +1,17 @@
 """`VAE`: maps to latent vectors and back, with weights from a file."""
 
 import math
-from dataclasses import replace
 
 import keras
 import numpy as np
 from keras import ops
 
 from rimlens import backend
-from rimlens.errors import FileFormatError, InputError
 from rimlens.imaging import Grid
-from rimlens.io.weights import VAEWeights, read_weights, write_weights
+from rimlens.io.pretrained import Pretrained, require_shapes
+from rimlens.io.weights import VAEWeights
 from rimlens.prior.vae.architecture import VAEArchitecture
 from rimlens.prior.vae.network import Autoencoder
-from rimlens.shipped import find, shipped
 
 # Between these the decimal logarithm of a convergence is held.
 LOG_KAPPA = -4.0, 3.0
@@ -23,7 +21,7 @@ _DARK = 1e-30
 _BATCH = 256
 
 
-class VAE:
+class VAE(Pretrained):
     r"""A variational autoencoder of convergence maps or of galaxies.
 
     A latent vector :math:`u` is standard normal; the decoder makes a map :math:`g(m + A u)` of it,
@@ -43,18 +41,23 @@ class VAE:
     Examples
     --------
     >>> from rimlens.prior.vae import VAE
+    >>> VAE.presets()
+    ['vae_convergence', 'vae_source']
     >>> galaxies = VAE.from_pretrained("vae_source")
     >>> galaxies.sample(2, rng=1).shape
     (2, 64, 64)
     """
 
+    _folder = "vae"
+    _format = VAEWeights
+    _called = "weights of a VAE"
+
     def __init__(self, architecture=None):
         self.architecture = architecture or VAEArchitecture()
-        self.weights = None
         # Those in double precision are made when they are asked for.
         self._networks = {"float32": Autoencoder(self.architecture, dtype="float32")}
         latent = self.architecture.latent
-        self._set_arrays(
+        self.set_arrays(
             {
                 **arrays_of(self._networks["float32"]),
                 "latent_mean": np.zeros(latent),
@@ -69,69 +72,47 @@ class VAE:
 
     def __setstate__(self, state):
         """Take the arrays of another autoencoder."""
-        self._set_arrays(state["arrays"], "pickle")
+        self.set_arrays(state["arrays"], "pickle")
         self.weights = state["weights"]
 
     @classmethod
-    def presets(cls):
-        """Return the names of the weights in the package.
+    def _from_weights(cls, weights, path):
+        return cls(VAEArchitecture.from_dict(weights.architecture))
 
-        Returns
-        -------
-        list of str
+    @property
+    def arrays(self):
+        """The networks' arrays by name, as a dict of ndarray."""
+        return dict(self._arrays)
 
-        Examples
-        --------
-        >>> VAE.presets()
-        ['vae_convergence', 'vae_source']
-        """
-        return list(shipped("vae"))
-
-    @classmethod
-    def from_pretrained(cls, name_or_path):
-        """Load a trained autoencoder.
+    def set_arrays(self, arrays, origin):
+        """Take over arrays.
 
         Parameters
         ----------
-        name_or_path : str or path
-            One of `presets`, or a file written by `save`.
-
-        Returns
-        -------
-        VAE
+        arrays : dict of ndarray
+            By the names of `arrays`.
+        origin : str or path
+            Where they come from, for an error.
 
         Raises
         ------
         FileFormatError
-            If there is no such file, or it is truncated, altered, foreign or from a newer version.
+            If names or shapes are not those of the networks.
         """
-        path = find(name_or_path, "vae", "weights of a VAE")
-        weights = read_weights(path, VAEWeights)
-        vae = cls(VAEArchitecture.from_dict(weights.architecture))
-        vae._set_arrays(weights.arrays, path)
-        vae.weights = replace(weights, arrays={})
-        return vae
+        latent = self.architecture.latent
+        wanted = {w.path: tuple(w.shape) for w in self.network_variables}
+        wanted |= {"latent_mean": (latent,), "latent_matrix": (latent, latent)}
+        require_shapes(wanted, arrays, origin)
+        self._arrays = {name: np.asarray(array, "float32") for name, array in arrays.items()}
+        for network in self._networks.values():
+            self._assign(network)
+        # The mean and the matrix are constants of a compiled function.
+        self._decode = backend.compiled(self.decode, variables=self.network_variables)
 
-    def save(self, path, overwrite=False):
-        """Write the autoencoder to an ASDF file that `from_pretrained` reads.
-
-        Parameters
-        ----------
-        path : str or path
-            The file.
-        overwrite : bool, optional
-            Whether an existing file may be replaced.
-
-        Raises
-        ------
-        OutputExistsError
-            If the file exists and may not be overwritten.
-        InputError
-            If the autoencoder was never trained.
-        """
-        if self.weights is None:
-            raise InputError("VAE: it has not been trained; call fit before save")
-        write_weights(path, replace(self.weights, arrays=self._arrays), overwrite)
+    @property
+    def network_variables(self):
+        """The Keras variables of the networks in single precision."""
+        return list(self._networks["float32"].trainable_weights)
 
     @property
     def grid(self):
@@ -251,22 +232,6 @@ class VAE:
             self._networks[dtype] = Autoencoder(self.architecture, dtype=dtype)
             self._assign(self._networks[dtype])
         return self._networks[dtype]
-
-    def _set_arrays(self, arrays, path):
-        latent = self.architecture.latent
-        network = self._networks["float32"]
-        wanted = {w.path: tuple(w.shape) for w in network.trainable_weights}
-        wanted |= {"latent_mean": (latent,), "latent_matrix": (latent, latent)}
-        if wanted != {name: np.shape(array) for name, array in arrays.items()}:
-            raise FileFormatError(
-                f"{path}: its arrays do not fit the architecture that it states; the file was "
-                "written by another version of rimlens"
-            )
-        self._arrays = {name: np.asarray(array, "float32") for name, array in arrays.items()}
-        for network in self._networks.values():
-            self._assign(network)
-        # JAX reads the weights when it traces a function, so new weights want a new function.
-        self._decode = backend.compiled(self.decode)
 
     def _assign(self, network):
         for variable in network.trainable_weights:

@@ -87,6 +87,11 @@ class VAEPrior(Prior):
         """The model, the weights' name or path, and the brightness."""
         return {"model": self.model, "weights": self.weights, "brightness": self.brightness}
 
+    @property
+    def network_variables(self):
+        """The Keras variables of the autoencoder in single precision."""
+        return self.vae.network_variables
+
     def draws(self, n, rng):
         """Return the maps of `n` draws, decoded in single precision."""
         vectors = rng.standard_normal((n, *self.variables["vector"]))

@@ -5,14 +5,20 @@ import shutil
 import keras
 import numpy as np
 
-from rimlens import __version__, backend
 from rimlens.errors import InputError
+from rimlens.io.pretrained import in_half_precision
 from rimlens.io.weights import VAEWeights
 from rimlens.prior.vae.autoencoder import VAE, arrays_of, in_batches
 from rimlens.prior.vae.network import Autoencoder, SummedSquares
 from rimlens.progress import keras_verbosity
 from rimlens.training.autoencoder.scoring import aggregate, score
-from rimlens.training.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_output
+from rimlens.training.fitting import (
+    TrainingClock,
+    checkpoint_of,
+    fit_epochs,
+    new_output,
+    provenance,
+)
 from rimlens.training.recipes.autoencoder import VAERecipe, read_vae_recipe
 
 # Added to the recipe's seed for maps on which the latent numbers are measured, and for those on
@@ -156,21 +162,14 @@ def fit(network, draws, vae, recipe, checkpoint=None, verbose="auto", callbacks=
     # The optimizer's variables must exist before a checkpoint can be read into them.
     network.optimizer.build(network.trainable_variables)
     batches = MapBatches(draws, vae, recipe)
-    extra = [EpochNumber(batches), *callbacks]
-    if checkpoint is not None:
-        extra.append(
-            keras.callbacks.BackupAndRestore(
-                f"{checkpoint}/training", double_checkpoint=True, delete_checkpoint=False
-            )
-        )
-    done = network.fit(
+    return fit_epochs(
+        network,
         batches,
-        epochs=recipe.updates // recipe.updates_per_epoch,
-        callbacks=extra,
-        shuffle=False,
+        recipe.updates // recipe.updates_per_epoch,
+        checkpoint=None if checkpoint is None else f"{checkpoint}/training",
+        callbacks=callbacks,
         verbose=verbose,
     )
-    return done.history.get("loss", [])
 
 
 def train_vae(vae, recipe, checkpoint=None, verbose="auto"):
@@ -207,22 +206,15 @@ def train_vae(vae, recipe, checkpoint=None, verbose="auto"):
     clock = TrainingClock(checkpoint)
     history = fit(network, draws, vae, recipe, checkpoint, verbose, [clock])
     measured = draws.draw(recipe.measured, [recipe.seed + _MEASURED])
-    vae._set_arrays(_rounded(whitened(vae, arrays_of(network), measured)), "training")
+    arrays = whitened(vae, arrays_of(network), measured)
+    vae.set_arrays(in_half_precision(arrays), "training")
     held_back = MapDraws(recipe.priors(held_back=True))
     scores = score(vae, held_back, recipe.held_back, recipe.seed + HELD_BACK)
+    maps = recipe.updates * recipe.batch_size // recipe.reuse
     vae.weights = VAEWeights(
-        name=recipe.name,
+        **provenance(recipe, clock.spent, {"maps": maps}),
         architecture=vae.architecture.to_dict(),
         domain={"size": vae.architecture.size, "pixel_scale": float(recipe.pixel_scale)},
-        recipe=recipe.to_dict(),
-        seed=recipe.seed,
-        versions={"rimlens": __version__, "keras": keras.__version__, **backend.versions()},
-        training={
-            **{name: round(value, 1) for name, value in clock.spent.items()},
-            "maps": recipe.updates * recipe.batch_size // recipe.reuse,
-            "updates": recipe.updates,
-            "backend": backend.name(),
-        },
         scores={"held_back_seed": recipe.seed + HELD_BACK, **scores},
         arrays={},
     )
@@ -248,14 +240,9 @@ def whitened(vae, arrays, maps):
     """
     latent = vae.architecture.latent
     neutral = {"latent_mean": np.zeros(latent), "latent_matrix": np.eye(latent)}
-    vae._set_arrays({**arrays, **neutral}, "training")
+    vae.set_arrays({**arrays, **neutral}, "training")
     mean, covariance, _ = aggregate(vae, in_batches(vae.seen, maps))
     return {**arrays, "latent_mean": mean, "latent_matrix": np.linalg.cholesky(covariance)}
-
-
-def _rounded(arrays):
-    """Return arrays in the half precision in which they are stored: that is what is scored."""
-    return {name: np.float32(np.float16(array)) for name, array in arrays.items()}
 
 
 def train(recipe, output, overwrite=False, progress=True):

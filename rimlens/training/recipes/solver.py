@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from rimlens.errors import InputError
 from rimlens.generators import SimulationDomain
+from rimlens.prior import prior_from_table
 from rimlens.rim.architecture import Architecture
 from rimlens.spelling import check_entries, check_known
 from rimlens.training.recipes.files import of_kind, read_table
@@ -49,8 +50,8 @@ class Recipe:
     psf_size : int
         Side of the simulated point-spread functions' stamps, odd.
     calibration : int
-        Simulations on which the error of the network's answer is measured, which the refinement steps
-        expect; without them they expect what the unknowns state.
+        Simulations on which the error of the network's estimate is measured, which the refinement
+        expects; without them it expects what the unknowns state.
     held_back : int
         Simulations on which the result is scored.
     theta_E_domain : tuple of float
@@ -60,8 +61,9 @@ class Recipe:
     domain : SimulationDomain
         The simulations.
     lens, source : dict, optional
-        Models with priors over their parameters, as `rimlens.prior.prior_from_table` reads them;
-        without one the unknown is pixelated.  Lengths are in pixels of the image.
+        Priors over what is inferred, as `rimlens.prior.prior_from_table` reads them: over the
+        parameters of models, or over maps on the architecture's grids; without one the unknown is
+        a map.  Lengths are in pixels of the image.
     simulation : dict, optional
         What is simulated where that is not what the domain or the unknowns say: see
         `rimlens.training.recipes.simulation.pieces_from_table`.
@@ -141,13 +143,13 @@ class Recipe:
 
     @property
     def lens_prior(self):
-        """The prior over the parameters of a lens model, or None."""
-        return _prior("lens", self.lens)
+        """The prior over what is inferred of the lens, or None."""
+        return _prior("lens", self.lens, self.architecture.convergence_grid)
 
     @property
     def source_prior(self):
-        """The prior over the parameters of a source model, or None."""
-        return _prior("source", self.source)
+        """The prior over what is inferred of the source, or None."""
+        return _prior("source", self.source, self.architecture.source_grid)
 
     def to_dict(self):
         """Return plain values for a file."""
@@ -249,10 +251,7 @@ def read_recipe(path_or_name):
     return Recipe.from_dict(read_table(path_or_name), str(path_or_name))
 
 
-def _prior(kind, table):
+def _prior(kind, table, grid):
     if table is None:
         return None
-    # Models and priors are rooms of their own; most recipes never enter them.
-    from rimlens.prior import prior_from_table
-
-    return prior_from_table(kind, table)
+    return prior_from_table(kind, table, grid)

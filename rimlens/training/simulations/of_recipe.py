@@ -60,7 +60,7 @@ def simulator_of(recipe, fused=False):
     InputError
         If something in the recipe's section on simulations cannot be used.
     """
-    a = recipe.architecture
+    a, lens = recipe.architecture, recipe.lens_prior
     return Simulator(
         a.image_grid,
         a.convergence_grid,
@@ -68,7 +68,7 @@ def simulator_of(recipe, fused=False):
         recipe.domain,
         psf_size=recipe.psf_size,
         seed=recipe.seed,
-        external_shear=recipe.lens is None,
+        external_shear=lens is None or set(lens.variables) == {"map"},
         fused=fused,
         **simulation_pieces(recipe),
     )

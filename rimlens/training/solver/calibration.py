@@ -1,4 +1,4 @@
-r"""How far a network's last answer is from the truth, along the directions of the refinement steps.
+r"""How far a network's estimate is from the truth, along the directions of the refinement.
 
 It is measured on simulations that neither the training nor the scoring sees: the covariance
 
@@ -22,7 +22,7 @@ CUT = 3.0
 FLOOR = 0.05
 
 
-def expected_error(solver, simulator, n, seed, progress=False):
+def measure_error_covariance(solver, simulator, n, seed, progress=False):
     """Measure the error of a solver's network.
 
     Parameters
@@ -41,7 +41,8 @@ def expected_error(solver, simulator, n, seed, progress=False):
     Returns
     -------
     ndarray
-        Lower triangular factor of the covariance, shape ``(m, m)``: what `refinement.start` takes.
+        Lower triangular factor of the covariance, shape ``(m, m)``, as
+        `rimlens.rim.refinement.start` takes it.
     """
     lens, source = solver.machine.lens, solver.machine.source
     rng = np.random.default_rng([seed, 2])
@@ -51,10 +52,12 @@ def expected_error(solver, simulator, n, seed, progress=False):
             batch = simulator.draw(count, rng)
             image, sigma, peak = normalize(batch["image"], batch["sigma"], batch["weight"])
             weight, psf = batch["weight"], batch["psf"]
-            state = solver.answer({"image": image, "sigma": sigma, "weight": weight, "psf": psf})
+            state = solver.inference.network_estimate(
+                {"image": image, "sigma": sigma, "weight": weight, "psf": psf}
+            )
             state = {name: ops.convert_to_numpy(value) for name, value in state.items()}
             target = {**lens.target(batch, peak), **source.target(batch, peak)}
-            for k in ORIENTATIONS if solver.machine.turns else range(1):
+            for k in ORIENTATIONS if solver.machine.equivariant else range(1):
                 errors.append(_errors(lens, source, _oriented(state, k), _oriented(target, k)))
             bar.update(count)
     stated = np.concatenate([lens.expected_error, source.expected_error])
@@ -90,10 +93,10 @@ def factor(errors, floor):
 
 def _errors(lens, source, state, target):
     """Return the errors in the coordinates of lens and source, shape ``(batch, m)``."""
-    steps = lens.steps_between(state, target)
+    steps = lens.project_difference(state, target)
     coordinates = ops.convert_to_numpy(lens.coordinates(state))
     of_lens = np.linalg.solve(coordinates, steps[..., None])[..., 0]
-    return np.concatenate([of_lens, source.steps_between(state, target)], axis=1)
+    return np.concatenate([of_lens, source.project_difference(state, target)], axis=1)
 
 
 def _oriented(values, orientation):

@@ -7,19 +7,24 @@ import keras
 import numpy as np
 from keras import ops
 
-from rimlens import __version__, backend
 from rimlens.errors import InputError
+from rimlens.io.pretrained import in_half_precision
 from rimlens.io.weights import Weights
 from rimlens.progress import keras_verbosity
-from rimlens.rim import preparation, unknowns
-from rimlens.rim.gradient import PRECONDITIONER
+from rimlens.rim import RIMSolver
+from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from rimlens.rim.preparation import normalize, orient_map, orient_shear
 from rimlens.rim.recurrence import RecurrentInferenceMachine
-from rimlens.rim.solver import RIMSolver
-from rimlens.training.checkpoints import EpochNumber, TrainingClock, checkpoint_of, new_output
+from rimlens.training.fitting import (
+    TrainingClock,
+    checkpoint_of,
+    fit_epochs,
+    new_output,
+    provenance,
+)
 from rimlens.training.recipes.solver import read_recipe
-from rimlens.training.simulations.of_recipe import simulator_of, stored_for
-from rimlens.training.solver.calibration import expected_error
+from rimlens.training.simulations import simulator_of, stored_for
+from rimlens.training.solver.calibration import measure_error_covariance
 from rimlens.training.solver.loss import WEIGHTS, losses
 from rimlens.training.solver.scoring import score, summary
 
@@ -74,7 +79,7 @@ class TrainingSet(keras.utils.PyDataset):
             self._number = number
             self._drawn = self.simulator.batch(number, self.batch_size, self.seed)
         drawn = self._drawn
-        if self.machine.turns:
+        if self.machine.equivariant:
             orientations = np.random.default_rng([self.seed, number, 1]).permutation(8)
             drawn = oriented(drawn, orientations[turn])
         return inputs_and_targets(drawn, self.machine)
@@ -171,27 +176,16 @@ def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=(
             elif place == 0:
                 _compile(machine, part, part.learning_rate, part.updates - part.fine_tuning)
             machine.unrolled_steps = steps
-            # A stage that was resumed leaves its epoch behind, where the next would begin.
-            machine._initial_epoch = None
             machine.make_train_function(force=True)
-            extra = [EpochNumber(training_set), *callbacks]
-            if checkpoint is not None:
-                extra.append(
-                    keras.callbacks.BackupAndRestore(
-                        f"{checkpoint}/stage_{number}",
-                        double_checkpoint=True,
-                        delete_checkpoint=False,
-                    )
-                )
-            done = machine.fit(
+            history += fit_epochs(
+                machine,
                 training_set,
-                initial_epoch=before // recipe.updates_per_epoch,
-                epochs=(before + updates) // recipe.updates_per_epoch,
-                callbacks=extra,
-                shuffle=False,
-                verbose=verbose,
+                (before + updates) // recipe.updates_per_epoch,
+                before // recipe.updates_per_epoch,
+                None if checkpoint is None else f"{checkpoint}/stage_{number}",
+                callbacks,
+                verbose,
             )
-            history += done.history.get("loss", [])
             before += updates
             number += 1
     machine.unrolled_steps = machine.architecture.steps
@@ -247,9 +241,8 @@ def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
     machine = RecurrentInferenceMachine(a, recipe.precision, solver.lens, solver.source)
     clock = TrainingClock(checkpoint)
     history = fit(machine, simulator, recipe, checkpoint, verbose, [clock])
-    solver._set_arrays(
-        {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}, "training"
-    )
+    arrays = {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}
+    solver.set_arrays(arrays, "training")
     describe(solver, simulator.on_the_fly(), recipe, clock.spent)
     return history
 
@@ -269,45 +262,34 @@ def describe(solver, simulator, recipe, spent):
         ``seconds`` and ``cpu_seconds`` that it took.
     """
     # The arrays are stored in half precision, so that is what is scored.
-    rounded = {name: np.float32(np.float16(a)) for name, a in solver._arrays().items()}
-    solver._set_arrays(rounded, "training")
+    solver.set_arrays(in_half_precision(solver.arrays), "training")
     refinement = None
     if recipe.calibration:
         seed = recipe.seed + 4_000_000
-        error = expected_error(solver, simulator, recipe.calibration, seed)
+        factor = measure_error_covariance(solver, simulator, recipe.calibration, seed)
         # As in the file: what is scored is what a user loads.
-        error = [[float(f"{value:.6g}") for value in row] for row in error]
-        refinement = {"expected_error": error, "simulations": recipe.calibration, "seed": seed}
-        solver.expected_error = np.array(error, dtype="float32")
+        factor = [[float(f"{value:.6g}") for value in row] for row in factor]
+        refinement = {
+            "error_covariance_factor": factor,
+            "simulations": recipe.calibration,
+            "seed": seed,
+        }
+        solver.error_covariance_factor = np.array(factor, dtype="float32")
     held_back_seed = recipe.seed + 1_000_000
     scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
     a, d = recipe.architecture, recipe.domain
+    simulations = recipe.updates * recipe.batch_size // recipe.reuse
     solver.weights = Weights(
-        name=recipe.name,
+        **provenance(recipe, spent, {"simulations": simulations}),
+        **DESCRIPTION,
         architecture=solver.architecture.to_dict(),
-        unknowns={
-            "links": unknowns.LINKS,
-            "shear_unit": unknowns.SHEAR_UNIT,
-            "initial_theta_E": unknowns.INITIAL_THETA_E,
-            "initial_core": unknowns.INITIAL_CORE,
-        },
-        preconditioner=PRECONDITIONER,
-        normalization={"percentile": preparation.PERCENTILE, "floor": preparation.FLOOR},
+        constants=CONSTANTS.to_dict(),
         domain={
             "theta_E": list(recipe.theta_E_domain),
             "fwhm": list(d.fwhm),
             "peak_signal_to_noise": list(d.peak_signal_to_noise),
             "core_mask": list(d.core_mask),
             "field": a.image_size,
-        },
-        recipe=recipe.to_dict(),
-        seed=recipe.seed,
-        versions={"rimlens": __version__, "keras": keras.__version__, **backend.versions()},
-        training={
-            **{name: round(value, 1) for name, value in spent.items()},
-            "simulations": recipe.updates * recipe.batch_size // recipe.reuse,
-            "updates": recipe.updates,
-            "backend": backend.name(),
         },
         scores={"held_back_seed": held_back_seed, **summary(scores)},
         arrays={},

@@ -65,7 +65,7 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
                 "weight": batch["weight"],
                 "psf": batch["psf"],
             }
-            result = solver.solve(inputs)
+            result = solver.inference.solve_batch(inputs)
             source = result["source"] * peak[:, None, None]
             lens = solver.machine.lens
             found_radii, true_radii = lens.einstein_radii(result), lens.einstein_radii(batch)

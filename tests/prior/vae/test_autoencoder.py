@@ -45,14 +45,14 @@ def test_latent_vectors_of_maps_have_unit_variance(vae, maps):
 def test_whitening_changes_the_vectors_and_not_the_maps(vae, maps):
     other = VAE(vae.architecture)
     neutral = {
-        **vae._arrays,
+        **vae.arrays,
         "latent_mean": np.zeros(vae.architecture.latent),
         "latent_matrix": np.eye(vae.architecture.latent),
     }
-    other._set_arrays(neutral, "a test")
+    other.set_arrays(neutral, "a test")
     seen = ops.convert_to_numpy(vae.seen(maps))
     before = reconstructions(other, seen)
-    other._set_arrays(whitened(other, arrays_of(other._network("float32")), maps), "a test")
+    other.set_arrays(whitened(other, arrays_of(other._network("float32")), maps), "a test")
     # Single precision through a matrix and its inverse.
     np.testing.assert_allclose(reconstructions(other, seen), before, atol=1e-4)
     mean, covariance, _ = aggregate(other, seen)
@@ -126,5 +126,5 @@ def test_missing_weights_are_told_with_those_that_there_are():
 
 
 def test_an_untrained_autoencoder_is_not_saved(tmp_path):
-    with pytest.raises(InputError, match="call fit before save"):
+    with pytest.raises(InputError, match="VAE: it has not been trained"):
         VAE(tiny_recipe("source").architecture).save(tmp_path / "x.asdf")

@@ -1,4 +1,6 @@
-"""Laws of the error that the refinement steps expect of a network."""
+"""Laws of the error that the refinement expects of a network."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from keras import ops
 from rimlens.rim import Architecture
 from rimlens.rim.lens_unknowns import ParametricLens, PixelatedLens
 from rimlens.rim.source_unknowns import ParametricSource, PixelatedSource
-from rimlens.training.solver.calibration import expected_error, factor
+from rimlens.training.solver.calibration import factor, measure_error_covariance
 from tiny_solver import LENS, SOURCE
 
 ARCHITECTURE = Architecture(64, 32, 2.0, 48, 1.0, latent_size=16, filters=(4,))
@@ -31,33 +33,32 @@ def test_what_never_errs_is_not_taken_for_known():
     np.testing.assert_allclose(factor(errors, np.full(3, 0.2)), 0.2 * np.eye(3))
 
 
-def test_steps_between_are_the_steps_that_were_taken():
+def test_projected_differences_are_the_steps_that_were_taken():
     lens = PixelatedLens(ARCHITECTURE)
     state = lens.initial(2)
     step = 0.1 * np.random.default_rng(2).normal(size=(2, 16)).astype("float32")
-    target = lens.along(state, ops.convert_to_tensor(step))
+    target = lens.apply_step(state, ops.convert_to_tensor(step))
     state, target = (
         {name: ops.convert_to_numpy(value) for name, value in values.items()}
         for values in (state, target)
     )
-    np.testing.assert_allclose(lens.steps_between(state, target), step, atol=2e-4)
+    np.testing.assert_allclose(lens.project_difference(state, target), step, atol=2e-4)
 
 
 class Biased:
-    """A solver whose answer is off by known steps, in place of one with a network."""
+    """A solver whose estimate is off by known steps, in place of one with a network."""
 
-    def __init__(self, lens, source, machine_turns, errors, simulator):
-        self.machine = type(
-            "Machine", (), {"lens": lens, "source": source, "turns": machine_turns}
-        )
+    def __init__(self, lens, source, equivariant, errors, simulator):
+        self.machine = SimpleNamespace(lens=lens, source=source, equivariant=equivariant)
+        self.inference = self
         self.errors, self.simulator = iter(errors), simulator
 
-    def answer(self, inputs):
+    def network_estimate(self, inputs):
         state = self.simulator.truth
         step = ops.convert_to_tensor(np.float32(np.stack([next(self.errors) for _ in range(10)])))
         n = len(self.machine.lens.expected_error)
         lens, source = self.machine.lens, self.machine.source
-        return {**lens.along(state, step[:, :n]), **source.along(state, step[:, n:])}
+        return {**lens.apply_step(state, step[:, :n]), **source.apply_step(state, step[:, n:])}
 
 
 class Repeating:
@@ -72,21 +73,21 @@ class Repeating:
         return {"image": ones, "sigma": ones, "weight": ones, "psf": ones[:, :9, :9]}
 
 
-def measured(lens, source, turns, errors, monkeypatch):
+def measured(lens, source, equivariant, errors, monkeypatch):
     """Return the covariance that is found where a solver makes known errors."""
     simulator = Repeating(lens, source)
     truth = {name: ops.convert_to_numpy(value) for name, value in simulator.truth.items()}
     for unknowns in (lens, source):
         own = {name: truth[name] for name in unknowns.names}
         monkeypatch.setattr(unknowns, "target", lambda batch, peak, own=own: own)
-    solver = Biased(lens, source, turns, errors, simulator)
-    found = expected_error(solver, simulator, len(errors), seed=1)
+    solver = Biased(lens, source, equivariant, errors, simulator)
+    found = measure_error_covariance(solver, simulator, len(errors), seed=1)
     return found @ found.T
 
 
 def test_errors_of_models_are_those_that_were_made(monkeypatch):
     lens, source = ParametricLens(ARCHITECTURE, LENS), ParametricSource(ARCHITECTURE, SOURCE)
-    m = lens.numbers + source.numbers
+    m = lens.vector_size + source.vector_size
     mixing = np.eye(m) + 0.5 * np.eye(m, k=1)
     errors = np.random.default_rng(3).normal(size=(2000, m)) @ mixing
     found = measured(lens, source, False, errors, monkeypatch)

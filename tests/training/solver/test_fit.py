@@ -11,7 +11,8 @@ from map_model import MapModel
 from rimlens.errors import FileFormatError, InputError, OutputExistsError
 from rimlens.imaging import psf_transform
 from rimlens.io.weights import write_weights
-from rimlens.rim import RecurrentInferenceMachine, RIMSolver, refinement
+from rimlens.rim import RecurrentInferenceMachine, RIMSolver
+from rimlens.rim.constants import CONSTANTS
 from rimlens.training.solver.fit import (
     TrainingSet,
     fit,
@@ -50,18 +51,18 @@ def test_training_lowers_the_loss_on_lenses_it_has_not_seen(trained, untrained, 
 
 def test_training_moves_every_path_of_the_network(trained, untrained):
     solver, _ = trained
-    before = untrained._arrays()
-    for name, values in solver._arrays().items():
+    before = untrained.arrays
+    for name, values in solver.arrays.items():
         assert np.any(values != before[name]), name
 
 
 def test_weights_come_back_from_their_file(trained, inputs):
     solver, path = trained
     again = RIMSolver.from_pretrained(path)
-    for name, values in solver._arrays().items():
+    for name, values in solver.arrays.items():
         # The trained solver holds the half precision that the file does.
-        np.testing.assert_array_equal(again._arrays()[name], values)
-    found, expected = again.solve(inputs), solver.solve(inputs)
+        np.testing.assert_array_equal(again.arrays[name], values)
+    found, expected = again.inference.solve_batch(inputs), solver.inference.solve_batch(inputs)
     for name, values in expected.items():
         # The same program on the same numbers.
         np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6)
@@ -78,7 +79,7 @@ def test_weights_say_how_they_came_about(trained, recipe):
     assert weights.training["simulations"] == 640
     assert weights.training["seconds"] > 0
     assert weights.scores["lenses"] == 10
-    assert len(weights.scores["reduced_chi2_median_per_step"]) == 3 + refinement.STEPS
+    assert len(weights.scores["reduced_chi2_median_per_step"]) == 3 + CONSTANTS.refinement_steps
     assert weights.domain["theta_E"] == [9.0, 24.0]
     assert "keras" in weights.versions
     assert solver.domain == weights.domain
@@ -88,21 +89,51 @@ def test_weights_hold_the_error_that_the_refinement_steps_expect(trained, untrai
     solver, path = trained
     again = RIMSolver.from_pretrained(path)
     assert again.weights.refinement["simulations"] == 12
-    np.testing.assert_array_equal(again.expected_error, solver.expected_error)
-    assert np.all(np.diag(again.expected_error) > 0)
-    assert untrained.expected_error is None
+    np.testing.assert_array_equal(again.error_covariance_factor, solver.error_covariance_factor)
+    assert np.all(np.diag(again.error_covariance_factor) > 0)
+    assert untrained.error_covariance_factor is None
 
 
 @pytest.mark.parametrize("values", [None, [[1.0]], [[float("nan")] * 16] * 16, "much"])
 def test_weights_with_no_such_error_are_refused(trained, tmp_path, values):
     solver, _ = trained
     weights = replace(
-        solver.weights, arrays=solver._arrays(), refinement={"expected_error": values}
+        solver.weights, arrays=solver.arrays, refinement={"error_covariance_factor": values}
     )
     write_weights(tmp_path / "w.asdf", weights)
     with pytest.raises(
-        FileFormatError, match="refinement: expected_error: 16 x 16 finite numbers"
+        FileFormatError, match="refinement: error_covariance_factor: 16 x 16 finite numbers"
     ):
+        RIMSolver.from_pretrained(tmp_path / "w.asdf")
+
+
+@pytest.mark.parametrize(
+    ("field", "key", "value"),
+    [
+        ("constants", "shear_unit", 0.2),
+        ("constants", "mode_error", None),
+        ("constants", "unheard_of", 1.0),
+        ("unknowns", "shear_unit", 0.2),
+        ("preconditioner", "source", "none"),
+        ("normalization", "percentile", 99.0),
+    ],
+)
+def test_weights_of_a_code_with_other_numbers_are_refused(trained, tmp_path, field, key, value):
+    solver, _ = trained
+    stated = {**getattr(solver.weights, field), key: value}
+    write_weights(
+        tmp_path / "w.asdf",
+        replace(solver.weights, arrays=solver.arrays, **{field: stated}),
+    )
+    with pytest.raises(FileFormatError, match=rf"w.asdf: {field}: .*{key}.* found .*another"):
+        RIMSolver.from_pretrained(tmp_path / "w.asdf")
+
+
+def test_weights_without_constants_are_refused(trained, tmp_path):
+    solver, _ = trained
+    weights = replace(solver.weights, arrays=solver.arrays, constants=None)
+    write_weights(tmp_path / "w.asdf", weights)
+    with pytest.raises(FileFormatError, match="constants: peak_percentile: .* found None"):
         RIMSolver.from_pretrained(tmp_path / "w.asdf")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rimlens.reconstruction import einstein_radius
-from rimlens.rim import refinement
+from rimlens.rim.constants import CONSTANTS
 from rimlens.training.solver.fit import inputs_and_targets
 from rimlens.training.solver.scoring import score, summary
 
@@ -15,7 +15,7 @@ def scores(untrained, simulator):
 
 
 def test_every_lens_has_its_scores(scores):
-    assert scores["reduced_chi2"].shape == (3 + refinement.STEPS, 12)
+    assert scores["reduced_chi2"].shape == (3 + CONSTANTS.refinement_steps, 12)
     for name in ("theta_E", "theta_E_true", "log10_kappa_rms", "shear_rms", "source_error"):
         assert scores[name].shape == (12,)
         assert np.all(np.isfinite(scores[name]))
@@ -25,7 +25,7 @@ def test_every_lens_has_its_scores(scores):
 def test_the_scores_are_those_of_the_solver_on_the_simulators_lenses(untrained, simulator, scores):
     batch = simulator.draw(10, np.random.default_rng([8, 2]))
     inputs, _ = inputs_and_targets(batch, untrained.machine)
-    found = untrained.solve(inputs)
+    found = untrained.inference.solve_batch(inputs)
     scale = untrained.architecture.convergence_scale
     expected = [einstein_radius(kappa, scale) for kappa in found["convergence"]]
     np.testing.assert_allclose(scores["theta_E"][:10], expected, rtol=1e-4)
