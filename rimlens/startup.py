@@ -32,6 +32,18 @@ def load_array_library():
             gc.enable()
 
 
+def start_worker(variables):
+    """Begin a process that was started to work: set its environment, then load the library.
+
+    Parameters
+    ----------
+    variables : dict of str to str
+        Environment variables, which the array library reads when it is imported or first used.
+    """
+    os.environ.update(variables)
+    load_array_library()
+
+
 @contextmanager
 def _held_back():
     """Hold back what is written to standard error; if the import fails it may say why.

@@ -3,6 +3,7 @@
 import os
 
 import hypothesis
+import numpy as np
 import pytest
 
 os.environ["MPLBACKEND"] = "agg"
@@ -28,3 +29,16 @@ def tiny_vae(tmp_path_factory):
         files[maps] = str(folder / f"tiny_{maps}.asdf")
         train(tiny_recipe(maps), files[maps], progress=False)
     return files
+
+
+@pytest.fixture
+def float64():
+    """See that the backend computes in double precision."""
+    from keras import ops
+
+    assert ops.dtype(ops.convert_to_tensor(np.zeros(1))) == "float64"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)

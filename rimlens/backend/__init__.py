@@ -3,9 +3,9 @@
 Keras (`keras.ops`) covers most array code; what it lacks for lensing stands here, once for
 TensorFlow and once for JAX: two-dimensional real Fourier transforms, gradients with respect to
 data, the gathering of cells' corners and its adjoint, compilation, the kind of device, gamma
-functions, and functions of angles that keep double precision.  The library is chosen by the
-environment variable ``KERAS_BACKEND`` (TensorFlow by default) and is imported when this subpackage
-is first imported.
+functions, functions of angles that keep double precision, and convolution with symmetric kernels.
+The library is chosen by the environment variable ``KERAS_BACKEND`` (TensorFlow by default) and is
+imported when this subpackage is first imported.
 
 Physics does not belong here.
 """
@@ -68,7 +68,11 @@ with default_variables(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"):
             "them"
         )
 
+# They are written in `keras.ops`, so that Keras must be there.
+from rimlens.backend._speed.symmetric import SymmetricConvolution, prefers_matrices  # noqa: E402
+
 __all__ = [
+    "SymmetricConvolution",
     "arctan",
     "arctanh",
     "batchwise",
@@ -82,6 +86,7 @@ __all__ = [
     "lgamma",
     "name",
     "on_cpu",
+    "prefers_matrices",
     "rfft2",
     "sin",
     "sum_into_corners",

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from rimlens.backend.cores import by_shares
+from rimlens.backend._speed.shares import by_shares
 
 arctan, arctanh, cos, sin = tf.math.atan, tf.math.atanh, tf.math.cos, tf.math.sin
 # Logarithm of the gamma function; regularized lower incomplete gamma function P(a, x).

@@ -49,7 +49,7 @@ def draw_convergence_parameters(n, domain, rng, grid=None):
         "theta_E": theta_E,
         "gamma": np.clip(rng.normal(2.05, 0.25, n), 1.4, 2.75),
         "q": np.clip(1 - np.abs(rng.normal(0, 0.3, n)), domain.q_min, 1.0),
-        "phi": rng.uniform(0, np.pi, n),
+        "axis_angle": rng.uniform(0, np.pi, n),
         "center_x": rng.normal(0, domain.center_scatter, n),
         "center_y": rng.normal(0, domain.center_scatter, n),
         "core": rng.uniform(*domain.core, n),
@@ -104,7 +104,7 @@ def _power_law(parameters, x, y):
 
     x = ops.convert_to_tensor(x.astype("float32")[None, None]) - column("center_x")
     y = ops.convert_to_tensor(y.astype("float32")[None, :, None]) - column("center_y")
-    cos, sin = ops.cos(column("phi")), ops.sin(column("phi"))
+    cos, sin = ops.cos(column("axis_angle")), ops.sin(column("axis_angle"))
     x_major, y_minor = cos * x + sin * y, cos * y - sin * x
     q, gamma = column("q"), column("gamma")
     # Cosines and sines of multiples of the azimuth are polynomials of its own.

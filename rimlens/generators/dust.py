@@ -63,11 +63,11 @@ def transmission(parameters, x, y):
     tensor
         Shape ``(n, ny, nx)``.
     """
-    center_x, center_y, phi, size, q = (
+    center_x, center_y, angle, size, q = (
         parameters[name][:, 1, None, None]
-        for name in ("center_x", "center_y", "phi", "theta_eff", "q")
+        for name in ("center_x", "center_y", "axis_angle", "theta_eff", "q")
     )
-    cos, sin = ops.cos(phi), ops.sin(phi)
+    cos, sin = ops.cos(angle), ops.sin(angle)
     # As the components: the effective radius is that of the circle of the same area.
     u = (cos * (x - center_x) + sin * (y - center_y)) * ops.sqrt(q) / size
     v = (cos * (y - center_y) - sin * (x - center_x)) / ops.sqrt(q) / size

@@ -39,7 +39,7 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
     angle = rng.uniform(0, 2 * np.pi, n)
     x0, y0 = offset * np.cos(angle), offset * np.sin(angle)
     q_disc = rng.uniform(0.25, 1.0, n)
-    phi_disc = rng.uniform(0, np.pi, n)
+    disc_angle = rng.uniform(0, np.pi, n)
 
     bulge_size = size * rng.uniform(0.1, 0.6, n)
     bulge_flux = np.where(rng.random(n) < 0.7, rng.uniform(0.05, 1.0, n), 0.0)
@@ -51,15 +51,15 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
         size[:, None] * rng.uniform(0.08, 0.35, (n, CLUMPS)), domain.smallest_radius
     )
     clump_r = size[:, None] * rng.gamma(2.0, 0.6, (n, CLUMPS))
-    clump_phi = rng.uniform(0, 2 * np.pi, (n, CLUMPS))
-    major, minor = clump_r * np.cos(clump_phi), clump_r * np.sin(clump_phi) * q_disc[:, None]
+    clump_angle = rng.uniform(0, 2 * np.pi, (n, CLUMPS))
+    major, minor = clump_r * np.cos(clump_angle), clump_r * np.sin(clump_angle) * q_disc[:, None]
     # The last clump becomes a companion galaxy in one draw of five.
     companion = rng.random(n) < 0.2
     clump_size[:, -1] = np.where(companion, size * rng.uniform(0.3, 1.0, n), clump_size[:, -1])
     clump_flux[:, -1] = np.where(companion, rng.uniform(0.1, 0.7, n), clump_flux[:, -1])
     major[:, -1] *= np.where(companion, 2.5, 1.0)
     minor[:, -1] *= np.where(companion, 2.5, 1.0)
-    cos, sin = np.cos(phi_disc)[:, None], np.sin(phi_disc)[:, None]
+    cos, sin = np.cos(disc_angle)[:, None], np.sin(disc_angle)[:, None]
 
     def components(bulge, disc, clumps):
         return np.concatenate([bulge[:, None], disc[:, None], clumps], axis=1)
@@ -70,7 +70,7 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
         "theta_eff": components(np.maximum(bulge_size, domain.smallest_radius), size, clump_size),
         "n": components(rng.uniform(1.0, 4.0, n), rng.uniform(0.6, 1.4, n), 0.7 * ones),
         "q": components(rng.uniform(0.5, 1.0, n), q_disc, rng.uniform(0.6, 1.0, (n, CLUMPS))),
-        "phi": components(phi_disc, phi_disc, rng.uniform(0, np.pi, (n, CLUMPS))),
+        "axis_angle": components(disc_angle, disc_angle, rng.uniform(0, np.pi, (n, CLUMPS))),
         "center_x": components(x0, x0, x0[:, None] + cos * major - sin * minor),
         "center_y": components(y0, y0, y0[:, None] + sin * major + cos * minor),
         "arm_amplitude": np.where(rng.random(n) < 0.4, rng.uniform(0.2, 0.9, n), 0.0),
@@ -103,10 +103,10 @@ def galaxy_images(parameters, grid):
     for i in range(parameters["flux"].shape[1]):
         value = {
             name: parameters[name][:, i, None, None]
-            for name in ("flux", "theta_eff", "n", "q", "phi", "center_x", "center_y")
+            for name in ("flux", "theta_eff", "n", "q", "axis_angle", "center_x", "center_y")
         }
         dx, dy = x - value["center_x"], y - value["center_y"]
-        cos, sin = ops.cos(value["phi"]), ops.sin(value["phi"])
+        cos, sin = ops.cos(value["axis_angle"]), ops.sin(value["axis_angle"])
         q, n = value["q"], value["n"]
         # A quadratic form, whose squares are of rows and columns alone.
         size2 = ops.square(value["theta_eff"])

@@ -21,7 +21,6 @@ from keras import ops
 from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.imaging.convolution import Convolution
-from rimlens.imaging.symmetric import SymmetricConvolution, is_worth_it
 
 # Mean of ln r over a square of side 1 about its center.
 _MEAN_LOG = -0.5 * math.log(2) + math.pi / 4 - 1.5
@@ -57,8 +56,8 @@ class ConvergenceField:
         low = [f - n + 1 for f, n in zip(first, inputs)]
         steps = [np.arange(k, f + m) for k, f, m in zip(low, first, shape)]
         kernels = self._kernels(steps[1][None, :], steps[0][:, None])
-        if backend.on_cpu() and is_worth_it(kernels, inputs, shape):
-            self._convolution = SymmetricConvolution(kernels, inputs, shape)
+        if backend.on_cpu() and backend.prefers_matrices(kernels, inputs, shape):
+            self._convolution = backend.SymmetricConvolution(kernels, inputs, shape)
         else:
             # The result begins at the lattice's first pixel: displacements are counted from there.
             start = [k - f for k, f in zip(low, first)]

@@ -64,7 +64,8 @@ def new_file(path, overwrite=False):
     try:
         yield temporary
         refuse_existing(path, overwrite)
-        with open(temporary, "rb") as file:
+        # Windows flushes only what is open for writing.
+        with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
@@ -206,6 +207,7 @@ def read_bytes(path):
 def _check_tag(path, header, key, tag, what):
     """Refuse a file that holds something else, or a version that is not known."""
     import yaml
+    from asdf.tagged import Tagged, get_tag
     from asdf.util import load_yaml
 
     damaged = FileFormatError(
@@ -217,7 +219,8 @@ def _check_tag(path, header, key, tag, what):
         raise damaged from error
     if not isinstance(tree, dict):
         raise damaged
-    found = getattr(tree.get(key), "_tag", None)
+    tagged = tree.get(key)
+    found = get_tag(tagged) if isinstance(tagged, Tagged) else None
     name, _, version = tag.rpartition("-")
     if found is None or found.rpartition("-")[0] != name:
         raise FileFormatError(

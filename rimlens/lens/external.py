@@ -52,6 +52,13 @@ class ExternalShear(Lens):
         """Return the convergence, which is zero."""
         return ops.zeros_like(x)
 
+    def external_shear(self, values):
+        """Return the components of the shear: see `Lens.external_shear`."""
+        # The angle counts from +y; the components from +x, half a turn of 2 phi away.
+        twice = 2 * math.pi / 180 * values["phi_ext"]
+        gamma = values["gamma_ext"]
+        return -ops.stack([gamma * ops.cos(twice), gamma * ops.sin(twice)], axis=-1)
+
 
 class ConvergenceSheet(Lens):
     r"""A uniform convergence.
@@ -89,35 +96,3 @@ class ConvergenceSheet(Lens):
 def _components(p):
     twice = p.phi_ext * (math.pi / 90.0)
     return -p.gamma_ext * backend.cos(twice), -p.gamma_ext * backend.sin(twice)
-
-
-def shear_components(values):
-    """Return the external shear in the parameters of a lens, or of a sum of lenses.
-
-    Parameters
-    ----------
-    values : dict of tensor
-        Parameters by name, shape ``(n, ...)``; every strength and direction of an `ExternalShear`
-        among them counts.
-
-    Returns
-    -------
-    tensor
-        The components along the pixel axes, shape ``(n, 2)``; zeros if there is none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> values = {"sis_theta_E": np.ones(3), "externalshear_gamma_ext": np.full(3, 0.1)}
-    >>> values["externalshear_phi_ext"] = np.full(3, 90.0)
-    >>> tuple(shear_components(values).shape)
-    (3, 2)
-    """
-    first = next(iter(values.values()))
-    total = ops.zeros((ops.shape(first)[0], 2), dtype=ops.dtype(first))
-    for name, gamma in values.items():
-        if name.endswith("gamma_ext"):
-            # The angle counts from +y; the components from +x, half a turn of 2 phi away.
-            angle = 2 * math.pi / 180 * values[name.replace("gamma_ext", "phi_ext")]
-            total = total - ops.stack([gamma * ops.cos(angle), gamma * ops.sin(angle)], axis=-1)
-    return total

@@ -55,6 +55,26 @@ class Lens(Model):
             return NotImplemented
         return CompositeLens([self, other])
 
+    def external_shear(self, values):
+        """Return the shear that comes from outside the field.
+
+        Parameters
+        ----------
+        values : dict of tensor
+            Every parameter in its own unit, shape ``(n, *shape)``.
+
+        Returns
+        -------
+        tensor
+            Its components along the pixel axes, shape ``(n, 2)``: zeros, unless the lens is, or
+            has as a component, an `ExternalShear`.
+        """
+        if isinstance(self, Sum):
+            parts = zip(self.components, self.shares(values))
+            return sum(component.external_shear(share) for component, share in parts)
+        first = next(iter(values.values()))
+        return ops.zeros((ops.shape(first)[0], 2), dtype=ops.dtype(first))
+
     def potential(self, x, y):
         r"""Return the potential.
 

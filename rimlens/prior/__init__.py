@@ -22,7 +22,6 @@ from rimlens.prior.distributions import (
 from rimlens.prior.generated import GeneratedConvergencePrior, GeneratedGalaxyPrior
 from rimlens.prior.mixture import MixturePrior
 from rimlens.prior.prior import Prior
-from rimlens.prior.product import ProductPrior
 from rimlens.prior.table import prior_from_table
 from rimlens.prior.tng import TNGPrior
 from rimlens.prior.vae.prior import VAEPrior
@@ -41,7 +40,6 @@ __all__ = [
     "MixturePrior",
     "Normal",
     "Prior",
-    "ProductPrior",
     "Shear",
     "TNGPrior",
     "TruncatedNormal",

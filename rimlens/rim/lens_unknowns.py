@@ -6,7 +6,6 @@ import numpy as np
 from keras import ops
 
 from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
-from rimlens.lens.external import shear_components
 from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.maps import einstein_radius
 from rimlens.prior.maps import MapPrior, isothermal_variable
@@ -343,7 +342,7 @@ class ParametricLens(LensUnknowns):
 
     def external_shear(self, lenses):
         """Return the external shear along the pixel axes, shape ``(n, 2)``."""
-        return shear_components(lenses["lens"])
+        return self.prior.model.external_shear(lenses["lens"])
 
 
 def convergence_modes(grid):

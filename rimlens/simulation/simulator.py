@@ -8,6 +8,7 @@ from rimlens.errors import InputError
 from rimlens.generators.domain import SimulationDomain
 from rimlens.imaging import convolve, psf_transform
 from rimlens.lens.pixelated import PixelatedConvergence
+from rimlens.random import Stream, stream
 from rimlens.simulation.acceptance import LensedLight
 from rimlens.simulation.candidates import arrays, joined, padded, part, single
 from rimlens.simulation.pieces import HSTMasks, HSTNoise, PSFLibrary
@@ -89,7 +90,7 @@ class Simulator:
         self.source_grid = source_grid
         self.domain = domain or SimulationDomain()
         if psfs is None:
-            rng = np.random.default_rng([seed, 1])
+            rng = stream(seed, Stream.PSF_LIBRARY)
             psfs = PSFLibrary.telescope(psf_count, psf_size, self.domain.fwhm, rng)
         self.psfs = psfs
         self.noise = noise or HSTNoise(self.domain)
@@ -180,7 +181,7 @@ class Simulator:
         dict of ndarray
             As `draw`.
         """
-        return self.draw(n, np.random.default_rng([seed, number]))
+        return self.draw(n, stream(seed, Stream.BATCH, number))
 
     def on_the_fly(self):
         """Return itself: what a `SimulationSet` has besides its stored observations."""

@@ -12,7 +12,6 @@ from rimlens.errors import InputError
 from rimlens.generators.convergence import convergence_maps, draw_convergence_parameters
 from rimlens.generators.galaxy import draw_galaxy_parameters, galaxy_images
 from rimlens.imaging import ConvergenceDeflection, bilinear, shear_deflection
-from rimlens.lens.external import shear_components
 
 
 class GeneratedLenses:
@@ -80,7 +79,7 @@ class ModelLenses:
         convergence = model.tensor_convergence(*_coordinates(self.grid), parameters)
         truth = {
             "convergence": convergence,
-            "shear": shear_components(parameters),
+            "shear": model.external_shear(parameters),
             "lens": parameters,
         }
         return truth, self._deflection(parameters)

@@ -5,7 +5,6 @@ from keras import ops
 
 from rimlens.errors import InputError
 from rimlens.prior.prior import Prior
-from rimlens.prior.product import ProductPrior
 from rimlens.testing.checks import (
     ConformanceError,
     asdf_round_trip,
@@ -101,14 +100,14 @@ def instance(prior):
 @law
 def draws_are_allowed_by_the_model(prior):
     """Check names, shapes, units and bounds of draws."""
-    _expect_allowed(prior, _flat(prior.sample(_DRAWS, rng=1)), _DRAWS, "draws")
+    _expect_allowed(prior, prior.sample(_DRAWS, rng=1), _DRAWS, "draws")
 
 
 @law
 def draws_repeat_with_the_seed(prior):
     """Check draws of one seed, of a generator, and of another seed."""
     first, again, generated, other = (
-        _flat(prior.sample(_DRAWS, rng=rng)) for rng in (1, 1, np.random.default_rng(1), 2)
+        prior.sample(_DRAWS, rng=rng) for rng in (1, 1, np.random.default_rng(1), 2)
     )
     for name in first:
         expect(np.array_equal(first[name], again[name]), f"{name}: found other draws for a seed")
@@ -129,8 +128,8 @@ def constrain_is_the_inverse_of_unconstrain(prior):
     draws = prior.sample(_DRAWS, rng=1)
     variables = prior.unconstrain(draws)
     _expect_shapes("variables", variables, prior.variables, _DRAWS)
-    found = _flat(prior.constrain(variables))
-    for name, wanted in _flat(draws).items():
+    found = prior.constrain(variables)
+    for name, wanted in draws.items():
         (value,) = to_numpy([found[name]])
         expect_close(
             f"{name} of the variables of a draw",
@@ -152,8 +151,8 @@ def a_projection_comes_near_to_what_is_projected(prior):
     draws = prior.sample(_DRAWS, rng=1)
     variables = prior.unconstrain(draws)
     _expect_shapes("variables", variables, prior.variables, _DRAWS)
-    found = _flat(prior.constrain(variables))
-    for name, wanted in _flat(draws).items():
+    found = prior.constrain(variables)
+    for name, wanted in draws.items():
         (value,) = to_numpy([found[name]])
         lost = np.sum((value.astype(float) - wanted) ** 2)
         spread = np.sum((wanted - wanted.mean(axis=0)) ** 2)
@@ -174,7 +173,7 @@ def every_variable_gives_an_allowed_model(prior):
     }
     for dtype in ("float64", "float32"):
         given = {name: value.astype(dtype) for name, value in far.items()}
-        found = _flat(prior.constrain(_tensors(given)))
+        found = prior.constrain(_tensors(given))
         arrays = dict(zip(found, to_numpy(found.values())))
         _expect_allowed(prior, arrays, _DRAWS, f"values of {dtype} variables up to {_FAR:g}")
         gradients = gradient(_constrained(prior), list(given.values()))
@@ -191,7 +190,7 @@ def the_start_is_an_allowed_model(prior):
     """Check what `initial` returns."""
     start = prior.initial(3)
     _expect_shapes("initial(3)", start, prior.variables, 3)
-    found = _flat(prior.constrain(_tensors(start)))
+    found = prior.constrain(_tensors(start))
     _expect_allowed(prior, dict(zip(found, to_numpy(found.values()))), 3, "values of initial(3)")
 
 
@@ -203,7 +202,7 @@ def a_batch_gives_what_its_members_give(prior):
     variables = _variables(prior, draws)
 
     def found(values, variables):
-        results = {**_flat(prior.constrain(_tensors(variables))), **prior.unconstrain(values)}
+        results = {**prior.constrain(_tensors(variables)), **prior.unconstrain(values)}
         if _has_density(prior):
             results["log_prob"] = prior.log_prob(values)
         return dict(zip(results, to_numpy(results.values())))
@@ -282,23 +281,12 @@ def evaluated(cls, arguments, variables):
     prior = cls(**arguments)
     function = _constrained(prior)
     points = list(variables.values())
-    names = list(_flat(prior.constrain(_tensors(variables))))
+    names = list(prior.constrain(_tensors(variables)))
     found = dict(zip(names, to_numpy(function(*points))))
     for name, gradients in zip(names, gradient(function, points)):
         for variable, array in zip(variables, gradients):
             found[f"derivative of {name} by {variable}"] = array
     return found
-
-
-def _flat(values):
-    """Return values as one dict: those of a product of priors are in a dict for each."""
-    flat = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat.update({f"{name}.{inner}": v for inner, v in _flat(value).items()})
-        else:
-            flat[name] = value
-    return flat
 
 
 def _part(values, i):
@@ -324,14 +312,12 @@ def _constrained(prior):
 
     def function(*variables):
         values = prior.constrain(dict(zip(prior.variables, variables)))
-        return tuple(_flat(values).values())
+        return tuple(values.values())
 
     return function
 
 
 def _has_density(prior):
-    if isinstance(prior, ProductPrior):
-        return all(_has_density(part) for part in prior.priors.values())
     return prior.density is not None or type(prior).log_prob is not Prior.log_prob
 
 
@@ -343,7 +329,7 @@ def _expect_shapes(what, found, shapes, n):
 
 
 def _expect_allowed(prior, values, n, what):
-    """Check flat parameters of a prior against its model, or its models if it is a product."""
+    """Check parameters of a prior against its model."""
     models = prior.model if isinstance(prior.model, dict) else {"": prior.model}
     parameters = {
         f"{label}.{name}" if label else name: parameter

@@ -13,7 +13,6 @@ from rimlens.prior import (
     Linked,
     LogNormal,
     Normal,
-    ProductPrior,
     Shear,
     TruncatedNormal,
     Uniform,
@@ -37,9 +36,7 @@ SOURCE = AnalyticPrior(
 )
 
 
-@pytest.mark.parametrize(
-    "prior", [LENS, SOURCE, ProductPrior(lens=LENS, source=SOURCE)], ids=["lens", "source", "both"]
-)
+@pytest.mark.parametrize("prior", [LENS, SOURCE], ids=["lens", "source"])
 def test_a_prior_comes_back_as_it_was_and_draws_the_same(prior):
     content = io.BytesIO()
     asdf.AsdfFile({"prior": prior}).write_to(content)

@@ -19,7 +19,7 @@ def lens(**changed):
         "theta_E": 20.0,
         "gamma": 2.0,
         "q": 1.0,
-        "phi": 0.0,
+        "axis_angle": 0.0,
         "center_x": 0.0,
         "center_y": 0.0,
         "core": 0.2,
@@ -73,7 +73,7 @@ def test_a_core_lowers_the_einstein_radius_as_its_mass_says(gamma, core):
 
 @pytest.mark.parametrize("q", [0.4, 0.7])
 def test_an_isothermal_ellipse_encloses_one_mass_at_every_axis_ratio(q):
-    kappa = convergence(q=q, phi=0.4)
+    kappa = convergence(q=q, axis_angle=0.4)
     y, x = GRID.y, GRID.x
     major, minor = np.cos(0.4) * x + np.sin(0.4) * y, np.cos(0.4) * y - np.sin(0.4) * x
     inside = q * major**2 + minor**2 / q < 20.0**2
@@ -82,14 +82,14 @@ def test_an_isothermal_ellipse_encloses_one_mass_at_every_axis_ratio(q):
     assert kappa[inside].mean() == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize("phi", [0.0, 0.6, 2.0])
-def test_the_position_angle_is_that_of_the_major_axis_from_x_to_y(phi):
-    kappa = convergence(q=0.5, phi=phi)
+@pytest.mark.parametrize("axis_angle", [0.0, 0.6, 2.0])
+def test_the_position_angle_is_that_of_the_major_axis_from_x_to_y(axis_angle):
+    kappa = convergence(q=0.5, axis_angle=axis_angle)
     bright = (kappa > 0.6) * 1.0
     xx, yy, xy = (np.sum(bright * a) for a in (GRID.x**2, GRID.y**2, GRID.x * GRID.y))
     found = 0.5 * np.arctan2(2 * xy, xx - yy) % np.pi
     # Pixels of two by two on an ellipse of 20.
-    assert abs((found - phi + np.pi / 2) % np.pi - np.pi / 2) < 0.05
+    assert abs((found - axis_angle + np.pi / 2) % np.pi - np.pi / 2) < 0.05
 
 
 def test_the_slope_is_that_of_the_surface_density():

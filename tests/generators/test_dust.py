@@ -17,7 +17,7 @@ def disc(**changed):
     values = {
         "center_x": [0.0, 0.0],
         "center_y": [0.0, 0.0],
-        "phi": [0.0, 0.0],
+        "axis_angle": [0.0, 0.0],
         "theta_eff": [1.0, 4.0],
         "q": [1.0, 1.0],
         "dust_depth": [1.5, 0.0],
@@ -49,7 +49,7 @@ def test_depths_of_lanes_add():
 
 
 def test_a_lane_turns_with_its_disc():
-    turned = through(phi=[0.0, np.pi / 2], dust_offset=[0.5, 0.0])
+    turned = through(axis_angle=[0.0, np.pi / 2], dust_offset=[0.5, 0.0])
     # Single precision of the sine and cosine.
     np.testing.assert_allclose(turned, np.rot90(through(dust_offset=[0.5, 0.0]), -1), atol=1e-5)
 

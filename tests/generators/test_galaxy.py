@@ -36,7 +36,8 @@ def test_sources_lie_where_they_are_lensed_strongly():
 
 def test_a_round_sersic_profile_falls_to_e_to_minus_b_at_its_effective_radius():
     grid = Grid((81, 81), 0.25)
-    component = {"flux": 1.0, "theta_eff": 5.0, "n": 1.0, "q": 1.0, "phi": 0.0, "center_x": 0.0,
+    component = {"flux": 1.0, "theta_eff": 5.0, "n": 1.0, "q": 1.0, "axis_angle": 0.0,
+                 "center_x": 0.0,
                  "center_y": 0.0}  # fmt: skip
     one = {k: np.full((1, 1), v, "float32") for k, v in component.items()}
     image = ops.convert_to_numpy(galaxy_images(one, grid))[0]

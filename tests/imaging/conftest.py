@@ -10,14 +10,3 @@ def dtype(request):
     """Both precisions; that the backend keeps them is part of what is tested."""
     assert ops.dtype(ops.convert_to_tensor(np.zeros(1, request.param))) == request.param
     return request.param
-
-
-@pytest.fixture
-def float64():
-    """See that the backend computes in double precision."""
-    assert ops.dtype(ops.convert_to_tensor(np.zeros(1))) == "float64"
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(20)

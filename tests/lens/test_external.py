@@ -1,9 +1,10 @@
+import astropy.units as u
 import numpy as np
 import pytest
+from keras import ops
 
-from rimlens.lens.external import ConvergenceSheet, ExternalShear
-from rimlens.lens.isothermal import SIE
-from rimlens.lens.point_mass import PointMass
+from rimlens.lens import SIE, SIS, ConvergenceSheet, ExternalShear, Lens, MultiPlane, PointMass
+from rimlens.models import Parameter
 
 
 @pytest.mark.parametrize("phi", [0.0, 35.0, 90.0, -60.0])
@@ -30,3 +31,41 @@ def test_mass_sheet_transformation_scales_the_source():
     transformed = SIE(theta_E=scale, q=0.7, phi=25.0) + ConvergenceSheet(kappa_0=1 - scale)
     found, expected = transformed.ray_trace(x, y), lens.ray_trace(x, y)
     np.testing.assert_allclose(found, scale * np.array(expected), rtol=1e-13)  # rounding
+
+
+class Bent(Lens):
+    """A lens of somebody else's, with parameters that are named like those of a shear."""
+
+    parameters = {
+        "my_gamma_ext": Parameter("", "no shear", 0.3),
+        "my_phi_ext": Parameter("deg", "no direction", 20.0),
+    }
+
+    def psi(self, x, y, p):
+        """Return a potential of a mass sheet."""
+        return 0.5 * p.my_gamma_ext * (x * x + y * y)
+
+
+def external_shear(model):
+    values = {name: np.atleast_1d(u.Quantity(getattr(model, name)).value) for name in model.parameters}
+    return ops.convert_to_numpy(model.external_shear(values))
+
+
+def test_the_external_shear_of_a_sum_is_that_of_its_external_shears():
+    one, two = ExternalShear(gamma_ext=0.1, phi_ext=30.0), ExternalShear(gamma_ext=0.05)
+    model = SIS() + one + two
+    expected = sum(np.array(lens.shear(0.0, 0.0)) for lens in (one, two))
+    np.testing.assert_allclose(external_shear(model)[0], expected, rtol=1e-6)
+
+
+def test_a_parameter_that_is_named_like_a_shear_is_none():
+    np.testing.assert_array_equal(external_shear(Bent()), [[0.0, 0.0]])
+    model = Bent() + ExternalShear(gamma_ext=0.1)
+    expected = ExternalShear(gamma_ext=0.1).shear(0.0, 0.0)
+    np.testing.assert_allclose(external_shear(model)[0], expected, atol=1e-8)
+
+
+def test_shears_in_several_planes_are_added():
+    shear = ExternalShear(gamma_ext=0.1)
+    model = MultiPlane([(0.3, SIS()), (0.5, shear), (0.6, shear)], z_source=2.0)
+    np.testing.assert_allclose(external_shear(model), 2 * external_shear(shear), rtol=1e-6)

@@ -13,7 +13,6 @@ from rimlens.prior import (
     Ellipticity,
     GeneratedConvergencePrior,
     Normal,
-    ProductPrior,
     Shear,
     Uniform,
 )
@@ -73,5 +72,3 @@ def test_what_does_not_fit_is_refused():
     model = PixelatedConvergence(Grid((8, 8)), convergence_map=np.zeros((8, 8)))
     with pytest.raises(InputError, match="with a vector are wanted, found GeneratedConv.*'map'"):
         CompositePrior([MAIN, GeneratedConvergencePrior(model)])
-    with pytest.raises(InputError, match="with a vector are wanted, found ProductPrior"):
-        CompositePrior([ProductPrior(lens=MAIN)])

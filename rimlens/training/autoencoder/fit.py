@@ -11,6 +11,7 @@ from rimlens.io.weights import VAEWeights
 from rimlens.prior.vae.autoencoder import VAE, arrays_of, in_batches
 from rimlens.prior.vae.network import Autoencoder, SummedSquares
 from rimlens.progress import keras_verbosity
+from rimlens.random import Stream, stream
 from rimlens.training.autoencoder.scoring import aggregate, score
 from rimlens.training.fitting import (
     TrainingClock,
@@ -21,9 +22,8 @@ from rimlens.training.fitting import (
 )
 from rimlens.training.recipes.autoencoder import VAERecipe, read_vae_recipe
 
-# Added to the recipe's seed for maps on which the latent numbers are measured, and for those on
-# which the result is scored.
-_MEASURED, HELD_BACK = 500_000, 1_000_000
+# Added to the recipe's seed for maps on which the result is scored.
+HELD_BACK = 1_000_000
 
 
 class MapDraws:
@@ -91,7 +91,7 @@ class MapBatches(keras.utils.PyDataset):
         recipe, epoch = self._recipe, self.epoch
         n = recipe.batch_size
         maps, order = self._maps(epoch)
-        rng = np.random.default_rng([recipe.seed, epoch, 1, index])
+        rng = stream(recipe.seed, Stream.MAP_BATCH, epoch, index)
         # Mirrored, and turned by quarters: the eight orientations of the square.
         chosen = [
             np.rot90(map_[:, ::side], turns)
@@ -114,7 +114,7 @@ class MapBatches(keras.utils.PyDataset):
         """Return the maps of an epoch as the network sees them, and the order of their use."""
         if self._drawn[0] != epoch:
             recipe = self._recipe
-            rng = np.random.default_rng([recipe.seed, epoch])
+            rng = stream(recipe.seed, Stream.MAPS, epoch)
             n = recipe.updates_per_epoch * recipe.batch_size // recipe.reuse
             seen = in_batches(self._vae.seen, self._draws.draw(n, rng))
             order = np.concatenate([rng.permutation(n) for _ in range(recipe.reuse)])
@@ -205,7 +205,7 @@ def train_vae(vae, recipe, checkpoint=None, verbose="auto"):
     draws = MapDraws(recipe.priors())
     clock = TrainingClock(checkpoint)
     history = fit(network, draws, vae, recipe, checkpoint, verbose, [clock])
-    measured = draws.draw(recipe.measured, [recipe.seed + _MEASURED])
+    measured = draws.draw(recipe.measured, stream(recipe.seed, Stream.MEASURED_MAPS))
     arrays = whitened(vae, arrays_of(network), measured)
     vae.set_arrays(in_half_precision(arrays), "training")
     held_back = MapDraws(recipe.priors(held_back=True))

@@ -9,6 +9,7 @@ from keras import ops
 from scipy import linalg
 
 from rimlens.prior.vae.autoencoder import in_batches
+from rimlens.random import Stream, stream
 
 # Channels of the fixed random convolutions, and their seed.
 _CHANNELS = 16, 32, 64
@@ -40,7 +41,7 @@ def score(vae, draws, n, seed):
         and largest), the largest ``latent_mean`` and ``latent_correlation``; ``divergence``, the
         mean information in a latent vector, in nats.
     """
-    rng = np.random.default_rng([seed, 2])
+    rng = stream(seed, Stream.HELD_BACK)
     maps, others = (in_batches(vae.seen, draws.draw(n, rng)) for _ in range(2))
     found = reconstructions(vae, maps)
     samples = as_compared(vae, vae.sample(n, rng))

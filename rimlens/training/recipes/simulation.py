@@ -3,9 +3,8 @@
 from contextlib import contextmanager
 from functools import partial
 
-import numpy as np
-
 from rimlens.errors import InputError
+from rimlens.random import Stream, stream
 from rimlens.simulation.acceptance import LensedLight, PaperCuts
 from rimlens.simulation.pieces import NoMasks, PSFLibrary, WhiteNoise
 from rimlens.spelling import check_known, did_you_mean, meant_argument
@@ -80,7 +79,7 @@ def pieces_from_table(table, convergence_grid, source_grid, psf_size=33, seed=0)
             with _named(f"simulation, {name}"):
                 pieces[name] = prior_from_table(name, table[name], grid)
     if "psfs" in table:
-        rng = np.random.default_rng([seed, 1])
+        rng = stream(seed, Stream.PSF_LIBRARY)
         kinds = {
             "gaussian": partial(PSFLibrary.gaussian, _COUNT, psf_size, rng=rng),
             "library": PSFLibrary.read,

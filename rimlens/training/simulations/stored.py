@@ -15,6 +15,7 @@ import numpy as np
 from rimlens.errors import FileFormatError, InputError
 from rimlens.io._files import read_bytes
 from rimlens.io.simulations import read_simulations
+from rimlens.random import Stream, stream
 from rimlens.simulation.candidates import joined, part
 
 MANIFEST = "manifest.json"
@@ -242,7 +243,7 @@ class SimulationSet:
                 f"{self.folder}: batches of {n} are wanted, found {len(self)} observations"
             )
         turn, place = divmod(number, len(self) // n)
-        rng = np.random.default_rng([seed, turn])
+        rng = stream(seed, Stream.ORDER_OF_SHARDS, turn)
         shards = rng.permutation(len(self._first) - 1)
         sizes = np.diff(self._first)[shards]
         first = np.concatenate([[0], np.cumsum(sizes)])
@@ -250,7 +251,7 @@ class SimulationSet:
         for i, shard in enumerate(shards):
             low, high = (np.clip(place * n + k - first[i], 0, sizes[i]) for k in (0, n))
             if low < high:
-                order = np.random.default_rng([seed, turn, shard]).permutation(sizes[i])
+                order = stream(seed, Stream.ORDER_IN_SHARD, turn, shard).permutation(sizes[i])
                 parts.append(part(self.shard(int(shard)), order[low:high]))
         return joined(parts)
 

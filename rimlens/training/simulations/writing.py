@@ -4,10 +4,9 @@ Every shard has random numbers of its own, so that a set is the same whoever mak
 """
 
 import json
-import os
 import warnings
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,8 +24,9 @@ from rimlens.errors import (
 from rimlens.io._files import new_file
 from rimlens.io.simulations import Simulations, write_simulations
 from rimlens.progress import counted
+from rimlens.random import Stream, stream
 from rimlens.simulation.candidates import joined
-from rimlens.startup import load_array_library
+from rimlens.startup import start_worker
 from rimlens.training.simulations.stored import (
     MANIFEST,
     Manifest,
@@ -37,8 +37,6 @@ from rimlens.training.simulations.stored import (
 
 # Observations that are drawn at once.
 _AT_ONCE = 64
-# Tells the random numbers of shards from those of libraries and held-back simulations.
-_STREAM = 3
 # A process has one core, whatever the machine, and no accelerator.
 _ONE_CORE = {
     "OMP_NUM_THREADS": "1",
@@ -132,7 +130,7 @@ def simulate(
     folder = Path(folder)
     with (
         _claimed(folder, manifest, overwrite),
-        _executor(executor, workers) as pool,
+        worker_pool(workers) if executor is None else nullcontext(executor) as pool,
         counted(lenses, "simulations", progress) as count,
     ):
         futures = {
@@ -174,7 +172,7 @@ def make_shard(folder, number):
         else:
             return messages
     simulator = _simulator(json.dumps(manifest.recipe))
-    rng = np.random.default_rng([manifest.seed, _STREAM, number])
+    rng = stream(manifest.seed, Stream.SHARD, number)
     size = manifest.sizes[number]
     parts = [
         simulator.draw(min(_AT_ONCE, size - first), rng) for first in range(0, size, _AT_ONCE)
@@ -257,17 +255,19 @@ def _claim(folder, manifest, overwrite):
         temporary.write_text(manifest.to_text())
 
 
-@contextmanager
-def _executor(given, workers):
-    """Give the executor that is given, or one of processes with a core each."""
-    if given is not None:
-        yield given
-        return
-    before = {name: os.environ.get(name) for name in _ONE_CORE}
-    os.environ.update(_ONE_CORE)
-    try:
-        with ProcessPoolExecutor(workers, get_context("spawn"), load_array_library) as pool:
-            yield pool
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+def worker_pool(workers):
+    """Return an executor of processes with a core each, and no accelerator.
+
+    They set their environment themselves, before they import the array library; that of this
+    process is left alone.
+
+    Parameters
+    ----------
+    workers : int
+        How many processes.
+
+    Returns
+    -------
+    concurrent.futures.ProcessPoolExecutor
+    """
+    return ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (_ONE_CORE,))

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from rimlens.random import Stream, stream
 from rimlens.rim.preparation import ORIENTATIONS, normalize, orient_map, orient_shear
 
 BATCH = 10
@@ -45,7 +46,7 @@ def measure_error_covariance(solver, simulator, n, seed, progress=False):
         `rimlens.rim.refinement.start` takes it.
     """
     lens, source = solver.machine.lens, solver.machine.source
-    rng = np.random.default_rng([seed, 2])
+    rng = stream(seed, Stream.HELD_BACK)
     errors = []
     with tqdm(total=n, desc="calibration", disable=not progress) as bar:
         for count in [BATCH] * (n // BATCH) + [n % BATCH] * bool(n % BATCH):

@@ -11,6 +11,7 @@ from rimlens.errors import InputError
 from rimlens.io.pretrained import in_half_precision
 from rimlens.io.weights import Weights
 from rimlens.progress import keras_verbosity
+from rimlens.random import Stream, stream
 from rimlens.rim import RIMSolver
 from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from rimlens.rim.preparation import normalize, orient_map, orient_shear
@@ -80,7 +81,7 @@ class TrainingSet(keras.utils.PyDataset):
             self._drawn = self.simulator.batch(number, self.batch_size, self.seed)
         drawn = self._drawn
         if self.machine.equivariant:
-            orientations = np.random.default_rng([self.seed, number, 1]).permutation(8)
+            orientations = stream(self.seed, Stream.ORIENTATION, number).permutation(8)
             drawn = oriented(drawn, orientations[turn])
         return inputs_and_targets(drawn, self.machine)
 

@@ -4,6 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from rimlens.errors import InputError
+from rimlens.random import Stream, stream
 from rimlens.rim.preparation import normalize
 
 BATCH = 10
@@ -50,7 +51,7 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
             "source_error",
         )
     }
-    rng = np.random.default_rng([seed, 2])
+    rng = stream(seed, Stream.HELD_BACK)
     batches = 0
     with tqdm(total=n, desc="held-back lenses", disable=not progress) as bar:
         while len(columns["theta_E"]) < n:

@@ -1,5 +1,6 @@
 """Laws of sets of simulations on disk."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from rimlens.generators import SimulationDomain
 from rimlens.training.recipes.solver import Recipe
 from rimlens.training.simulations import SimulationSet, simulate
 from rimlens.training.simulations.of_recipe import simulator_of
+from rimlens.training.simulations.writing import worker_pool
 from tiny_solver import tiny_architecture
 
 RECIPE = Recipe(
@@ -268,3 +270,13 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(tmp_path, capsys):
     assert len(told) == 3
     made(tmp_path / "set", progress=False)
     assert capsys.readouterr() == ("", "")
+
+
+def test_workers_take_their_environment_and_this_process_keeps_its_own():
+    """Guards against variables that were set here while workers lived."""
+    before = dict(os.environ)
+    with worker_pool(1) as pool:
+        cores = pool.submit(os.getenv, "OMP_NUM_THREADS")
+        assert dict(os.environ) == before
+        assert cores.result() == "1"
+    assert dict(os.environ) == before

@@ -37,7 +37,7 @@ class SymmetricConvolution:
     Examples
     --------
     >>> import numpy as np
-    >>> from rimlens.imaging.symmetric import SymmetricConvolution
+    >>> from rimlens.backend import SymmetricConvolution
     >>> kernel = np.array([[0.0, 0, 0], [-1, 0, 1], [0, 0, 0]])[None]
     >>> difference = SymmetricConvolution(kernel, (2, 2), (2, 2))
     >>> np.asarray(difference(np.array([[[1.0, 0], [3, 5]]], "float32"))).round(5) + 0.0
@@ -94,7 +94,7 @@ class SymmetricConvolution:
         return ops.stack(results, axis=1)
 
 
-def is_worth_it(kernels, input_shape, output_shape):
+def prefers_matrices(kernels, input_shape, output_shape):
     """Return whether a convolution can be a `SymmetricConvolution`, and is faster as one on a CPU.
 
     Parameters

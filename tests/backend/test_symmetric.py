@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from keras import ops
 
 from rimlens import backend
+from rimlens.backend import SymmetricConvolution, prefers_matrices
 from rimlens.imaging import ConvergenceDeflection, Grid
 from rimlens.imaging.convolution import Convolution
-from rimlens.imaging.symmetric import SymmetricConvolution, is_worth_it
 
 SIDE = st.integers(1, 8)
 LONGER = st.integers(-2, 3)
@@ -82,7 +82,7 @@ SIDES = np.arange(-127, 128)
     ],
 )
 def test_symmetric_kernels_are_known(kernel, outputs, expected):
-    assert is_worth_it(kernel[None], (128, 128), outputs) is expected
+    assert prefers_matrices(kernel[None], (128, 128), outputs) is expected
 
 
 @pytest.mark.parametrize(("side", "by_matrices"), [(48, False), (128, True), (256, False)])

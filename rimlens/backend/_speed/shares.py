@@ -2,15 +2,12 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 
-@cache
-def _threads():
-    """Return a pool with one thread for each core that this process may use, and their number."""
+def _core_count():
+    """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
-    count = len(affinity(0)) if affinity else os.cpu_count()
-    return ThreadPoolExecutor(count, thread_name_prefix="rimlens"), count
+    return len(affinity(0)) if affinity else os.cpu_count()
 
 
 def by_shares(compute, arrays, known):
@@ -34,16 +31,20 @@ def by_shares(compute, arrays, known):
     Examples
     --------
     >>> import numpy as np
-    >>> from rimlens.backend.cores import by_shares
+    >>> from rimlens.backend._speed.shares import by_shares
     >>> sum(by_shares(lambda first, length: length, [np.ones(5)], set()))
     5
     """
-    threads, cores = _threads()
+    cores = _core_count()
     n, shapes = arrays[0].shape[0], tuple(a.shape for a in arrays)
     length = -(-n // cores)
     shares = [(first, min(length, n - first)) for first in range(0, n, length)]
-    if shapes not in known:
+    if shapes not in known or len(shares) == 1:
         # Side by side, every core would compile the same program.
         known.add(shapes)
         return [compute(*share) for share in shares]
-    return list(threads.map(lambda share: compute(*share), shares))
+    # Threads that outlived the call would be the caller's, and a fork would inherit a dead pool.
+    # To start them takes some hundred microseconds.
+    with ThreadPoolExecutor(len(shares) - 1, thread_name_prefix="rimlens") as threads:
+        others = [threads.submit(compute, *share) for share in shares[1:]]
+        return [compute(*shares[0]), *(other.result() for other in others)]
