@@ -15,12 +15,6 @@ def run_python(*arguments):
     )
 
 
-def test_import_takes_less_than_a_second():
-    code = "import time; t = time.perf_counter(); import rimlens; print(time.perf_counter() - t)"
-    # The best of three: other work on the machine can only lengthen an import.
-    assert min(float(run_python("-c", code).stdout) for _ in range(3)) < 1.0
-
-
 def test_import_is_silent():
     done = run_python("-W", "always", "-c", "import rimlens")
     assert done.stdout == ""

@@ -101,10 +101,10 @@ def test_listing_a_hundred_plugins_imports_none_of_them(tmp_path):
         entry_points = {f"rimlens.{kind}": {f"p{i}": f"foreign_{i}:P"} for kind in plugins.KINDS}
         install(tmp_path, f"foreign-{i}", entry_points)
     code = (
-        "import sys, time\nfrom rimlens import plugins\nt = time.perf_counter()\n"
+        "import sys\nfrom rimlens import plugins\n"
         "names = [n for kind in plugins.KINDS for n in plugins.available(kind)]\n"
         "print(len([n for n in names if n.startswith('p') and n[1:].isdigit()]))\n"
-        "print(time.perf_counter() - t)\nprint(*sys.modules)"
+        "print(*sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.append({str(tmp_path)!r})\n{code}"],
@@ -112,10 +112,8 @@ def test_listing_a_hundred_plugins_imports_none_of_them(tmp_path):
         text=True,
         check=True,
     )
-    count, seconds, modules = done.stdout.splitlines()
+    count, modules = done.stdout.splitlines()
     assert count == "300"
-    # A few tenths of a second here, several where other work is on the machine.
-    assert float(seconds) < 10
     assert not {"keras", "tensorflow", "jax", "rimlens.lens"} & set(modules.split())
 
 

@@ -172,7 +172,7 @@ class LensTable:
         from astropy.table import Table
 
         from rimlens import __version__
-        from rimlens.io._files import new_file
+        from rimlens.io.files import new_file
 
         rows = self._rows.values()
         measures = dict.fromkeys(n for row in rows for n in row if n not in (*_TEXTS, *_NUMBERS))

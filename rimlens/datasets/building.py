@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rimlens.datasets.collection import MapCollection
 from rimlens.errors import FileFormatError, InputError
-from rimlens.io._files import new_file, refuse_existing
-from rimlens.io._metadata import plain
+from rimlens.io.files import new_file, refuse_existing
+from rimlens.io.metadata import plain
 
 _SETTINGS = "settings.json"
 

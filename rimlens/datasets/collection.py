@@ -6,8 +6,8 @@ from astropy.table import Table
 
 from rimlens.arguments import positive_angle
 from rimlens.errors import FileFormatError, InputError
-from rimlens.io._files import read_asdf, write_asdf
-from rimlens.io._metadata import plain
+from rimlens.io.files import read_asdf, write_asdf
+from rimlens.io.metadata import plain
 
 _TAG = "asdf://rimlens/tags/map_collection-1.0.0"
 

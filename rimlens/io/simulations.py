@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rimlens.errors import FileFormatError
-from rimlens.io._files import read_asdf, write_asdf
+from rimlens.io.files import read_asdf, write_asdf
 
 _TAG = "asdf://rimlens/tags/simulations-1.0.0"
 

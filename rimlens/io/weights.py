@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.io._files import read_asdf, write_asdf
-from rimlens.io._metadata import plain
+from rimlens.io.files import read_asdf, write_asdf
+from rimlens.io.metadata import plain
 
 
 @dataclass(frozen=True, eq=False)

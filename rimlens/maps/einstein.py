@@ -84,7 +84,7 @@ def einstein_radius(convergence, pixel_scale=1.0, center=None):
     slope_x, slope_y = slope(convergence), slope(convergence.T).T
 
     def excess(radius):
-        area = _overlap(x, y, radius)
+        area = disc_overlap(x, y, radius)
         mass = np.sum(convergence * area)
         mass += np.sum(slope_x * _moment(x, y, radius, area))
         mass += np.sum(slope_y * _moment(y, x, radius, area.T).T)
@@ -215,7 +215,7 @@ def slope(convergence):
     return np.where(left * right > 0, np.sign(left) * size, 0.0)
 
 
-def _overlap(x, y, radius):
+def disc_overlap(x, y, radius):
     """Return the area of each pixel inside a circle about the origin.
 
     Parameters
@@ -250,7 +250,7 @@ def _moment(x, y, radius, area):
     Parameters
     ----------
     x, y, radius
-        As in `_overlap`.
+        As in `disc_overlap`.
     area : ndarray
         What that returns.
 

@@ -16,7 +16,7 @@ _META = "META"
 
 def write(observation, path, overwrite=False):
     """Write an observation; `Observation.write` describes the file."""
-    from rimlens.io._files import new_file
+    from rimlens.io.files import new_file
 
     header = observation.wcs.to_header(relax=True)
     image = header.copy()

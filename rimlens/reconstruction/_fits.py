@@ -11,8 +11,8 @@ import math
 import warnings
 
 from rimlens.errors import FileFormatError
-from rimlens.io._files import new_file
-from rimlens.io._metadata import readable
+from rimlens.io.files import new_file
+from rimlens.io.metadata import readable
 from rimlens.observation.writing import header_holds
 from rimlens.reconstruction._stored import stored_observation
 

@@ -6,8 +6,8 @@
 from pathlib import Path
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.io._files import read_asdf, read_bytes, write_asdf
-from rimlens.io._metadata import readable
+from rimlens.io.files import read_asdf, read_bytes, write_asdf
+from rimlens.io.metadata import readable
 from rimlens.reconstruction._fits import from_fits, to_fits
 from rimlens.reconstruction._stored import stored_observation
 

@@ -282,7 +282,7 @@ class RecurrentUNet(layers.Layer):
 
     def _way_up(self, x, states, maps):
         for i in reversed(range(len(self.ups))):
-            x = _upsample(self.ups[i](x))
+            x = upsample(self.ups[i](x))
             x = ops.concatenate([x, states[i]], axis=-1)
             for layer in self._block(self.decoders, i):
                 x = layer(x)
@@ -291,7 +291,7 @@ class RecurrentUNet(layers.Layer):
         return self.map_head(ops.concatenate([ops.cast(x, "float32"), maps], axis=-1))
 
 
-def _upsample(x):
+def upsample(x):
     """Spread groups of four channels over two by two pixels."""
     ny, nx, channels = x.shape[1:]
     x = ops.reshape(x, (-1, ny, nx, 2, 2, channels // 4))

@@ -56,7 +56,7 @@ def start(lens, source, state, error_covariance_factor=None):
         units = _measured(lens, state, error_covariance_factor)
     offset = {"directions": ops.zeros((batch, m), dtype="float32"), "units": units}
     if source.is_map:
-        smooth = _filtered(ops.abs(state["source"]), _gaussian(source.grid.shape))
+        smooth = apply_filter(ops.abs(state["source"]), _gaussian(source.grid.shape))
         offset["map"] = ops.zeros_like(smooth)
         offset["amplitude"] = ops.maximum(smooth, 0.0) + CONSTANTS.source_error_floor
     return offset
@@ -103,7 +103,7 @@ def refine(lens, source, state, offset, exposure):
     brightness, slopes = source.lensed(state, rays)
     model = convolve(brightness, psf, psf_shape)
     own = source.jacobian(state, rays)
-    jacobian = _jacobian(
+    jacobian = whitened_jacobian(
         lens.jacobian(state, coarse=False), slopes, own, exposure, offset["units"]
     )
     residual = per_noise * (image - model)
@@ -120,23 +120,23 @@ def refine(lens, source, state, offset, exposure):
     pulled = ops.einsum("bmk,bm->bk", rest, -offset["directions"])
     step = {}
     if source.is_map:
-        kernel = _correlated(source.grid.shape)
+        kernel = correlation_filter(source.grid.shape)
 
         def change(field):
-            return offset["amplitude"] * _filtered(field, kernel)
+            return offset["amplitude"] * apply_filter(field, kernel)
 
         def lensed(change):
             return per_noise * convolve(rays(change), psf, psf_shape)
 
         def adjoint(image):
             spread = rays.adjoint(correlate(per_noise * image, psf, psf_shape))
-            return _filtered(offset["amplitude"] * spread, kernel)
+            return apply_filter(offset["amplitude"] * spread, kernel)
 
         def curvature(field):
             return adjoint(beyond(lensed(change(field)))) + field
 
         unexplained = beyond(residual) - ops.einsum("bmyx,bm->byx", basis, pulled)
-        step["map"] = _conjugate_gradients(curvature, adjoint(unexplained) - offset["map"])
+        step["map"] = conjugate_gradients(curvature, adjoint(unexplained) - offset["map"])
         changed = change(step["map"])
         residual = residual - lensed(changed)
     found = (coefficients(residual) + pulled)[..., None]
@@ -159,7 +159,7 @@ def refine(lens, source, state, offset, exposure):
     return _where(better, stepped, state), _where(better, gone, offset), model, (before, chi2)
 
 
-def _jacobian(alpha, slopes, own, exposure, units):
+def whitened_jacobian(alpha, slopes, own, exposure, units):
     """Return the derivative of the model along the directions, in units of error and noise."""
     _, sigma, weight, psf, psf_shape = exposure
     jacobian = -sum(slope[:, None] * component for slope, component in zip(slopes, alpha))
@@ -182,7 +182,7 @@ def _orthogonal(jacobian):
     return basis, rest, triangle
 
 
-def _conjugate_gradients(matrix, target):
+def conjugate_gradients(matrix, target):
     """Return the approximate solution of ``matrix(x) = target``, lens by lens."""
 
     def dot(a, b):
@@ -212,7 +212,8 @@ def _where(condition, new, old):
     }
 
 
-def _filtered(maps, transform):
+def apply_filter(maps, transform):
+    """Return maps ``(batch, ny, nx)`` whose transforms were multiplied by one, periodic."""
     shape = tuple(maps.shape[1:])
     return backend.irfft2(backend.rfft2(maps, shape) * transform, shape)
 
@@ -229,7 +230,7 @@ def _gaussian(shape):
     )
 
 
-def _correlated(shape):
+def correlation_filter(shape):
     """Return the filter that makes white noise a field of unit variance, correlated."""
     spectrum = 1.0 / (1.0 + CONSTANTS.source_error_correlation**2 * _wave_number_squared(shape))
     variance = np.fft.irfft2(spectrum.T**2, shape)[0, 0]

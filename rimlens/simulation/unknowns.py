@@ -118,7 +118,7 @@ class MapLenses:
     def draw(self, n, rng):
         """Return the maps of `n` lenses and their Einstein radii."""
         lens = self.prior.sample(n, rng)
-        return lens, _einstein_radii(lens["convergence_map"], self.own_grid)
+        return lens, approximate_einstein_radii(lens["convergence_map"], self.own_grid)
 
     def draw_shear(self, n, rng):
         """Return the shear of `n` lenses, shape ``(n, 2)``."""
@@ -130,7 +130,7 @@ class MapLenses:
         alpha_x, alpha_y = self._deflection(convergence)
         x, y = _coordinates(self.image_grid)
         shear_x, shear_y = shear_deflection(shear, x[0], y[0])
-        truth = {"convergence": _on_grid(convergence, self.own_grid, self.grid), "shear": shear}
+        truth = {"convergence": regrid(convergence, self.own_grid, self.grid), "shear": shear}
         return truth, (alpha_x + shear_x, alpha_y + shear_y)
 
 
@@ -183,7 +183,7 @@ class ModelSources:
         if own_grid is None:
             source = model.tensor_surface_brightness(*_coordinates(self.grid), parameters)
         else:
-            source = _on_grid(parameters["brightness_map"], own_grid, self.grid)
+            source = regrid(parameters["brightness_map"], own_grid, self.grid)
         truth = {"source": source, "source_parameters": parameters}
         return truth, model.tensor_surface_brightness(x, y, parameters)
 
@@ -203,7 +203,7 @@ def _with_units(model, values):
     }
 
 
-def _on_grid(maps, own, wanted):
+def regrid(maps, own, wanted):
     """Return maps on another grid: means over pixels of what is bilinear in between."""
     if own == wanted:
         return maps
@@ -226,7 +226,7 @@ def _covers(own, wanted):
     return all(r >= m for r, m in zip(reach, needed))
 
 
-def _einstein_radii(maps, grid):
+def approximate_einstein_radii(maps, grid):
     """Return radii about the origin inside which maps have a mean of one, to about a pixel.
 
     Good enough for masks: `rimlens.reconstruction.einstein_radius` is exact, and slow.

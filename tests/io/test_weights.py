@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rimlens.errors import FileFormatError, InputError, OutputExistsError
-from rimlens.io import Weights, _files, read_weights, write_weights
+from rimlens.io import Weights, files, read_weights, write_weights
 
 
 @pytest.fixture
@@ -190,9 +190,9 @@ def test_missing_file_and_folder_are_told(tmp_path):
 def rehashed(path, change):
     """Change the bytes of a file and make its checksum agree."""
     content = change(path.read_bytes())
-    start, stop = _files._HASH_LINE.search(content).span(1)
+    start, stop = files._HASH_LINE.search(content).span(1)
     blank = content[:start] + b"0" * 64 + content[stop:]
-    digest = _files.hashlib.sha256(blank).hexdigest().encode()
+    digest = files.hashlib.sha256(blank).hexdigest().encode()
     path.write_bytes(content[:start] + digest + content[stop:])
 
 
@@ -240,7 +240,7 @@ def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(path, weights,
     def interrupt(fd):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_files.os, "fsync", interrupt)
+    monkeypatch.setattr(files.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_weights(path, replace(weights, seed=1), overwrite=True)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
@@ -251,7 +251,7 @@ def test_full_disk_is_an_error_that_names_the_file(path, weights, monkeypatch):
     def full(fd):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(InputError, match=r"new\.asdf: cannot be written: No space"):
         write_weights(path.with_name("new.asdf"), weights)
     assert [p.name for p in path.parent.iterdir()] == [path.name]

@@ -47,7 +47,9 @@ class Bent(Lens):
 
 
 def external_shear(model):
-    values = {name: np.atleast_1d(u.Quantity(getattr(model, name)).value) for name in model.parameters}
+    values = {
+        name: np.atleast_1d(u.Quantity(getattr(model, name)).value) for name in model.parameters
+    }
     return ops.convert_to_numpy(model.external_shear(values))
 
 

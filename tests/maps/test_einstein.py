@@ -174,7 +174,7 @@ def test_the_largest_radius_is_taken():
 @settings(max_examples=100, deadline=None)
 def test_pixels_share_the_area_of_a_circle(radius, x0, y0):
     x, y = np.arange(-200, 231) - 0.5 - x0, np.arange(-200, 221) - 0.5 - y0
-    area = einstein._overlap(x, y, radius)
+    area = einstein.disc_overlap(x, y, radius)
     # Rounding of sums over a circle's area.
     assert area.min() > -1e-9
     assert area.max() < 1 + 1e-9

@@ -13,7 +13,7 @@ from astropy.wcs import WCS
 from known_lens import known_reconstruction
 from rimlens.errors import FileFormatError, InputError, OutputExistsError, RimlensWarning
 from rimlens.imaging import Grid
-from rimlens.io import _files
+from rimlens.io import files
 from rimlens.lens import EPL, SIE, SIS, ExternalShear, MultiPlane, PixelatedConvergence
 from rimlens.observation import Observation
 from rimlens.reconstruction import Reconstruction
@@ -369,7 +369,7 @@ def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(path, monkeypa
     def interrupt(fd):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_files.os, "fsync", interrupt)
+    monkeypatch.setattr(files.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         known_reconstruction(shear=(0.1, 0.0)).write(path, overwrite=True)
     assert [p.name for p in path.parent.iterdir()] == [path.name]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from rimlens.rim import Architecture, parameter_count
-from rimlens.rim.network import ConvolutionalGRU, RecurrentUNet, _upsample, fold, unfold
+from rimlens.rim.network import ConvolutionalGRU, RecurrentUNet, fold, unfold, upsample
 
 
 @given(factor=st.integers(1, 4), rows=st.integers(1, 4), columns=st.integers(1, 4))
@@ -26,7 +26,7 @@ def test_folding_keeps_a_block_of_pixels_together():
 
 def test_upsampling_spreads_four_channels_over_four_pixels():
     x = np.arange(8.0, dtype="float32").reshape(1, 1, 1, 8)
-    spread = ops.convert_to_numpy(_upsample(ops.convert_to_tensor(x)))
+    spread = ops.convert_to_numpy(upsample(ops.convert_to_tensor(x)))
     assert spread.shape == (1, 2, 2, 2)
     assert sorted(spread.ravel()) == sorted(x.ravel())
 

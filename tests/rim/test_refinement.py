@@ -89,7 +89,7 @@ def test_columns_are_the_slopes_of_the_model(problem):
     rays = source.rays(*lens.ray_trace(state))
     slopes = source.lensed(state, rays)[1]
     alpha, own = lens.jacobian(state, coarse=False), source.jacobian(state, rays)
-    columns = refinement._jacobian(alpha, slopes, own, exposure, units)
+    columns = refinement.whitened_jacobian(alpha, slopes, own, exposure, units)
     columns = ops.convert_to_numpy(columns)[0]
     per_noise = ops.convert_to_numpy(ops.sqrt(weight) / sigma)[0]
     for k in range(directions(lens, source)):
@@ -212,14 +212,16 @@ def test_conjugate_gradients_solve_what_a_direct_solver_solves():
         flat = ops.reshape(x, (2, 12))
         return ops.reshape(ops.einsum("bij,bj->bi", matrix, flat), (2, 3, 4))
 
-    found = ops.convert_to_numpy(refinement._conjugate_gradients(product, target))
+    found = ops.convert_to_numpy(refinement.conjugate_gradients(product, target))
     wanted = np.linalg.solve(matrix, target.reshape(2, 12, 1)).reshape(2, 3, 4)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 def test_expected_error_of_a_map_is_a_smooth_field_of_unit_variance():
     noise = np.random.default_rng(3).normal(size=(20, 48, 48)).astype("float32")
-    field = ops.convert_to_numpy(refinement._filtered(noise, refinement._correlated((48, 48))))
+    field = ops.convert_to_numpy(
+        refinement.apply_filter(noise, refinement.correlation_filter((48, 48)))
+    )
     np.testing.assert_allclose(np.std(field), 1.0, rtol=0.05)
     neighbors = np.mean(field[:, 1:] * field[:, :-1])
     assert 0.7 < neighbors < 0.95

@@ -35,7 +35,6 @@ PRIORS = {
     "generated_convergence": {"model": MAP_LENS},
     "generated_galaxy": {"model": MAP_SOURCE},
     "mixture": {"priors": [GeneratedConvergencePrior(MAP_LENS)] * 2, "weights": [1.0, 2.0]},
-    "product": {"lens": SPHERE, "other": SPHERE},
     "vae": {"model": VAE_LENS, "weights": "vae_convergence"},
 }
 APPROXIMATE = {

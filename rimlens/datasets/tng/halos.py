@@ -13,7 +13,7 @@ from rimlens.datasets.tng.geometry import densest_point, unwrapped
 from rimlens.datasets.tng.selection import Selection, halo_masses, relaxedness
 from rimlens.datasets.tng.snapshot import Particles, Snapshot
 from rimlens.errors import InputError, RimlensWarning
-from rimlens.io._metadata import readable
+from rimlens.io.metadata import readable
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rimlens.datasets.building import build_collection
 from rimlens.datasets.collection import MapCollection
 from rimlens.datasets.tng.maps import MapSettings, convergence_maps
 from rimlens.errors import RimlensWarning
-from rimlens.io._files import refuse_existing
+from rimlens.io.files import refuse_existing
 
 _PACKAGES = ("rimlens", "numpy", "scipy", "astropy", "h5py")
 

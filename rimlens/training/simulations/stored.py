@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.io._files import read_bytes
+from rimlens.io.files import read_bytes
 from rimlens.io.simulations import read_simulations
 from rimlens.random import Stream, stream
 from rimlens.simulation.candidates import joined, part

@@ -21,7 +21,7 @@ from rimlens.errors import (
     RimlensError,
     RimlensWarning,
 )
-from rimlens.io._files import new_file
+from rimlens.io.files import new_file
 from rimlens.io.simulations import Simulations, write_simulations
 from rimlens.progress import counted
 from rimlens.random import Stream, stream

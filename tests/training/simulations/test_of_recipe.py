@@ -133,9 +133,9 @@ def test_a_typo_is_told_with_its_place(tmp_path, old, new, message):
         simulation_pieces(read_recipe(tmp_path / "wrong.toml"))
 
 
-def test_an_unknown_prior_is_told(tmp_path):
+def test_an_unknown_prior_is_refused_by_name(tmp_path):
     (tmp_path / "wrong.toml").write_text(TEXT.replace("generated_convergence", "generated"))
-    with pytest.raises(Exception, match="generated"):
+    with pytest.raises(InputError, match="there is no prior plugin 'generated'"):
         simulation_pieces(read_recipe(tmp_path / "wrong.toml"))
 
 

@@ -13,6 +13,7 @@ from rimlens.imaging import psf_transform
 from rimlens.io.weights import write_weights
 from rimlens.rim import RecurrentInferenceMachine, RIMSolver
 from rimlens.rim.constants import CONSTANTS
+from rimlens.training.fitting import EpochNumber
 from rimlens.training.solver.fit import (
     TrainingSet,
     fit,
@@ -290,23 +291,20 @@ def test_a_finished_checkpoint_is_not_trained_again(uninterrupted, short, simula
 def test_an_interrupted_command_goes_on_and_writes_its_weights(
     short, tmp_path, monkeypatch, uninterrupted
 ):
-    calls = []
-    original = TrainingSet.__getitem__
+    original = EpochNumber.on_epoch_begin
 
-    def interrupted(self, index):
-        calls.append((self.epoch, index))
-        if len(calls) == 7:
+    def interrupted(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 3:
             raise KeyboardInterrupt
-        return original(self, index)
 
     path = tmp_path / "w.asdf"
-    monkeypatch.setattr(TrainingSet, "__getitem__", interrupted)
-    # The library may wrap it.
-    with pytest.raises(BaseException):  # noqa: B017, PT011
+    monkeypatch.setattr(EpochNumber, "on_epoch_begin", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         train(short, path, progress=False)
     assert not path.exists()
     assert (tmp_path / "w.asdf.checkpoint" / "recipe.json").is_file()
-    monkeypatch.setattr(TrainingSet, "__getitem__", original)
+    monkeypatch.setattr(EpochNumber, "on_epoch_begin", original)
     train(short, path, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == ["w.asdf"]
 
