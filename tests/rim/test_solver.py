@@ -80,7 +80,7 @@ def test_a_batch_of_lenses_is_solved_as_one_by_one(restless, inputs, solved):
             # A library may order the additions of a batch differently, and random steps, which
             # fit nothing, amplify that.
             np.testing.assert_allclose(
-                alone[name][0], solved[name][i], rtol=0, atol=1e-2 * np.abs(solved[name][i]).max()
+                alone[name][0], solved[name][i], rtol=0, atol=2e-2 * np.abs(solved[name][i]).max()
             )
 
 

@@ -20,6 +20,9 @@ from rimlens.simulation.candidates import joined, part
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+# What a set of simulations must agree in with the recipe of a training.
+_SECTIONS = ("domain", "lens", "source", "simulation", "psf_size")
+_GRIDS = ("image_size", "convergence_size", "convergence_scale", "source_size", "source_scale")
 # Shards that are kept in memory: a batch may begin in one and end in the next.
 _KEPT = 2
 
@@ -265,3 +268,34 @@ class SimulationSet:
         from rimlens.training.simulations.of_recipe import simulator_of
 
         return simulator_of(self.recipe)
+
+
+def stored_for(recipe, folder):
+    """Return the simulations in a folder, if they are those that a recipe describes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of a training.
+    folder : str or path
+        That ``rimlens simulate`` wrote.
+
+    Returns
+    -------
+    rimlens.simulation.SimulationSet
+
+    Raises
+    ------
+    InputError
+        If they were made with another domain, other grids, priors or pieces.
+    """
+    stored = SimulationSet(folder)
+    wanted, found = recipe.to_dict(), stored.manifest.recipe
+    other = [name for name in _SECTIONS if wanted.get(name) != found.get(name)]
+    other += [n for n in _GRIDS if wanted["architecture"][n] != found["architecture"][n]]
+    if other:
+        raise InputError(
+            f"{folder}: simulations of the recipe {recipe.name!r} are wanted, found ones with "
+            f"another {', '.join(other)}"
+        )
+    return stored
