@@ -1,4 +1,4 @@
-"""Priors whose draws are made by the generators of `rimlens.simulation`.
+"""Priors whose draws are made by the functions of `rimlens.generators`.
 
 They stand where no data are at hand: what they draw is what the solvers in the package were
 trained on, and more.
@@ -89,7 +89,7 @@ class GeneratedConvergencePrior(GeneratedPrior):
     model : PixelatedConvergence
         A single model: its grid counts, its map does not.
     **ranges
-        Entries of `rimlens.simulation.SimulationDomain`, with lengths in the unit of the grid:
+        Entries of `rimlens.generators.SimulationDomain`, with lengths in the unit of the grid:
         ``theta_E``, ``q_min``, ``center_scatter``, ``core``, ``multipole_amplitude``,
         ``subhalo_fraction``, ``subhalo_number``, ``subhalo_slope``, ``subhalo_mass``,
         ``field_amplitude``, ``field_slope``, ``field_kind``.  By default lengths are to the field
@@ -153,7 +153,7 @@ class GeneratedGalaxyPrior(GeneratedPrior):
         A single model: its grid counts, its map does not.
     **ranges
         ``offset``, the largest distance of a galaxy from the center, and entries of
-        `rimlens.simulation.SimulationDomain`, with lengths in the unit of the grid:
+        `rimlens.generators.SimulationDomain`, with lengths in the unit of the grid:
         ``source_radius``, ``smallest_radius``, ``dust_fraction``, ``dust_depth``.  By default
         lengths are to the field of the grid as those of the default solver's simulations to
         theirs, a galaxy is within a twentieth of the field from the center, and three of ten

@@ -1,7 +1,7 @@
 """Sets of simulations in a folder: their manifest and their shards, read.
 
 A folder holds ``manifest.json``, which says what was simulated, and ``shard-00000.asdf`` and so
-on, each with some observations.  `rimlens.simulation.simulate` writes them.
+on, each with some observations.  `rimlens.training.simulations.simulate` writes them.
 """
 
 import hashlib
