@@ -4,6 +4,8 @@ What is installed is known from the packages' metadata alone; a plugin is import
 loaded.  Whether a plugin obeys the laws of its kind is the business of `rimlens.testing`.
 """
 
+from __future__ import annotations
+
 import importlib
 import time
 import warnings
@@ -59,7 +61,7 @@ class Plugin:
     state: str = INSTALLED
 
 
-def available(kind):
+def available(kind: str) -> dict[str, Plugin]:
     """Return what can be loaded, by name; no plugin is imported.
 
     Parameters
@@ -90,7 +92,7 @@ def available(kind):
     return found
 
 
-def installed(kind):
+def installed(kind: str) -> tuple[Plugin, ...]:
     """Return every plugin of a kind, those too that cannot be loaded; none is imported.
 
     Parameters
@@ -119,7 +121,7 @@ def installed(kind):
     return _installed(kind)
 
 
-def load(kind, name):
+def load(kind: str, name: str) -> type:
     """Import a plugin and return its class.
 
     Parameters
@@ -157,7 +159,7 @@ def load(kind, name):
     return _load(kind, name)
 
 
-def find(kind, cls):
+def find(kind: str, cls: type) -> Plugin:
     """Return the plugin that a class is.
 
     Parameters
@@ -193,7 +195,7 @@ def find(kind, cls):
     )
 
 
-def refresh():
+def refresh() -> None:
     """Look again for what is installed, as after an installation in a running program.
 
     Examples

@@ -4,6 +4,8 @@ Every stream of the package that comes from a seed is made here, so that no two 
 their numbers.  Who gets a generator from the user, draws from that.
 """
 
+from __future__ import annotations
+
 from enum import IntEnum
 
 import numpy as np
@@ -28,7 +30,7 @@ class Stream(IntEnum):
     MEASURED_MAPS = 10
 
 
-def stream(seed, purpose, *numbers):
+def stream(seed: int, purpose: Stream, *numbers: int) -> np.random.Generator:
     """Return the generator of a seed for a purpose.
 
     Parameters

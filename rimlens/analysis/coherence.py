@@ -15,13 +15,19 @@ and -1 where they are opposite, and the transfer, 1 where they have the same pow
 :math:`\pi / 4`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 
 from rimlens.arguments import positive_angle
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    from rimlens.typing import ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,17 +54,23 @@ class CoherenceSpectrum:
     modes: np.ndarray
 
     @property
-    def wavelength(self):
+    def wavelength(self) -> Any:
         """One over the wave number, in arcsec or pixels."""
         return 1 / self.wave_number
 
     @property
-    def uncertainty(self):
+    def uncertainty(self) -> Any:
         r"""Standard error of the cross-correlation, :math:`(1 - r^2) / \sqrt{n}` of n modes."""
         return (1 - self.cross_correlation**2) / np.sqrt(self.modes)
 
 
-def coherence_spectrum(found, true, pixel_scale=None, taper=0.0, rings=None):
+def coherence_spectrum(
+    found: ArrayLike,
+    true: ArrayLike,
+    pixel_scale: float | u.Quantity | None = None,
+    taper: float = 0.0,
+    rings: int | None = None,
+) -> CoherenceSpectrum:
     """Compare maps with the truth, scale by scale.
 
     Parameters

@@ -2,13 +2,14 @@
 
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 from rimlens.cli.messages import bytes_progress, progress
 from rimlens.cli.outputs import refuse_unwritable
 
-_RANGE = {"type": float, "nargs": 2, "metavar": "LOW HIGH"}
+_RANGE: dict[str, Any] = {"type": float, "nargs": 2, "metavar": "LOW HIGH"}
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 
 

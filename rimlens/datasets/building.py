@@ -1,18 +1,30 @@
 """Building a collection part by part, so that an interruption loses nothing that was written."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rimlens.datasets.collection import MapCollection
 from rimlens.errors import FileFormatError, InputError
 from rimlens.io.files import new_file, refuse_existing
 from rimlens.io.metadata import plain
+from rimlens.typing import PathLike
 
 _SETTINGS = "settings.json"
 
 
-def build_collection(path, parts, settings, meta=None, overwrite=False, progress=None):
+def build_collection(
+    path: PathLike,
+    parts: dict[str, Callable[..., Any]],
+    settings: dict[str, Any],
+    meta: dict[str, Any] | None = None,
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> MapCollection:
     """Write a collection of parts that are made one after the other.
 
     Every part is kept in the folder ``PATH.parts`` as soon as it is there, and the folder is

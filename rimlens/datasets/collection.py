@@ -1,5 +1,10 @@
 """Maps of one pixel scale, with a table of where each comes from: what priors draw from."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
@@ -8,6 +13,10 @@ from rimlens.arguments import positive_angle
 from rimlens.errors import FileFormatError, InputError
 from rimlens.io.files import read_asdf, write_asdf
 from rimlens.io.metadata import plain
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.typing import ArrayLike
 
 _TAG = "asdf://rimlens/tags/map_collection-1.0.0"
 
@@ -60,7 +69,14 @@ class MapCollection:
     <MapCollection of 2 maps, 8 x 8 pixels of 0.05 arcsec, 1 group>
     """
 
-    def __init__(self, maps, pixel_scale, table=None, unit=None, meta=None):
+    def __init__(
+        self,
+        maps: ArrayLike,
+        pixel_scale: u.Quantity | float,
+        table: Table | dict[str, Any] | None = None,
+        unit: u.UnitBase | str | None = None,
+        meta: dict[str, Any] | None = None,
+    ) -> None:
         self.maps = _checked_maps(maps)
         self.pixel_scale = positive_angle(pixel_scale, "pixel_scale") * u.arcsec
         self.table = _checked_table(table, len(self.maps))
@@ -70,10 +86,10 @@ class MapCollection:
             raise InputError(f"unit: a unit of brightness is wanted, found {unit!r}") from error
         self.meta = plain({} if meta is None else meta, "meta")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.maps)
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: Any) -> Any:
         """Return the collection of some of the maps.
 
         Parameters
@@ -106,7 +122,7 @@ class MapCollection:
             and self.meta == other.meta
         )
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self):
         n, ny, nx = self.maps.shape
@@ -117,7 +133,9 @@ class MapCollection:
             f"{self.pixel_scale.value:.6g} arcsec, {groups} group{'s' * (groups != 1)}>"
         )
 
-    def split(self, fractions, rng=None):
+    def split(
+        self, fractions: Sequence[float], rng: int | np.random.Generator | None = None
+    ) -> tuple[MapCollection, ...]:
         """Return collections that have no group in common.
 
         Parameters
@@ -163,7 +181,7 @@ class MapCollection:
         return tuple(self[part == i] for i in range(len(shares)))
 
     @classmethod
-    def stack(cls, collections):
+    def stack(cls, collections: Sequence[MapCollection]) -> MapCollection:
         """Return one collection of the maps of several.
 
         Parameters
@@ -211,7 +229,7 @@ class MapCollection:
         table = vstack([c.table for c in collections], metadata_conflicts="silent")
         return cls(maps, first.pixel_scale, table, first.unit, first.meta)
 
-    def write(self, path, overwrite=False):
+    def write(self, path: PathLike, overwrite: bool = False) -> None:
         """Write the collection to an ASDF file, which appears whole or not at all.
 
         Parameters
@@ -231,7 +249,7 @@ class MapCollection:
         write_asdf(path, "collection", self, overwrite)
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: PathLike) -> MapCollection:
         """Return the collection in an ASDF file.
 
         Parameters

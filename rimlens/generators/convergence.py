@@ -11,14 +11,25 @@ r_t^2)^{-1/2}]` (Kassiola & Kovner 1993): few massive ones, a population of ligh
 domain has one, and a Gaussian random field if it has that.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from keras import ops
 
 from rimlens.generators.random_field import draw_fields, with_field
 from rimlens.generators.subhalos import draw_population, truncated_isothermal
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.generators.domain import SimulationDomain
+    from rimlens.imaging.grid import Grid
 
 
-def draw_convergence_parameters(n, domain, rng, grid=None):
+def draw_convergence_parameters(
+    n: int, domain: SimulationDomain, rng: np.random.Generator, grid: Grid | None = None
+) -> dict[str, np.ndarray]:
     """Draw the parameters of `n` lenses.
 
     Parameters
@@ -52,7 +63,7 @@ def draw_convergence_parameters(n, domain, rng, grid=None):
         "axis_angle": rng.uniform(0, np.pi, n),
         "center_x": rng.normal(0, domain.center_scatter, n),
         "center_y": rng.normal(0, domain.center_scatter, n),
-        "core": rng.uniform(*domain.core, n),
+        "core": rng.uniform(domain.core[0], domain.core[1], n),
         "a_m": rng.normal(0, domain.multipole_amplitude, (n, 2)),
         "phi_m": rng.uniform(0, 2 * np.pi, (n, 2)),
         "subhalo_theta_E": present * mass,
@@ -67,7 +78,7 @@ def draw_convergence_parameters(n, domain, rng, grid=None):
     return drawn
 
 
-def convergence_maps(parameters, grid, oversampling=2):
+def convergence_maps(parameters: dict[str, Tensor], grid: Grid, oversampling: int = 2) -> Tensor:
     """Return pixel-averaged convergence maps.
 
     Parameters

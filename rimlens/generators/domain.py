@@ -1,7 +1,10 @@
 """The ranges that mock observations cover."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from rimlens.errors import InputError
 
@@ -124,7 +127,7 @@ class SimulationDomain:
         kinds = ("log_normal", "additive")
         self._require("field_kind", self.field_kind in kinds, f"one of {kinds}")
 
-    def to_dict(self):
+    def to_dict(self) -> Any:
         """Return plain values for a file.
 
         Domains in files from before the `INGREDIENTS` had no such entries, and one without them

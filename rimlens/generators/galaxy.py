@@ -5,15 +5,26 @@ sometimes, a companion and dust lanes.  Sersic (1968); the constant b(n) is that
 1999, A&A 352, 447.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from keras import ops
 
 from rimlens.generators.dust import draw_dust, transmission
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.generators.domain import SimulationDomain
+    from rimlens.imaging.grid import Grid
 
 CLUMPS = 6
 
 
-def draw_galaxy_parameters(n, domain, theta_E, rng):
+def draw_galaxy_parameters(
+    n: int, domain: SimulationDomain, theta_E: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Draw the parameters of `n` galaxies.
 
     Parameters
@@ -82,7 +93,7 @@ def draw_galaxy_parameters(n, domain, theta_E, rng):
     return drawn | (draw_dust(n, domain, rng) if domain.dust_fraction else {})
 
 
-def galaxy_images(parameters, grid):
+def galaxy_images(parameters: dict[str, Tensor], grid: Grid) -> Tensor:
     """Return surface-brightness maps with a peak of one.
 
     Parameters

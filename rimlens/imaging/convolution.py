@@ -4,11 +4,14 @@ Nothing wraps around: the padding is the least fast length at which what comes r
 outside the result.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from keras import ops
 from scipy.fft import next_fast_len
 
 from rimlens import backend
+from rimlens.typing import Tensor
 
 
 class Convolution:
@@ -67,7 +70,7 @@ class Convolution:
         return backend.irfft2(product, self.padded, self.output_shape)
 
 
-def psf_transform(psf, image_shape):
+def psf_transform(psf: Tensor, image_shape: tuple[int, ...]) -> Tensor:
     """Prepare point-spread functions for `convolve`.
 
     Parameters
@@ -103,7 +106,7 @@ def psf_transform(psf, image_shape):
     return backend.rfft2(psf, (py, px)) * phase
 
 
-def convolve(images, transform, psf_shape):
+def convolve(images: Tensor, transform: Tensor, psf_shape: tuple[int, ...]) -> Tensor:
     """Convolve images with point-spread functions; what lies outside an image is zero.
 
     Parameters

@@ -1,5 +1,9 @@
 """Stationary noise that is correlated between pixels."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from keras import ops
 
@@ -8,6 +12,11 @@ from rimlens.arguments import finite_numbers
 from rimlens.errors import InputError
 from rimlens.imaging.convolution import as_complex, padded_length
 from rimlens.imaging.noise import Noise
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.typing import ArrayLike
+
 
 # Conjugate gradients end where the residual has shrunk by this, by dtype, or after so many steps.
 _TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
@@ -50,7 +59,7 @@ class CorrelatedNoise(Noise):
     True
     """
 
-    def __init__(self, covariance):
+    def __init__(self, covariance: ArrayLike) -> None:
         xi = finite_numbers(covariance, "noise: covariance")
         if xi.ndim != 2 or xi.shape[0] % 2 == 0 or xi.shape[1] % 2 == 0:
             raise InputError(
@@ -66,7 +75,7 @@ class CorrelatedNoise(Noise):
         self._spectrum(tuple(4 * n for n in xi.shape))
 
     @classmethod
-    def from_power_spectrum(cls, power):
+    def from_power_spectrum(cls, power: ArrayLike) -> CorrelatedNoise:
         """Return noise of a given power spectrum.
 
         Parameters
@@ -92,7 +101,9 @@ class CorrelatedNoise(Noise):
         return cls(xi[tuple(slice(1 - n % 2, None) for n in power.shape)])
 
     @classmethod
-    def from_patch(cls, patch, reach=4, mask=None):
+    def from_patch(
+        cls, patch: ArrayLike, reach: int = 4, mask: ArrayLike | None = None
+    ) -> CorrelatedNoise:
         """Return noise as measured in a blank patch of sky.
 
         The products of pairs are tapered linearly to zero beyond the reach, in either direction,
@@ -134,7 +145,7 @@ class CorrelatedNoise(Noise):
         taper = 1 - np.abs(np.arange(-reach, reach + 1)) / (reach + 1)
         return cls(correlation(patch) / correlation(used) * taper[:, None] * taper)
 
-    def check(self, shape):
+    def check(self, shape: Any) -> None:
         """Raise `InputError` if the covariance reaches farther than the images."""
         if any(k > 2 * n - 1 for k, n in zip(self.covariance.shape, shape)):
             raise InputError(
@@ -142,11 +153,11 @@ class CorrelatedNoise(Noise):
                 f"for images of {tuple(shape)}, found {self.covariance.shape}"
             )
 
-    def standard_deviation(self, image):
+    def standard_deviation(self, image: Any) -> Any:
         """Return the standard deviation of a pixel."""
         return ops.full((1, 1, 1), self._sigma, dtype=ops.dtype(image))
 
-    def draw(self, image, rng):
+    def draw(self, image: Any, rng: int | np.random.Generator) -> Any:
         """Return an image with correlated noise."""
         rng = np.random.default_rng(rng)
         ny, nx = image.shape[1:]
@@ -155,7 +166,7 @@ class CorrelatedNoise(Noise):
         noise = np.fft.irfft2(white * np.sqrt(self._spectrum(padded)), padded)[:, :ny, :nx]
         return (image + self._sigma * noise).astype(image.dtype)
 
-    def chi2(self, model, data, weight, extra=None):
+    def chi2(self, model: Tensor, data: np.ndarray, weight: np.ndarray, extra: Any = None) -> Any:
         """Return the chi-square of each image; arguments as for `Noise.chi2`, without `extra`."""
         if extra is not None:
             raise InputError(
@@ -185,7 +196,9 @@ class CorrelatedNoise(Noise):
         back = filtered(solution, covariance)
         return ops.sum(solution * (2 * rest - back), axis=(1, 2))
 
-    def log_likelihood(self, model, data, weight, extra=None):
+    def log_likelihood(
+        self, model: Tensor, data: np.ndarray, weight: np.ndarray, extra: Any = None
+    ) -> Any:
         """Return minus half the chi-square: what is missing does not depend on the model."""
         return -0.5 * self.chi2(model, data, weight, extra)
 

@@ -13,7 +13,10 @@ summed over pixels.  At zero separation the deflection is zero by symmetry, and 
 its mean over the pixel.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops
@@ -21,6 +24,10 @@ from keras import ops
 from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.imaging.convolution import Convolution
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.imaging.grid import Grid
 
 # Mean of ln r over a square of side 1 about its center.
 _MEAN_LOG = -0.5 * math.log(2) + math.pi / 4 - 1.5
@@ -40,7 +47,7 @@ class ConvergenceField:
         given.
     """
 
-    def __init__(self, convergence_grid, image_grid=None):
+    def __init__(self, convergence_grid: Grid, image_grid: Grid | None = None) -> None:
         self.convergence_grid = convergence_grid
         self.image_grid = image_grid or convergence_grid
         first, shape, matrices = zip(
@@ -57,14 +64,18 @@ class ConvergenceField:
         steps = [np.arange(k, f + m) for k, f, m in zip(low, first, shape)]
         kernels = self._kernels(steps[1][None, :], steps[0][:, None])
         if backend.on_cpu() and backend.prefers_matrices(kernels, inputs, shape):
-            self._convolution = backend.SymmetricConvolution(kernels, inputs, shape)
+            self._convolution: Any = backend.SymmetricConvolution(kernels, inputs, shape)
         else:
             # The result begins at the lattice's first pixel: displacements are counted from there.
             start = [k - f for k, f in zip(low, first)]
             self._convolution = Convolution(kernels, start, inputs, shape)
         self._interpolation = None if all(m is None for m in matrices) else matrices
 
-    def __call__(self, convergence):
+    def _kernels(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the kernels at displacements in pixels, shape ``(n, ny, nx)``."""
+        raise NotImplementedError
+
+    def __call__(self, convergence: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return the field of convergence maps.
 
         Parameters
@@ -161,7 +172,9 @@ class ConvergencePotential(ConvergenceField):
         return scale**2 / np.pi * (log_r + np.log(scale))[None]
 
 
-def direct_deflection(convergence, convergence_grid, x, y):
+def direct_deflection(
+    convergence: np.ndarray, convergence_grid: Grid, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the deflection of one convergence map by the sum over its pixels, at any positions.
 
     Its cost is the number of pixels times the number of positions: it is there to check
@@ -236,7 +249,7 @@ def _lattice(own, wanted, scale):
     return first, matrix.shape[1], matrix
 
 
-def shear_deflection(shear, x, y):
+def shear_deflection(shear: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     r"""Return the deflection of an external shear.
 
     .. math::

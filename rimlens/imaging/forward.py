@@ -1,6 +1,9 @@
 """The forward model: a lens and a source give an image, its chi-square and the gradient."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -20,6 +23,15 @@ from rimlens.imaging.arguments import (
 from rimlens.imaging.blur import Blur
 from rimlens.imaging.psf import PSF
 from rimlens.models.parameter import BRIGHTNESS
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.imaging.grid import Grid
+    from rimlens.imaging.noise import Noise
+    from rimlens.lens.lens import Lens
+    from rimlens.observation.observation import Observation
+    from rimlens.source.source import Source
+    from rimlens.typing import ArrayLike
 
 _DTYPES = ("float32", "float64")
 # Of images that a core treats at once, in a batch: they read the same matrices.  A gradient has
@@ -94,17 +106,17 @@ class ForwardModel:
 
     def __init__(
         self,
-        lens,
-        source,
-        grid,
-        psf=None,
-        noise=None,
+        lens: Lens,
+        source: Source,
+        grid: Grid,
+        psf: PSF | ArrayLike | None = None,
+        noise: Noise | float | ArrayLike | None = None,
         *,
-        lens_light=None,
-        mask=None,
-        oversampling=1,
-        dtype="float32",
-    ):
+        lens_light: Source | None = None,
+        mask: ArrayLike | None = None,
+        oversampling: int = 1,
+        dtype: str = "float32",
+    ) -> None:
         if oversampling != int(oversampling) or oversampling < 1:
             raise InputError(f"oversampling: a positive integer is wanted, found {oversampling}")
         if dtype not in _DTYPES:
@@ -159,7 +171,15 @@ class ForwardModel:
         }
 
     @classmethod
-    def of_observation(cls, observation, lens, source, *, frame="sky", **options):
+    def of_observation(
+        cls,
+        observation: Observation,
+        lens: Any,
+        source: Any,
+        *,
+        frame: str = "sky",
+        **options: Any,
+    ) -> ForwardModel:
         """Return the model of an observation: its pixels, point-spread function, noise and mask.
 
         Positions count from the center of the image, in arcsec.
@@ -207,7 +227,7 @@ class ForwardModel:
             axes = sky_axes(observation.wcs, ((nx - 1) / 2, (ny - 1) / 2))
             # Along the pixel axes a map has its faster way.
             if not np.allclose(axes, np.eye(2), rtol=0.0, atol=1e-6):
-                grid = SkyGrid(grid, axes)
+                grid = SkyGrid(grid, axes)  # type: ignore[assignment]
         found = {
             "psf": observation.psf,
             "noise": observation.uncertainty.array,
@@ -219,7 +239,7 @@ class ForwardModel:
         """Pickle and copy the arguments."""
         return partial(type(self), **self._arguments), ()
 
-    def __call__(self, values=None):
+    def __call__(self, values: dict[str, Any] | None = None) -> Tensor:
         """Return the image without noise.
 
         Parameters
@@ -240,7 +260,7 @@ class ForwardModel:
         """
         return self._run("image", lambda values: self.tensor_image(values)[0], values)
 
-    def ray_trace(self, values=None):
+    def ray_trace(self, values: dict[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """Return where in the source plane the rays arrive.
 
         Parameters
@@ -255,7 +275,9 @@ class ForwardModel:
         """
         return self._run("rays", self._rays, values)
 
-    def chi2(self, data, values=None):
+    def chi2(
+        self, data: u.Quantity | ArrayLike, values: dict[str, Tensor] | None = None
+    ) -> Tensor:
         """Return the chi-square of images.
 
         Parameters
@@ -272,11 +294,13 @@ class ForwardModel:
         """
         return self._run("chi2", self.tensor_chi2, values, self.images(data))
 
-    def log_likelihood(self, data, values=None):
+    def log_likelihood(self, data: np.ndarray, values: dict[str, Tensor] | None = None) -> Any:
         """Return the logarithm of the likelihood, up to a constant; arguments as for `chi2`."""
         return self._run("log_likelihood", self.tensor_log_likelihood, values, self.images(data))
 
-    def value_and_grad(self, data, values, of="chi2"):
+    def value_and_grad(
+        self, data: np.ndarray, values: dict[str, Any], of: str = "chi2"
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return a chi-square or likelihood and its gradient.
 
         Parameters
@@ -299,7 +323,9 @@ class ForwardModel:
         data = self.images(data)
         return self._run(f"gradient of {of}", function, values, data, pixels_together=0)
 
-    def simulate(self, rng, values=None):
+    def simulate(
+        self, rng: int | np.random.Generator, values: dict[str, Tensor] | None = None
+    ) -> np.ndarray:
         """Return images with noise.
 
         Parameters
@@ -321,7 +347,9 @@ class ForwardModel:
         """
         return self._noise().draw(ops.convert_to_numpy(self(values)), rng)
 
-    def tensor_image(self, values, batch=None):
+    def tensor_image(
+        self, values: dict[str, Tensor], batch: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the image and what the point-spread function adds to the noise.
 
         Parameters
@@ -348,24 +376,24 @@ class ForwardModel:
             )
         return self._blur(light)
 
-    def tensor_chi2(self, values, data):
+    def tensor_chi2(self, values: dict[str, Tensor], data: np.ndarray) -> Any:
         """Return the chi-square of tensors; arguments as for `tensor_image`, and the images."""
         image, extra = self.tensor_image(values, self._batch(values, data))
         return self._noise().chi2(image, data, self._weight, extra)
 
-    def tensor_log_likelihood(self, values, data):
+    def tensor_log_likelihood(self, values: dict[str, Tensor], data: np.ndarray) -> Any:
         """Return the logarithm of the likelihood; arguments as for `tensor_chi2`."""
         image, extra = self.tensor_image(values, self._batch(values, data))
         return self._noise().log_likelihood(image, data, self._weight, extra)
 
-    def objective(self, of):
+    def objective(self, of: Any) -> Any:
         """Return `tensor_chi2` or `tensor_log_likelihood` by its name without the prefix."""
         functions = {"chi2": self.tensor_chi2, "log_likelihood": self.tensor_log_likelihood}
         if of not in functions:
             raise InputError(f"of: one of {', '.join(functions)} is wanted, found {of!r}")
         return functions[of]
 
-    def tensors(self, values):
+    def tensors(self, values: dict[str, Any] | None) -> dict[str, Tensor]:
         """Return values by name as tensors with a batch axis, checked.
 
         Parameters
@@ -443,7 +471,7 @@ class ForwardModel:
             )
         return value
 
-    def images(self, data):
+    def images(self, data: u.Quantity | ArrayLike) -> Tensor:
         """Return images as a tensor with a batch axis, checked.
 
         Parameters

@@ -4,8 +4,11 @@ A grid is pixel centers in (row, column) = (y, x) order, measured along the pixe
 WCS of an observation knows the sky.
 """
 
+from __future__ import annotations
+
 import operator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -62,31 +65,31 @@ class Grid:
         object.__setattr__(self, "center", tuple(center.tolist()))
 
     @property
-    def x_axis(self):
+    def x_axis(self) -> Any:
         """Coordinates of the columns, shape ``(nx,)``."""
         return self.center[0] + self._steps(self.shape[1])
 
     @property
-    def y_axis(self):
+    def y_axis(self) -> Any:
         """Coordinates of the rows, shape ``(ny,)``."""
         return self.center[1] + self._steps(self.shape[0])
 
     @property
-    def x(self):
+    def x(self) -> Any:
         """Columns' coordinates of every pixel center, shape ``(ny, nx)``."""
         return np.broadcast_to(self.x_axis, self.shape)
 
     @property
-    def y(self):
+    def y(self) -> Any:
         """Rows' coordinates of every pixel center, shape ``(ny, nx)``."""
         return np.broadcast_to(self.y_axis[:, None], self.shape)
 
     @property
-    def radius(self):
+    def radius(self) -> Any:
         """Distance of every pixel center from the grid's center, shape ``(ny, nx)``."""
         return np.hypot(self.x - self.center[0], self.y - self.center[1])
 
-    def refined(self, factor):
+    def refined(self, factor: int) -> Grid:
         """Return the grid of sub-pixels, ``factor`` a side in every pixel of this one.
 
         Parameters

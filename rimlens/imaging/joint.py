@@ -1,11 +1,19 @@
 """Several exposures or bands of one lens in one likelihood."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.imaging.arguments import known_parameter
 from rimlens.imaging.forward import differentiated
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.imaging.forward import ForwardModel
 
 
 class JointModel:
@@ -44,7 +52,9 @@ class JointModel:
     ['lens.theta_E', 'red.source.I_eff']
     """
 
-    def __init__(self, exposures, shared=("lens",)):
+    def __init__(
+        self, exposures: dict[str, ForwardModel], shared: tuple[str, ...] = ("lens",)
+    ) -> None:
         if not exposures:
             raise InputError("exposures: at least one is wanted")
         self.exposures = dict(exposures)
@@ -71,7 +81,7 @@ class JointModel:
         return {**self.__dict__, "_compiled": {}}
 
     @property
-    def parameters(self):
+    def parameters(self) -> Any:
         """Every parameter by its name in the whole, as a dict."""
         return {
             self._long(exposure, name): parameter
@@ -79,7 +89,7 @@ class JointModel:
             for name, parameter in model.parameters.items()
         }
 
-    def __call__(self, values=None):
+    def __call__(self, values: dict[str, Any] | None = None) -> dict[str, Tensor]:
         """Return the images without noise.
 
         Parameters
@@ -100,7 +110,7 @@ class JointModel:
         shares = self._shares(values or {})
         return {name: model(shares[name]) for name, model in self.exposures.items()}
 
-    def chi2(self, data, values=None):
+    def chi2(self, data: dict[str, Any], values: dict[str, Tensor] | None = None) -> Tensor:
         """Return the sum of the chi-squares.
 
         Parameters
@@ -117,11 +127,13 @@ class JointModel:
         """
         return self._run("chi2", self._sum("chi2"), data, values)
 
-    def log_likelihood(self, data, values=None):
+    def log_likelihood(self, data: np.ndarray, values: dict[str, Tensor] | None = None) -> Any:
         """Return the logarithm of the likelihood; arguments as for `chi2`."""
         return self._run("log_likelihood", self._sum("log_likelihood"), data, values)
 
-    def value_and_grad(self, data, values, of="chi2"):
+    def value_and_grad(
+        self, data: np.ndarray, values: dict[str, Any], of: str = "chi2"
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return a chi-square or likelihood and its gradient.
 
         Parameters
@@ -144,7 +156,9 @@ class JointModel:
         function = differentiated(self._sum(of), first.noise_scale)
         return self._run(f"gradient of {of}", function, data, values)
 
-    def simulate(self, rng, values=None):
+    def simulate(
+        self, rng: int | np.random.Generator, values: dict[str, Tensor] | None = None
+    ) -> Any:
         """Return images with noise, a dict of arrays; arguments as for `ForwardModel.simulate`."""
         rng = np.random.default_rng(rng)
         shares = self._shares(values or {})

@@ -1,9 +1,13 @@
 """The Gaussian likelihood of an exposure with a noise map and a mask."""
 
+from __future__ import annotations
+
 from keras import ops
 
+from rimlens.typing import Tensor
 
-def chi2(model, data, sigma, weight):
+
+def chi2(model: Tensor, data: Tensor, sigma: Tensor, weight: Tensor) -> Tensor:
     r"""Return :math:`\sum_i w_i (m_i - d_i)^2 / \sigma_i^2` of each image.
 
     Parameters
@@ -30,7 +34,7 @@ def chi2(model, data, sigma, weight):
     return ops.sum(weight * ops.square((model - data) / sigma), axis=(1, 2))
 
 
-def reduced_chi2(model, data, sigma, weight):
+def reduced_chi2(model: Tensor, data: Tensor, sigma: Tensor, weight: Tensor) -> Tensor:
     """Return the chi-square of each image divided by the number of pixels that count.
 
     Parameters

@@ -1,8 +1,11 @@
 """Noise that is independent from pixel to pixel, and what every noise model has."""
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops
@@ -10,6 +13,10 @@ from keras import ops
 from rimlens.arguments import numbers
 from rimlens.errors import InputError
 from rimlens.imaging.likelihood import chi2
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.typing import ArrayLike
 
 
 class Noise(ABC):
@@ -28,13 +35,13 @@ class Noise(ABC):
     batch = 1
 
     @cached_property
-    def scale(self):
+    def scale(self) -> Any:
         """A power of two about as large as the noise where the image is dark."""
         sigma = self.standard_deviation(np.zeros((1, 1, 1), "float32"))
         return float(2.0 ** np.round(np.log2(np.median(ops.convert_to_numpy(sigma)))))
 
     @abstractmethod
-    def standard_deviation(self, image):
+    def standard_deviation(self, image: Tensor) -> Tensor:
         """Return the standard deviation of each pixel.
 
         Parameters
@@ -48,11 +55,11 @@ class Noise(ABC):
             Of a shape that broadcasts with `image`.
         """
 
-    def check(self, shape):
+    def check(self, shape: Any) -> Any:
         """Raise `InputError` if the noise does not belong to images of ``(ny, nx)`` pixels."""
         return None
 
-    def draw(self, image, rng):
+    def draw(self, image: np.ndarray, rng: int | np.random.Generator) -> np.ndarray:
         """Return an image with noise.
 
         Parameters
@@ -71,7 +78,9 @@ class Noise(ABC):
         sigma = ops.convert_to_numpy(self.standard_deviation(image))
         return (image + sigma * rng.standard_normal(image.shape)).astype(image.dtype)
 
-    def chi2(self, model, data, weight, extra=None):
+    def chi2(
+        self, model: Tensor, data: Tensor, weight: Tensor, extra: Tensor | None = None
+    ) -> Tensor:
         r"""Return :math:`\sum_i w_i (m_i - d_i)^2 / \sigma_i^2` of each image.
 
         Parameters
@@ -92,7 +101,9 @@ class Noise(ABC):
         sigma = self._total(model, extra) / self.scale
         return chi2(model / self.scale, data / self.scale, sigma, weight)
 
-    def log_likelihood(self, model, data, weight, extra=None):
+    def log_likelihood(
+        self, model: Tensor, data: np.ndarray, weight: np.ndarray, extra: Any = None
+    ) -> Tensor:
         r"""Return the logarithm of the normal distribution of each image.
 
         .. math::
@@ -141,10 +152,10 @@ class ConstantNoise(Noise):
     4.0
     """
 
-    def __init__(self, sigma):
+    def __init__(self, sigma: float) -> None:
         self.sigma = float(_positive(sigma, "sigma", "noise", (0,)))
 
-    def standard_deviation(self, image):
+    def standard_deviation(self, image: Any) -> Any:
         """Return the one standard deviation."""
         return ops.full((1, 1, 1), self.sigma, dtype=ops.dtype(image))
 
@@ -171,16 +182,16 @@ class NoiseMap(Noise):
     10.0
     """
 
-    def __init__(self, sigma):
+    def __init__(self, sigma: ArrayLike) -> None:
         sigma = _positive(sigma, "sigma", "noise", (2, 3))
         self.sigma = sigma.reshape(-1, *sigma.shape[-2:])
         self.batch = len(self.sigma)
 
-    def check(self, shape):
+    def check(self, shape: Any) -> None:
         """Raise `InputError` if the map has another shape than the images."""
         _same_shape(self.sigma, "noise: sigma", shape)
 
-    def standard_deviation(self, image):
+    def standard_deviation(self, image: Any) -> Any:
         """Return the map."""
         return ops.convert_to_tensor(self.sigma.astype(ops.dtype(image)))
 
@@ -220,24 +231,26 @@ class PoissonNoise(Noise):
     0.1414
     """
 
-    def __init__(self, exposure_time, background, gain=1.0):
+    def __init__(
+        self, exposure_time: float | ArrayLike, background: float | ArrayLike, gain: float = 1.0
+    ) -> None:
         self.exposure_time = _positive(exposure_time, "exposure_time", "noise", (0, 2))
         self.background = _positive(background, "background", "noise", (0, 2))
         self.gain = float(_positive(gain, "gain", "noise", (0,)))
 
-    def check(self, shape):
+    def check(self, shape: Any) -> None:
         """Raise `InputError` if a map has another shape than the images."""
         _same_shape(self.exposure_time, "noise: exposure_time", shape)
         _same_shape(self.background, "noise: background", shape)
 
-    def standard_deviation(self, image):
+    def standard_deviation(self, image: Any) -> Any:
         """Return the standard deviation of background and photons."""
         # The brightness at which the photons' variance is that of the background.
         equal = self.gain * self.exposure_time * self.background**2
         equal, background = (a.astype(ops.dtype(image)) for a in (equal, self.background))
         return background * ops.sqrt(1 + ops.maximum(image, 0.0) / equal)
 
-    def draw(self, image, rng):
+    def draw(self, image: Any, rng: int | np.random.Generator) -> Any:
         """Return an image with counted photons and a normal background."""
         rng = np.random.default_rng(rng)
         electrons = self.gain * self.exposure_time

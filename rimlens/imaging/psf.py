@@ -1,10 +1,19 @@
 """Point-spread functions: stamps, and the analytic and empirical models of photutils."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from rimlens.arguments import finite_numbers, positive_angle
 from rimlens.errors import InputError
 from rimlens.observation.psf import binned_psf, normalized_psf
+
+if TYPE_CHECKING:
+    import astropy.units as u
+
+    from rimlens.typing import ArrayLike
 
 # Points a side at which a model that lacks the pixel's response is averaged over a pixel.
 _POINTS = 5
@@ -51,7 +60,9 @@ class PSF:
     PSF(1 stamp of 13 x 13 pixels)
     """
 
-    def __init__(self, stamps, oversampling=1, variance=None):
+    def __init__(
+        self, stamps: ArrayLike, oversampling: int = 1, variance: ArrayLike | None = None
+    ) -> None:
         if oversampling != int(oversampling) or oversampling < 1:
             raise InputError(f"oversampling: a positive integer is wanted, found {oversampling}")
         self.oversampling = int(oversampling)
@@ -78,7 +89,13 @@ class PSF:
             self.variance = variance
 
     @classmethod
-    def gaussian(cls, fwhm, pixel_scale, oversampling=1, size=None):
+    def gaussian(
+        cls,
+        fwhm: u.Quantity | float,
+        pixel_scale: u.Quantity | float,
+        oversampling: int = 1,
+        size: int | None = None,
+    ) -> PSF:
         """Return a circular Gaussian, averaged over pixels.
 
         Parameters
@@ -108,7 +125,14 @@ class PSF:
         return cls.from_model(model, oversampling, size or _odd(6 * width, oversampling))
 
     @classmethod
-    def moffat(cls, fwhm, beta, pixel_scale, oversampling=1, size=None):
+    def moffat(
+        cls,
+        fwhm: u.Quantity | float,
+        beta: float,
+        pixel_scale: Any,
+        oversampling: Any = 1,
+        size: Any = None,
+    ) -> PSF:
         """Return a Moffat profile (Moffat 1969, A&A 3, 455), averaged over pixels.
 
         Parameters
@@ -139,7 +163,9 @@ class PSF:
         return cls.from_model(model, oversampling, size or _odd(10 * width, oversampling))
 
     @classmethod
-    def airy(cls, radius, pixel_scale, oversampling=1, size=None):
+    def airy(
+        cls, radius: u.Quantity | float, pixel_scale: Any, oversampling: Any = 1, size: Any = None
+    ) -> PSF:
         """Return the Airy pattern of a circular aperture, averaged over pixels.
 
         Parameters
@@ -166,7 +192,9 @@ class PSF:
         return cls.from_model(model, oversampling, size or _odd(10 * radius, oversampling))
 
     @classmethod
-    def from_model(cls, model, oversampling=1, size=25, positions=None):
+    def from_model(
+        cls, model: Any, oversampling: int = 1, size: int = 25, positions: ArrayLike | None = None
+    ) -> PSF:
         """Return the stamps of a model of photutils, or of a grid of point-spread functions.
 
         Parameters
@@ -223,7 +251,7 @@ class PSF:
             stamps.append(values.reshape(size, points, size, points).mean(axis=(1, 3)))
         return cls(np.stack(stamps), oversampling)
 
-    def binned(self, factor):
+    def binned(self, factor: int) -> PSF:
         """Return the point-spread function with ``factor`` times fewer pixels a side.
 
         Parameters
@@ -250,7 +278,7 @@ class PSF:
         stamps = np.stack([binned_psf(stamp, factor) for stamp in self.stamps])
         return PSF(stamps, self.oversampling // factor)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of stamps."""
         return len(self.stamps)
 

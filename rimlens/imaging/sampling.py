@@ -1,14 +1,22 @@
 """Sampling a map at any position."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from keras import ops
 
 from rimlens import backend
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.imaging.grid import Grid
 
 # Rows and columns of zeros that surround a map before cubic interpolation.
 _BORDER = 3
 
 
-def bilinear(values, grid, x, y):
+def bilinear(values: Tensor, grid: Grid, x: Tensor, y: Tensor) -> Tensor:
     """Interpolate maps bilinearly; they are zero outside.
 
     A map is surrounded by a border of zeros one pixel wide, into which it falls off linearly, so
@@ -148,7 +156,7 @@ def _mixed(a, b, share):
     return a + share * (b - a)
 
 
-def bicubic(values, grid, x, y):
+def bicubic(values: dict[str, Tensor], grid: Grid, x: Tensor, y: Tensor) -> Tensor:
     r"""Interpolate maps by cubic convolution; they are zero outside.
 
     With weights of the four nearest pixels along either axis, for a position :math:`u` between the

@@ -1,12 +1,16 @@
 """What every trained network shares: presets in the package, files to load from and to save to."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.io.weights import Weights, read_weights, write_weights
 from rimlens.shipped import find, shipped
+from rimlens.typing import PathLike
 
 
 class Pretrained:
@@ -21,12 +25,12 @@ class Pretrained:
     """
 
     _folder = "weights"
-    _format = Weights
+    _format: type = Weights
     _called = "weights"
-    weights = None
+    weights: Any = None
 
     @classmethod
-    def presets(cls):
+    def presets(cls) -> list[str]:
         """Return the names of the weights in the package.
 
         Returns
@@ -36,7 +40,7 @@ class Pretrained:
         return list(shipped(cls._folder))
 
     @classmethod
-    def from_pretrained(cls, name_or_path):
+    def from_pretrained(cls, name_or_path: PathLike) -> Self:
         """Load a trained network.
 
         Parameters
@@ -62,7 +66,7 @@ class Pretrained:
         network.weights = replace(weights, arrays={})
         return network
 
-    def save(self, path, overwrite=False):
+    def save(self, path: PathLike, overwrite: bool = False) -> None:
         """Write the network to an ASDF file that `from_pretrained` reads.
 
         Parameters
@@ -84,11 +88,11 @@ class Pretrained:
         write_weights(path, replace(self.weights, arrays=self.arrays), overwrite)
 
     @property
-    def arrays(self):
+    def arrays(self) -> Any:
         """The network's arrays by name, as a dict of ndarray."""
         raise NotImplementedError
 
-    def set_arrays(self, arrays, origin):
+    def set_arrays(self, arrays: dict[str, np.ndarray], origin: PathLike) -> None:
         """Take over arrays.
 
         Parameters

@@ -3,12 +3,15 @@
 What is simulated and how sets are made is the business of `rimlens.simulation`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rimlens.errors import FileFormatError
 from rimlens.io.files import read_asdf, write_asdf
+from rimlens.typing import PathLike
 
 _TAG = "asdf://rimlens/tags/simulations-1.0.0"
 
@@ -31,12 +34,12 @@ class Simulations:
     number: int
     arrays: dict
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return how many observations there are."""
         return len(next(iter(self.arrays.values())))
 
 
-def write_simulations(path, simulations, overwrite=False):
+def write_simulations(path: PathLike, simulations: Simulations, overwrite: bool = False) -> None:
     """Write simulated observations to an ASDF file.
 
     Parameters
@@ -71,7 +74,7 @@ def write_simulations(path, simulations, overwrite=False):
     write_asdf(path, "simulations", replace(simulations, arrays=arrays), overwrite)
 
 
-def read_simulations(path):
+def read_simulations(path: PathLike) -> Simulations:
     """Return the simulated observations in an ASDF file.
 
     Parameters

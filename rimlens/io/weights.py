@@ -4,6 +4,8 @@ Reading one runs no code from it: a file holds numbers, text and the names of mo
 installed packages provide.  Networks are unknown here.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from rimlens.errors import FileFormatError, InputError
 from rimlens.io.files import read_asdf, write_asdf
 from rimlens.io.metadata import plain
+from rimlens.typing import PathLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +120,9 @@ _FORMATS = {
 }
 
 
-def write_weights(path, weights, overwrite=False, dtype="float16"):
+def write_weights(
+    path: PathLike, weights: Weights | VAEWeights, overwrite: bool = False, dtype: str = "float16"
+) -> None:
     """Write weights to an ASDF file.
 
     Parameters
@@ -165,7 +170,7 @@ def write_weights(path, weights, overwrite=False, dtype="float16"):
     write_asdf(path, key, replace(weights, arrays=arrays, **metadata), overwrite)
 
 
-def read_weights(path, kind=Weights):
+def read_weights(path: PathLike, kind: type = Weights) -> Weights | VAEWeights:
     """Return the weights in an ASDF file.
 
     Parameters

@@ -1,5 +1,9 @@
 """An isothermal lens of finite mass."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from rimlens.errors import InputError
@@ -46,7 +50,7 @@ class DPIE(Lens):
         **ellipse(),
     }
 
-    def __init__(self, **values):
+    def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         core, cut = self.values["r_core"], self.values["r_cut"]
         if not np.all(cut > core):

@@ -1,6 +1,9 @@
 """What lies outside the field: its shear and its convergence, uniform across the field."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from keras import ops
 
@@ -8,6 +11,7 @@ from rimlens import backend
 from rimlens.lens.lens import Lens
 from rimlens.models.coordinates import to_center
 from rimlens.models.parameter import Parameter, center
+from rimlens.typing import Tensor
 
 
 class ExternalShear(Lens):
@@ -52,7 +56,7 @@ class ExternalShear(Lens):
         """Return the convergence, which is zero."""
         return ops.zeros_like(x)
 
-    def external_shear(self, values):
+    def external_shear(self, values: dict[str, Tensor]) -> Any:
         """Return the components of the shear: see `Lens.external_shear`."""
         # The angle counts from +y; the components from +x, half a turn of 2 phi away.
         twice = 2 * math.pi / 180 * values["phi_ext"]

@@ -1,5 +1,10 @@
 """The abstract lens: what follows from a deflection or a potential, whatever the profile."""
 
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
 import astropy.constants as const
 import numpy as np
 from astropy import units as u
@@ -12,6 +17,12 @@ from rimlens.cosmology import cosmology_of
 from rimlens.errors import InputError
 from rimlens.models.model import Model
 from rimlens.models.sums import Sum
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+
+    from rimlens.typing import ArrayLike
 
 _CENTER = ("center_x", "center_y")
 
@@ -39,9 +50,9 @@ class Lens(Model):
     """
 
     kind = "lens"
-    psi = None
-    alpha = None
-    kappa = None
+    psi: Any = None
+    alpha: Any = None
+    kappa: Any = None
 
     def __init_subclass__(cls, **kwargs):
         """Check that there is physics."""
@@ -55,7 +66,7 @@ class Lens(Model):
             return NotImplemented
         return CompositeLens([self, other])
 
-    def external_shear(self, values):
+    def external_shear(self, values: dict[str, Tensor]) -> Tensor:
         """Return the shear that comes from outside the field.
 
         Parameters
@@ -75,7 +86,9 @@ class Lens(Model):
         first = next(iter(values.values()))
         return ops.zeros((ops.shape(first)[0], 2), dtype=ops.dtype(first))
 
-    def potential(self, x, y):
+    def potential(
+        self, x: u.Quantity | ArrayLike, y: u.Quantity | ArrayLike
+    ) -> u.Quantity | np.ndarray:
         r"""Return the potential.
 
         Parameters
@@ -95,7 +108,9 @@ class Lens(Model):
         """
         return self._evaluate(self.tensor_potential, x, y, [u.arcsec**2])
 
-    def deflection(self, x, y):
+    def deflection(
+        self, x: u.Quantity | ArrayLike, y: u.Quantity | ArrayLike
+    ) -> tuple[u.Quantity | np.ndarray, u.Quantity | np.ndarray]:
         """Return the deflection.
 
         Parameters
@@ -115,19 +130,21 @@ class Lens(Model):
         """
         return self._evaluate(self.tensor_deflection, x, y, [u.arcsec, u.arcsec])
 
-    def convergence(self, x, y):
+    def convergence(self, x: Tensor, y: Tensor) -> Any:
         """Return the convergence, a pure number; arguments as for `deflection`."""
         return self._evaluate(self.tensor_convergence, x, y, [None])
 
-    def shear(self, x, y):
+    def shear(self, x: Tensor, y: Tensor) -> Any:
         """Return the shear components gamma_1, gamma_2; arguments as for `deflection`."""
         return self._evaluate(self.tensor_shear, x, y, [None, None])
 
-    def magnification(self, x, y):
+    def magnification(self, x: Tensor, y: Tensor) -> Any:
         """Return the signed magnification; arguments as for `deflection`."""
         return self._evaluate(self.tensor_magnification, x, y, [None])
 
-    def ray_trace(self, x, y):
+    def ray_trace(
+        self, x: u.Quantity | ArrayLike, y: u.Quantity | ArrayLike
+    ) -> tuple[u.Quantity | np.ndarray, u.Quantity | np.ndarray]:
         """Return the source position that is seen at an image position.
 
         Parameters
@@ -147,7 +164,7 @@ class Lens(Model):
 
         return self._evaluate(beta, x, y, [u.arcsec, u.arcsec])
 
-    def einstein_radius(self, center=None):
+    def einstein_radius(self, center: tuple[u.Quantity | float, ...] | None = None) -> u.Quantity:
         r"""Return the radius of the circle inside which the mean convergence is 1.
 
         By Gauss's theorem the mean convergence is the mean radial deflection on the circle over
@@ -174,7 +191,7 @@ class Lens(Model):
         n = self._batch or 1
         if center is None:
             names = [next((p for p in self.parameters if p.endswith(c)), None) for c in _CENTER]
-            center = [self._values[name] if name else 0.0 for name in names]
+            center = tuple(self._values[name] if name else 0.0 for name in names)
         center_x, center_y = (
             np.broadcast_to(finite_numbers(c, "center", u.arcsec), n)[:, None, None]
             for c in center
@@ -205,7 +222,14 @@ class Lens(Model):
             ).x
         return u.Quantity(radius.reshape(self.batch_shape), u.arcsec)
 
-    def time_delay(self, x, y, z_lens, z_source, cosmology=None):
+    def time_delay(
+        self,
+        x: u.Quantity | ArrayLike,
+        y: u.Quantity | ArrayLike,
+        z_lens: float,
+        z_source: float,
+        cosmology: str | FLRW | None = None,
+    ) -> u.Quantity:
         r"""Return the arrival time at image positions, up to a constant for one source.
 
         .. math::
@@ -238,15 +262,15 @@ class Lens(Model):
                 "z_lens, z_source: a source behind the lens is wanted, found redshifts "
                 f"{z_lens:g} and {z_source:g}"
             )
-        cosmology = cosmology_of(cosmology)
-        lens, source = (cosmology.angular_diameter_distance(z) for z in (z_lens, z_source))
-        between = cosmology.angular_diameter_distance(z_lens, z_source)
+        found = cosmology_of(cosmology)
+        lens, source = (found.angular_diameter_distance(z) for z in (z_lens, z_source))
+        between = found.angular_diameter_distance(z_lens, z_source)
         alpha_x, alpha_y = self.deflection(x, y)
         fermat = (alpha_x**2 + alpha_y**2) / 2 - self.potential(x, y)
         radian2 = u.Quantity(fermat, u.arcsec**2).to_value(u.rad**2)
         return (radian2 * (1 + z_lens) * lens * source / between / const.c).to(u.day)
 
-    def tensor_potential(self, x, y, values):
+    def tensor_potential(self, x: Tensor, y: Tensor, values: dict[str, Tensor]) -> Tensor:
         """Return the potential of tensors.
 
         Parameters
@@ -268,7 +292,7 @@ class Lens(Model):
             )
         return self.psi(*self._prepared(x, y, values))
 
-    def tensor_deflection(self, x, y, values):
+    def tensor_deflection(self, x: Tensor, y: Tensor, values: dict[str, Tensor]) -> Any:
         """Return the two components of the deflection; arguments as for `tensor_potential`."""
         return self.deflect(*self._prepared(x, y, values))
 
@@ -297,21 +321,21 @@ class Lens(Model):
 
         return deflection
 
-    def tensor_convergence(self, x, y, values):
+    def tensor_convergence(self, x: Tensor, y: Tensor, values: dict[str, Tensor]) -> Any:
         """Return the convergence; arguments as for `tensor_potential`."""
         return self.converge(*self._prepared(x, y, values))
 
-    def tensor_shear(self, x, y, values):
+    def tensor_shear(self, x: Tensor, y: Tensor, values: dict[str, Tensor]) -> Any:
         """Return the two components of the shear; arguments as for `tensor_potential`."""
         xx, xy, yx, yy = self._jacobian(*self._prepared(x, y, values))
         return 0.5 * (xx - yy), 0.5 * (xy + yx)
 
-    def tensor_magnification(self, x, y, values):
+    def tensor_magnification(self, x: Tensor, y: Tensor, values: dict[str, Tensor]) -> Any:
         """Return the signed magnification; arguments as for `tensor_potential`."""
         xx, xy, yx, yy = self._jacobian(*self._prepared(x, y, values))
         return 1.0 / ((1.0 - xx) * (1.0 - yy) - xy * yx)
 
-    def deflect(self, x, y, p):
+    def deflect(self, x: Tensor, y: Tensor, p: SimpleNamespace) -> tuple[Tensor, Tensor]:
         """Return the deflection by its formula, or as the gradient of the potential.
 
         Parameters
@@ -331,7 +355,7 @@ class Lens(Model):
         _, gradient = backend.value_and_grad(lambda x, y: (self.psi(x, y, p), ()), (x, y))
         return tuple(gradient)
 
-    def converge(self, x, y, p):
+    def converge(self, x: Tensor, y: Tensor, p: SimpleNamespace) -> Tensor:
         """Return the convergence by its formula, or as half the divergence of the deflection.
 
         Parameters

@@ -1,6 +1,10 @@
 """Lenses at several redshifts."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from keras import ops
 
@@ -8,6 +12,9 @@ from rimlens.cosmology import cosmology_of
 from rimlens.errors import InputError
 from rimlens.lens.lens import Lens
 from rimlens.models.sums import Sum
+
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
 
 
 class MultiPlane(Sum, Lens):
@@ -55,7 +62,13 @@ class MultiPlane(Sum, Lens):
     True
     """
 
-    def __init__(self, planes, z_source, cosmology=None, **values):
+    def __init__(
+        self,
+        planes: Sequence[tuple[Any, ...]],
+        z_source: float,
+        cosmology: FLRW | str | None = None,
+        **values: Any,
+    ) -> None:
         pairs = []
         try:
             for redshift, lens in planes:
@@ -83,7 +96,7 @@ class MultiPlane(Sum, Lens):
         self._factors = self._distance_factors()
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """Planes, redshift of the source, and the cosmology's YAML text, which files can hold."""
         return {
             "planes": tuple(zip(self.redshifts, self.components)),

@@ -1,7 +1,10 @@
 """Departures of a lens from the ellipse."""
 
+from __future__ import annotations
+
 import numbers
 from types import SimpleNamespace
+from typing import Any
 
 from keras import ops
 
@@ -50,14 +53,14 @@ class Multipole(Lens):
         **center(),
     }
 
-    def __init__(self, m, **values):
+    def __init__(self, m: int, **values: Any) -> None:
         if not isinstance(m, numbers.Integral) or m not in ORDERS:
             raise InputError(f"Multipole: m: 1, 3 or 4 is wanted, found {m!r}")
         self.m = int(m)
         super().__init__(**values)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The order."""
         return {"m": self.m}
 

@@ -1,6 +1,9 @@
 """Lenses given by a map."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -56,20 +59,20 @@ class PixelatedConvergence(Lens):
     0.64
     """
 
-    def __init__(self, grid, **values):
+    def __init__(self, grid: Grid, **values: Any) -> None:
         self.grid = _checked(self, grid)
         self.parameters = {
             "convergence_map": Parameter("", "map of convergence", shape=grid.shape)
         }
         super().__init__(**values)
         self._margin = tuple((n + 1) // 2 for n in grid.shape)
-        shape = [n + 2 * m for n, m in zip(grid.shape, self._margin)]
+        shape = tuple(n + 2 * m for n, m in zip(grid.shape, self._margin))
         wide = Grid(shape, grid.pixel_scale, grid.center)
         self._deflection = ConvergenceDeflection(wide)
         self._spline = _Spline(wide)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The grid."""
         return {"grid": self.grid}
 
@@ -134,7 +137,7 @@ class PixelatedPotential(Lens):
     0.3
     """
 
-    def __init__(self, grid, **values):
+    def __init__(self, grid: Grid, **values: Any) -> None:
         self.grid = _checked(self, grid)
         self.parameters = {
             "potential_map": Parameter("arcsec2", "map of the potential", shape=grid.shape)
@@ -143,7 +146,7 @@ class PixelatedPotential(Lens):
         self._spline = _Spline(grid)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The grid."""
         return {"grid": self.grid}
 

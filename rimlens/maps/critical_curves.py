@@ -10,10 +10,16 @@ With the convergence :math:`\kappa` and the shear :math:`\gamma`, the inverse ma
 the eigenvalue :math:`\lambda_t = 1 - \kappa - |\gamma|` is zero.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 
-def inverse_magnification(convergence, external_shear=(0.0, 0.0)):
+def inverse_magnification(
+    convergence: np.ndarray, external_shear: tuple[float, ...] = (0.0, 0.0)
+) -> np.ndarray:
     r"""Return the inverse magnification of a convergence map and an external shear.
 
     The shear of the map is its convolution with the kernel :math:`(y^2 - x^2, -2xy) / \pi r^4`
@@ -42,7 +48,7 @@ def inverse_magnification(convergence, external_shear=(0.0, 0.0)):
     return (1.0 - convergence) ** 2 - gamma1**2 - gamma2**2
 
 
-def tangential_eigenvalue(convergence, external_shear=(0.0, 0.0)):
+def tangential_eigenvalue(convergence: Any, external_shear: Any = (0.0, 0.0)) -> np.ndarray:
     r"""Return the eigenvalue that is zero on the tangential critical curve, negative inside.
 
     Parameters

@@ -11,10 +11,17 @@ The radius of the circle inside which the mean convergence is 1,
 `rimlens.reconstruction.radii`; the exact radius of a model is `rimlens.lens.Lens.einstein_radius`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.optimize import brentq
 
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    from rimlens.typing import ArrayLike
 
 # Standard deviation in pixels of the Gaussian that finds the center: wide enough that one bright
 # pixel (a subhalo, noise) is not taken for the lens, narrow against the smallest rings.
@@ -25,7 +32,9 @@ _NEWTON_STEPS = 6
 _STEP = 0.5
 
 
-def einstein_radius(convergence, pixel_scale=1.0, center=None):
+def einstein_radius(
+    convergence: ArrayLike, pixel_scale: float = 1.0, center: tuple[float, ...] | None = None
+) -> float:
     """Return the radius of the circle inside which the mean convergence is 1.
 
     The value of a pixel is the mean over it, as that of a cusp is.  The overlap of pixels and
@@ -103,7 +112,7 @@ def einstein_radius(convergence, pixel_scale=1.0, center=None):
     return float(brentq(excess, inner, outer, xtol=1e-10) * pixel_scale)
 
 
-def convergence_center(convergence):
+def convergence_center(convergence: ArrayLike) -> tuple[float, float]:
     """Return the center of the lens: the peak of the slightly smoothed convergence.
 
     The map smoothed by a Gaussian is known everywhere, and its peak need not be at a pixel.

@@ -4,8 +4,11 @@ Values with units, batches, checks, representation, comparison, copies with chan
 between Quantities outside and tensors inside.  The physics of a model does not belong here.
 """
 
+from __future__ import annotations
+
 import inspect
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -14,6 +17,7 @@ from rimlens.arguments import finite_numbers, numbers, without_mask
 from rimlens.errors import InputError
 from rimlens.models.parameter import BRIGHTNESS
 from rimlens.spelling import did_you_mean
+from rimlens.typing import Tensor
 
 
 class Model:
@@ -68,7 +72,7 @@ class Model:
                 )
         return super().__new__(cls)
 
-    def __init__(self, **values):
+    def __init__(self, **values: Any) -> None:
         for name in values:
             if name not in self.parameters:
                 hint = did_you_mean(name, self.parameters, ";", ".")
@@ -86,31 +90,31 @@ class Model:
             self._values[name] = self._checked(name, parameter, value)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """Settings that are not parameters, as a dict of plain values and arrays."""
         return {}
 
     @property
-    def values(self):
+    def values(self) -> Any:
         """The parameters in their own units: a dict of float64 arrays, ``(*batch, *shape)``."""
         return dict(self._values)
 
     @property
-    def batch_shape(self):
+    def batch_shape(self) -> Any:
         """Empty for one model, ``(n,)`` for a batch of n."""
         return () if self._batch is None else (self._batch,)
 
     @property
-    def brightness_unit(self):
+    def brightness_unit(self) -> Any:
         """Unit in which surface brightnesses were given, or None."""
         return self._brightness_unit
 
     @property
-    def arguments(self):
+    def arguments(self) -> Any:
         """What the class is to be called with to make this model again, as a dict."""
         return {**self.configuration, **{name: self._with_unit(name) for name in self.parameters}}
 
-    def copy(self, **changes):
+    def copy(self, **changes: Any) -> Model:
         """Return a copy with some parameters changed.
 
         Parameters
@@ -149,9 +153,9 @@ class Model:
             and all(_equal(v, other._values[k]) for k, v in self._values.items())
         )
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def tensors(self, dtype="float64"):
+    def tensors(self, dtype: str = "float64") -> Any:
         """Return the parameters as a dict of arrays with a batch axis, ``(n, *shape)``.
 
         Parameters
@@ -167,7 +171,7 @@ class Model:
             for name, parameter in self.parameters.items()
         }
 
-    def namespace(self, values):
+    def namespace(self, values: dict[str, Tensor]) -> SimpleNamespace:
         """Return parameters as the attributes that a model's formulas read.
 
         Parameters

@@ -1,10 +1,14 @@
 """Parameters of models: what a number means, and which numbers are allowed."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rimlens.errors import InputError
+from rimlens.typing import Tensor
 
 # The unit of a parameter that is a surface brightness: whatever the observation has.
 BRIGHTNESS = "brightness"
@@ -58,7 +62,7 @@ class Parameter:
                 f"default: a value between {low:g} and {high:g} is wanted, found {self.default}"
             )
 
-    def allows(self, values):
+    def allows(self, values: dict[str, Tensor]) -> Any:
         """Return where values lie inside the bounds, as an array of bool."""
         low, high = self.bounds
         return (values >= low) & (values <= high)

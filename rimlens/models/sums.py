@@ -1,8 +1,15 @@
 """Sums of models: parameters of several under one roof."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    from rimlens.models.model import Model
 
 
 class Sum:
@@ -21,7 +28,9 @@ class Sum:
         If there is no component, one is of another kind, or batches disagree.
     """
 
-    def __init__(self, components, **values):
+    kind: str
+
+    def __init__(self, components: Sequence[Model], **values: Any) -> None:
         flat = []
         for component in components:
             flat += component.components if isinstance(component, Sum) else [component]
@@ -51,12 +60,12 @@ class Sum:
         )
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The components."""
         return {"components": self.components}
 
     @property
-    def arguments(self):
+    def arguments(self) -> Any:
         """The components: they carry the values."""
         return self.configuration
 

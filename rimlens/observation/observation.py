@@ -1,7 +1,11 @@
 """`Observation`: the data that a likelihood needs, checked when it is made."""
 
+from __future__ import annotations
+
 import copy
 import operator
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -14,6 +18,13 @@ from rimlens.observation.noise import filled
 from rimlens.observation.psf import binned_psf, normalized_psf, trimmed_psf
 from rimlens.observation.units import linear_unit
 from rimlens.observation.wcs import grid_wcs, image_wcs, pixel_scale_of
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from astropy.nddata import NDUncertainty
+    from astropy.wcs import WCS
+
+    from rimlens.typing import ArrayLike
 
 # What an observation keeps, and the attributes that are checked when they are set.
 _PARTS = ("data", "sigma", "mask", "unit", "psf", "wcs", "meta")
@@ -86,16 +97,16 @@ class Observation(NDData):
 
     def __init__(
         self,
-        data,
+        data: ArrayLike | u.Quantity,
         *,
-        uncertainty,
-        psf,
-        wcs,
-        mask=None,
-        unit=None,
-        meta=None,
-        pixel_scale=None,
-    ):
+        uncertainty: NDUncertainty | u.Quantity | ArrayLike,
+        psf: ArrayLike,
+        wcs: WCS | None,
+        mask: ArrayLike | None = None,
+        unit: u.UnitBase | str | None = None,
+        meta: Mapping[str, Any] | None = None,
+        pixel_scale: u.Quantity | float | None = None,
+    ) -> None:
         data, sigma, mask, unit = usable_pixels(data, uncertainty, mask, unit)
         psf = normalized_psf(psf, data.shape)
         wcs = image_wcs(wcs, data.shape, pixel_scale)
@@ -140,16 +151,16 @@ class Observation(NDData):
     @classmethod
     def read(
         cls,
-        path,
+        path: PathLike,
         *,
-        data=None,
-        uncertainty=None,
-        mask=None,
-        psf=None,
-        uncertainty_type=None,
-        pixel_scale=None,
-        unit=None,
-    ):
+        data: int | PathLike | None = None,
+        uncertainty: int | PathLike | None = None,
+        mask: int | PathLike | None = None,
+        psf: int | PathLike | None = None,
+        uncertainty_type: str | None = None,
+        pixel_scale: u.Quantity | float | None = None,
+        unit: u.UnitBase | str | None = None,
+    ) -> Observation:
         """Read an observation from one or several FITS files.
 
         `data`, `uncertainty`, `mask` and `psf` are each the name or number of an extension of
@@ -213,7 +224,15 @@ class Observation(NDData):
         )
 
     @classmethod
-    def from_nddata(cls, nddata, *, psf=None, uncertainty=None, mask=None, pixel_scale=None):
+    def from_nddata(
+        cls,
+        nddata: NDData,
+        *,
+        psf: ArrayLike | None = None,
+        uncertainty: NDUncertainty | u.Quantity | ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        pixel_scale: u.Quantity | float | None = None,
+    ) -> Observation:
         """Make an observation of an NDData, for instance a CCDData.
 
         Parameters
@@ -262,21 +281,21 @@ class Observation(NDData):
         )
 
     @property
-    def shape(self):
+    def shape(self) -> Any:
         """Rows and columns, ``(ny, nx)``."""
         return self.data.shape
 
     @property
-    def sigma(self):
+    def sigma(self) -> Any:
         """Standard deviation of the noise, positive everywhere; masked pixels hold the median."""
         return self.uncertainty.array
 
     @property
-    def pixel_scale(self):
+    def pixel_scale(self) -> Any:
         """Side of a pixel, a Quantity in arcsec."""
         return pixel_scale_of(self.wcs) * u.arcsec
 
-    def binned(self, factor):
+    def binned(self, factor: int) -> Observation:
         """Return the observation with blocks of pixels averaged.
 
         The surface brightness of a block is the mean of its pixels that are not masked, and its
@@ -321,7 +340,7 @@ class Observation(NDData):
         wcs = grid_wcs(self.wcs, center, factor, data.shape)
         return self._derived(data, sigma, mask, binned_psf(self.psf, factor), wcs)
 
-    def cutout(self, slices):
+    def cutout(self, slices: tuple[slice, ...]) -> Observation:
         """Return a part of the observation.
 
         Parameters
@@ -369,7 +388,7 @@ class Observation(NDData):
             self.wcs[window],
         )
 
-    def write(self, path, overwrite=False):
+    def write(self, path: PathLike, overwrite: bool = False) -> None:
         """Write a FITS file that `read` gives back.
 
         The extensions are ``SCI``, ``ERR``, ``DQ`` (1 where masked) and ``PSF``; what is in `meta`

@@ -4,6 +4,8 @@ The center of a stamp is its geometric center: the middle pixel for an odd size,
 the two middle pixels for an even one.
 """
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
@@ -194,7 +196,7 @@ def trimmed_psf(psf, image_shape):
     return trimmed / trimmed.sum()
 
 
-def equivalent_fwhm(psf):
+def equivalent_fwhm(psf: np.ndarray) -> float:
     r"""Return the full width at half maximum of the Gaussian with the same noise-equivalent area.
 
     The area is :math:`1 / \sum p^2 = 4 \pi \sigma^2` (King 1983, PASP 95, 163), which is well

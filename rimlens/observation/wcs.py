@@ -1,5 +1,7 @@
 """World coordinate systems: checks, and the systems of grids derived from an image."""
 
+from __future__ import annotations
+
 import numpy as np
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
@@ -15,7 +17,7 @@ SQUARE_TOLERANCE = 0.02
 SCALE_TOLERANCE = 0.01
 
 
-def grid_wcs(wcs, center, ratio, shape):
+def grid_wcs(wcs: WCS, center: tuple[float, ...], ratio: float, shape: tuple[int, ...]) -> WCS:
     """Return the WCS of a grid that is parallel to the pixels of an image.
 
     Parameters

@@ -1,5 +1,9 @@
 """The figure of one reconstruction."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 from astropy.visualization.wcsaxes import WCSAxes, add_scalebar
@@ -14,6 +18,9 @@ from matplotlib.ticker import MaxNLocator
 
 from rimlens.maps import convergence_center, inverse_magnification
 
+if TYPE_CHECKING:
+    from rimlens.reconstruction.reconstruction import Reconstruction
+
 _UNUSED = "0.55"
 _BRIGHTNESS, _RESIDUAL, _CONVERGENCE = "inferno", "RdBu_r", "cividis"
 _RESIDUAL_LIMIT = 5.0
@@ -22,7 +29,7 @@ _CUSP = 2.5
 _OUTLINE = [withStroke(linewidth=2.0, foreground="black", alpha=0.6)]
 
 
-def reconstruction_figure(reconstruction):
+def reconstruction_figure(reconstruction: Reconstruction) -> Figure:
     """Draw data, model, residual, source, convergence and the course of the chi-square.
 
     Data and model share a scale; pixels that were not used are gray in data and residual.  The

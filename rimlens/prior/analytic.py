@@ -1,6 +1,9 @@
 """Priors made of one distribution for each parameter, or for each pair of them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops
@@ -12,6 +15,10 @@ from rimlens.prior.distributions import Linked
 from rimlens.prior.pairs import Pair
 from rimlens.prior.prior import Prior
 from rimlens.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from rimlens.lens.lens import Lens
+    from rimlens.source.source import Source
 
 # How much of a distribution may lie outside the bounds of its parameter.
 _OUTSIDE = 1e-6
@@ -67,7 +74,7 @@ class AnalyticPrior(Prior):
     (3,)
     """
 
-    def __init__(self, model, **distributions):
+    def __init__(self, model: Lens | Source, **distributions: Any) -> None:
         super().__init__(model)
         for name, distribution in distributions.items():
             self._check_name(name)
@@ -95,11 +102,11 @@ class AnalyticPrior(Prior):
         self.variables = {"vector": (len(self.labels),)}
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The model, and the distributions in the order of its parameters."""
         return {"model": self.model, **self._distributions}
 
-    def initial(self, n):
+    def initial(self, n: int) -> dict[str, np.ndarray]:
         """Return the variables where a recurrence starts: the medians.
 
         An ellipticity or a shear starts at a tenth of its scatter along phi = 0, where single

@@ -1,6 +1,9 @@
 """A prior over pixelated models whose draws are the maps of a collection, seen in many ways."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +13,14 @@ from rimlens.prior.distributions import Uniform
 from rimlens.prior.maps import FAINTEST, MapPrior
 from rimlens.prior.resampling import resampled
 from rimlens.prior.scalars import checked_scalar, draw_scalars, support
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    import astropy.units as u
+
+    from rimlens.lens.pixelated import PixelatedConvergence
+    from rimlens.prior.distribution import Distribution
+    from rimlens.source.pixelated import PixelatedSource
 
 # The groups of a collection are always shuffled alike, so that its parts stay apart.
 _SEED = 0
@@ -76,15 +87,15 @@ class CollectionPrior(MapPrior):
 
     def __init__(
         self,
-        model,
-        collection,
-        scale=1.0,
-        shift=0.0,
-        rotate=True,
-        flip=True,
-        part=(0.0, 1.0),
-        axis_ratio=1.0,
-    ):
+        model: PixelatedConvergence | PixelatedSource,
+        collection: MapCollection | PathLike,
+        scale: float | Distribution = 1.0,
+        shift: float | u.Quantity | Distribution = 0.0,
+        rotate: bool = True,
+        flip: bool = True,
+        part: tuple[float, ...] = (0.0, 1.0),
+        axis_ratio: float | Distribution = 1.0,
+    ) -> None:
         super().__init__(model)
         self.scale = checked_scalar(self._where("scale"), scale)
         self._require_positive("scale", self.scale)
@@ -98,7 +109,7 @@ class CollectionPrior(MapPrior):
             self._drawn_from = self._selected(self._given)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The arguments; of a collection in a file, the path."""
         return {
             "model": self.model,
@@ -112,13 +123,13 @@ class CollectionPrior(MapPrior):
         }
 
     @property
-    def collection(self):
+    def collection(self) -> Any:
         """The maps that are drawn from, read from their file when they are first asked for."""
         if self._drawn_from is None:
             self._drawn_from = self._selected(MapCollection.read(self._given))
         return self._drawn_from
 
-    def usable(self, collection):
+    def usable(self, collection: MapCollection) -> np.ndarray:
         """Return which maps of a collection can be drawn: all.
 
         Parameters
@@ -133,7 +144,7 @@ class CollectionPrior(MapPrior):
         """
         return np.ones(len(collection), bool)
 
-    def centers(self, rows):
+    def centers(self, rows: np.ndarray) -> np.ndarray:
         """Return the places about which maps are turned and mirrored: their middles.
 
         Parameters
@@ -148,7 +159,7 @@ class CollectionPrior(MapPrior):
         """
         return np.zeros((len(rows), 2))
 
-    def lengths(self, rows, rng):
+    def lengths(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return what lengths of maps are multiplied by: draws of `scale`.
 
         Parameters
@@ -165,7 +176,7 @@ class CollectionPrior(MapPrior):
         """
         return draw_scalars(self.scale, len(rows), rng)
 
-    def adjusted(self, maps, rows, rng):
+    def adjusted(self, maps: np.ndarray, rows: Any, rng: np.random.Generator) -> np.ndarray:
         """Return the resampled maps as they are drawn: unchanged.
 
         Parameters

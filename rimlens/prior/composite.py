@@ -1,5 +1,10 @@
 """The prior over a sum of models that is made of a prior over each."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -46,7 +51,7 @@ class CompositePrior(Prior):
     {'vector': (3,)}
     """
 
-    def __init__(self, priors):
+    def __init__(self, priors: Sequence[Prior]) -> None:
         self.priors = tuple(priors) if isinstance(priors, (list, tuple)) else (priors,)
         where = f"{type(self).__name__}: priors"
         if not self.priors:
@@ -66,7 +71,8 @@ class CompositePrior(Prior):
             raise InputError(
                 f"{where}: all over lenses or all over sources are wanted, found {found}"
             )
-        super().__init__(_SUMS[kind](models))
+        total: Any = _SUMS[kind](models)
+        super().__init__(total)
         # The sum has the parameters of its components in their order, each under a longer name.
         names = iter(self.model.parameters)
         self._names = [{name: next(names) for name in model.parameters} for model in models]
@@ -76,14 +82,14 @@ class CompositePrior(Prior):
         self.variables = {"vector": (int(ends[-1]),)}
         self.projects = any(prior.projects for prior in self.priors)
         if any(prior.density is None for prior in self.priors):
-            self.density = None
+            self.density = None  # type: ignore[assignment]
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The priors."""
         return {"priors": list(self.priors)}
 
-    def initial(self, n):
+    def initial(self, n: int) -> dict[str, np.ndarray]:
         """Return the variables where a recurrence starts, as each prior says.
 
         Parameters
@@ -100,7 +106,7 @@ class CompositePrior(Prior):
         return {"vector": np.concatenate(parts, axis=1)}
 
     @property
-    def network_variables(self):
+    def network_variables(self) -> Any:
         """The Keras variables of all priors."""
         return [variable for prior in self.priors for variable in prior.network_variables]
 

@@ -1,11 +1,20 @@
 """A prior over pixelated sources whose draws are real galaxies of chosen size and brightness."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from rimlens.errors import InputError
 from rimlens.prior.collection import CollectionPrior
 from rimlens.prior.scalars import checked_scalar, draw_scalars
 from rimlens.source.pixelated import PixelatedSource
+from rimlens.typing import PathLike, Tensor
+
+if TYPE_CHECKING:
+    from rimlens.datasets.collection import MapCollection
+    from rimlens.prior.distribution import Distribution
 
 _NORMALIZATIONS = ("peak", "flux")
 
@@ -63,18 +72,18 @@ class CosmosPrior(CollectionPrior):
 
     def __init__(
         self,
-        model,
-        collection,
-        scale=1.0,
-        shift=0.0,
-        rotate=True,
-        flip=True,
-        part=(0.0, 1.0),
-        half_light_radius=None,
-        normalization=None,
-        brightness=1.0,
-        axis_ratio=1.0,
-    ):
+        model: PixelatedSource,
+        collection: MapCollection | PathLike,
+        scale: Any = 1.0,
+        shift: Any = 0.0,
+        rotate: Any = True,
+        flip: Any = True,
+        part: Any = (0.0, 1.0),
+        half_light_radius: float | Distribution | None = None,
+        normalization: str | None = None,
+        brightness: float | Distribution = 1.0,
+        axis_ratio: Any = 1.0,
+    ) -> None:
         if not isinstance(model, PixelatedSource):
             raise InputError(
                 f"{self._where('model')}: a PixelatedSource is wanted, found "
@@ -101,7 +110,7 @@ class CosmosPrior(CollectionPrior):
         super().__init__(model, collection, scale, shift, rotate, flip, part, axis_ratio)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The arguments; of a collection in a file, the path."""
         return {
             **super().configuration,
@@ -110,7 +119,7 @@ class CosmosPrior(CollectionPrior):
             "brightness": self.brightness,
         }
 
-    def usable(self, collection):
+    def usable(self, collection: Any) -> Any:
         """Return which galaxies have what is asked of them: light, and a size."""
         usable = collection.maps.sum(axis=(1, 2)) > 0
         if self.half_light_radius is not None:
@@ -122,14 +131,14 @@ class CosmosPrior(CollectionPrior):
             usable &= self._radii(collection) > 0
         return usable
 
-    def lengths(self, rows, rng):
+    def lengths(self, rows: Any, rng: np.random.Generator) -> Any:
         """Return what lengths of the maps are multiplied by."""
         if self.half_light_radius is None:
             return super().lengths(rows, rng)
         radii = draw_scalars(self.half_light_radius, len(rows), rng)
         return radii / self._radii(self.collection)[rows]
 
-    def adjusted(self, maps, rows, rng):
+    def adjusted(self, maps: Tensor, rows: Any, rng: np.random.Generator) -> Any:
         """Return the resampled maps with the drawn brightness."""
         if self.normalization is None:
             return maps

@@ -1,12 +1,18 @@
 """What every distribution has: its numbers with units, and their checks."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 from astropy import units
 from keras import ops
 
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    import astropy.units as u
 
 
 class Distribution:
@@ -22,8 +28,11 @@ class Distribution:
         Which of the numbers have the parameter's unit; the others are pure numbers.
     """
 
+    # Numbers of a subclass, which is a dataclass.
+    low: float
+    high: float
     size = 1
-    dimensional = ()
+    dimensional: tuple[str, ...] = ()
 
     def __post_init__(self):
         """Turn the numbers into floats and check them."""
@@ -40,11 +49,11 @@ class Distribution:
         self._check()
 
     @property
-    def support(self):
+    def support(self) -> Any:
         """The interval of possible values of each parameter."""
         return ((self.low, self.high),)
 
-    def in_unit(self, unit):
+    def in_unit(self, unit: str | u.UnitBase | None) -> Distribution:
         """Return the distribution with bare numbers.
 
         Parameters
@@ -62,7 +71,9 @@ class Distribution:
             If a number has another unit, or the numbers do not fit each other.
         """
         bare = {}
-        for field in fields(self):
+        # A subclass is a dataclass.
+        own: Any = self
+        for field in fields(own):
             number = getattr(self, field.name)
             if isinstance(number, units.Quantity):
                 wanted = unit if field.name in self.dimensional else ""
@@ -71,9 +82,9 @@ class Distribution:
                 except units.UnitConversionError:
                     words = f"a unit like {wanted}" if wanted else "a pure number"
                     raise InputError(f"{field.name}: {words} is wanted, found {number}") from None
-        return replace(self, **bare)
+        return replace(own, **bare)
 
-    def outside(self, low, high, part=0):
+    def outside(self, low: float, high: float, part: int = 0) -> Any:
         """Return the probability outside an interval; 1 stands for any that is not zero.
 
         Parameters

@@ -4,8 +4,11 @@ The ``value(u)`` of a standard normal `u` is a draw, and ``variable(value)`` is 
 Models, names and shapes do not belong here.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -22,6 +25,7 @@ from rimlens.prior.normal import (
     upper_inverse,
 )
 from rimlens.prior.pairs import Pair
+from rimlens.typing import Tensor
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,17 @@ class Uniform(Distribution):
 
     dimensional = ("low", "high")
 
-    def value(self, u):
+    def value(self, u: Tensor) -> Any:
         """Return the value of a standard normal variable."""
         return self.low + (self.high - self.low) * 0.5 * (1.0 + ops.erf(u / math.sqrt(2.0)))
 
-    def variable(self, value):
+    def variable(self, value: Any) -> Any:
         """Return the variable; values at a bound or beyond are moved inside."""
         x = 2.0 * (value - self.low) / (self.high - self.low) - 1.0
         inside = 1.0 - rounding(x)
         return math.sqrt(2.0) * ops.erfinv(ops.clip(x, -inside, inside))
 
-    def log_density(self, value):
+    def log_density(self, value: Any) -> Any:
         """Return the natural logarithm of the density."""
         constant = ops.zeros_like(value) - math.log(self.high - self.low)
         return self._cut_off(value, constant)
@@ -89,19 +93,19 @@ class Normal(Distribution):
     dimensional = ("mean", "sigma")
     support = ((-math.inf, math.inf),)
 
-    def value(self, u):
+    def value(self, u: Tensor) -> Any:
         """Return the value of a standard normal variable."""
         return self.mean + self.sigma * u
 
-    def variable(self, value):
+    def variable(self, value: Any) -> Any:
         """Return the variable."""
         return (value - self.mean) / self.sigma
 
-    def log_density(self, value):
+    def log_density(self, value: Any) -> Any:
         """Return the natural logarithm of the density."""
         return log_density(self.variable(value)) - math.log(self.sigma)
 
-    def outside(self, low, high, part=0):
+    def outside(self, low: Any, high: Any, part: Any = 0) -> Any:
         """Return the probability outside an interval."""
         below, above = (low - self.mean) / self.sigma, (self.mean - high) / self.sigma
         return float(special.ndtr(below) + special.ndtr(above))
@@ -135,23 +139,23 @@ class LogNormal(Distribution):
     dimensional = ("median",)
     support = ((0.0, math.inf),)
 
-    def value(self, u):
+    def value(self, u: Tensor) -> Any:
         """Return the value of a standard normal variable."""
         return self.median * ops.exp(self.sigma * u)
 
-    def variable(self, value):
+    def variable(self, value: Any) -> Any:
         """Return the variable; values of zero or less are moved to the smallest number."""
         value = ops.maximum(value, float(np.finfo(ops.dtype(value)).tiny))
         return (ops.log(value) - math.log(self.median)) / self.sigma
 
-    def log_density(self, value):
+    def log_density(self, value: Any) -> Any:
         """Return the natural logarithm of the density."""
         u = self.variable(value)
         log_value = math.log(self.median) + self.sigma * u
         density = log_density(u) - log_value - math.log(self.sigma)
         return ops.where(value > 0.0, density, -math.inf)
 
-    def outside(self, low, high, part=0):
+    def outside(self, low: Any, high: Any, part: Any = 0) -> Any:
         """Return the probability outside an interval."""
         low, high = (math.log(max(v, 0.0) or 1e-300) for v in (low, high))
         return Normal(math.log(self.median), self.sigma).outside(low, high)
@@ -187,7 +191,7 @@ class TruncatedNormal(Distribution):
 
     dimensional = ("mean", "sigma", "low", "high")
 
-    def value(self, u):
+    def value(self, u: Tensor) -> Any:
         """Return the value of a standard normal variable."""
         # The probability beyond the value, on the side of the mean where that is small.
         a, b, log_mass = self._cut()
@@ -197,7 +201,7 @@ class TruncatedNormal(Distribution):
         z = upper_inverse(log_sum(edge, log_mass + log_upper(ops.where(lower, -u, u))))
         return self.mean + self.sigma * ops.where(lower, -z, z)
 
-    def variable(self, value):
+    def variable(self, value: Any) -> Any:
         """Return the variable; values at a bound or beyond are moved inside."""
         a, b, log_mass = self._cut()
         z = (value - self.mean) / self.sigma
@@ -212,7 +216,7 @@ class TruncatedNormal(Distribution):
         x = upper_inverse(ops.minimum(near, far) - log_mass)
         return ops.where(lower == (near < far), x, -x)
 
-    def log_density(self, value):
+    def log_density(self, value: Any) -> Any:
         """Return the natural logarithm of the density."""
         z = (value - self.mean) / self.sigma
         density = log_density(z) - math.log(self.sigma) - self._cut()[2]
@@ -263,7 +267,7 @@ class Fixed(Distribution):
     dimensional = ("value",)
 
     @property
-    def support(self):
+    def support(self) -> Any:
         """The interval of possible values of each parameter."""
         return ((self.value, self.value),)
 
@@ -298,7 +302,7 @@ class Linked(Distribution):
     size = 0
     dimensional = ("offset",)
 
-    def interval(self, low, high):
+    def interval(self, low: Any, high: Any) -> Any:
         """Return the other parameter's interval where this one lies between two bounds."""
         low, high = sorted((v - self.offset) / self.scale for v in (low, high))
         return low, high
@@ -341,7 +345,7 @@ class Ellipticity(Pair):
     components = ("e_1", "e_2")
 
     @property
-    def support(self):
+    def support(self) -> Any:
         """The interval of possible values of each parameter."""
         return ((1.0 - self.maximum) / (1.0 + self.maximum), 1.0), (-90.0, 90.0)
 
@@ -386,7 +390,7 @@ class Shear(Pair):
     components = ("gamma_1", "gamma_2")
 
     @property
-    def support(self):
+    def support(self) -> Any:
         """The interval of possible values of each parameter."""
         return (0.0, self.maximum), (-90.0, 90.0)
 

@@ -4,7 +4,10 @@ They stand where no data are at hand: what they draw is what the solvers in the 
 trained on, and more.
 """
 
+from __future__ import annotations
+
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -40,7 +43,7 @@ class GeneratedPrior(MapPrior):
         All of them, given or not.
     """
 
-    def __init__(self, model, **ranges):
+    def __init__(self, model: PixelatedConvergence | PixelatedSource, **ranges: Any) -> None:
         super().__init__(model)
         usual = self._usual()
         check_known(ranges, usual, type(self).__name__, "ranges")
@@ -53,7 +56,7 @@ class GeneratedPrior(MapPrior):
             raise InputError(f"{type(self).__name__}: {error}") from error
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The model and all ranges."""
         return {"model": self.model, **self.ranges}
 
@@ -178,7 +181,7 @@ class GeneratedGalaxyPrior(GeneratedPrior):
 
     models = (PixelatedSource,)
 
-    def __init__(self, model, **ranges):
+    def __init__(self, model: PixelatedSource, **ranges: Any) -> None:
         super().__init__(model, **ranges)
         if not self.ranges["offset"] >= 0:
             raise InputError(

@@ -1,6 +1,9 @@
 """What the priors over the map of a pixelated lens or source share."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -37,9 +40,9 @@ class MapPrior(Prior):
     """
 
     # What an author's class is over.
-    models = (PixelatedConvergence, PixelatedSource)
+    models: tuple[type, ...] = (PixelatedConvergence, PixelatedSource)
 
-    def __init__(self, model):
+    def __init__(self, model: PixelatedConvergence | PixelatedSource) -> None:
         super().__init__(model)
         if not isinstance(model, self.models):
             names = " or a ".join(cls.__name__ for cls in self.models)
@@ -51,11 +54,11 @@ class MapPrior(Prior):
         (self.name,) = model.parameters
 
     @property
-    def converges(self):
+    def converges(self) -> Any:
         """Whether the map is a convergence."""
         return isinstance(self.model, PixelatedConvergence)
 
-    def initial(self, n):
+    def initial(self, n: int) -> dict[str, np.ndarray]:
         """Return the variables where a recurrence starts.
 
         Parameters

@@ -1,5 +1,10 @@
 """Priors over one model, of which each draw takes one."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -47,22 +52,22 @@ class MixturePrior(Prior):
     True
     """
 
-    def __init__(self, priors, weights=None):
+    def __init__(self, priors: Sequence[Prior], weights: Sequence[float] | None = None) -> None:
         self.priors = self._checked_priors(priors)
         super().__init__(self.priors[0].model)
         self.weights = self._checked_weights(weights)
         self.variables = self.priors[0].variables
         self.projects = self.priors[0].projects
         if any(prior.density is None for prior in self.priors):
-            self.density = None
+            self.density = None  # type: ignore[assignment]
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The priors and their weights."""
         return {"priors": list(self.priors), "weights": self.weights.tolist()}
 
     @property
-    def network_variables(self):
+    def network_variables(self) -> Any:
         """The Keras variables of all priors."""
         return [variable for prior in self.priors for variable in prior.network_variables]
 
@@ -94,7 +99,7 @@ class MixturePrior(Prior):
         ]
         return ops.logsumexp(ops.stack(parts), axis=0)
 
-    def initial(self, n):
+    def initial(self, n: int) -> Any:
         """Return the variables where a recurrence starts, as the first prior does."""
         return self.priors[0].initial(n)
 

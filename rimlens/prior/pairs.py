@@ -3,7 +3,11 @@
 The parameters themselves, and their names, are in `rimlens.prior.distributions`.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import Any
 
 from keras import ops
 
@@ -32,8 +36,14 @@ class Pair(Distribution):
     """
 
     size = 2
+    # Numbers and formulas of a subclass.
+    scatter: float
+    maximum: float
+    _from_length: Callable[[Any], Any]
+    _to_length: Callable[[Any], Any]
+    _log_stretch: Callable[[Any], Any]
 
-    def value(self, u_1, u_2):
+    def value(self, u_1: Any, u_2: Any) -> Any:
         """Return the two parameters of two standard normal variables."""
         square = ops.maximum(u_1 * u_1 + u_2 * u_2, 1e-12)
         ratio = self.scatter * ops.sqrt(2.0 * self._shrunk(0.5 * square) / square)
@@ -48,7 +58,7 @@ class Pair(Distribution):
         behind = ops.where(y < 0.0, -90.0 - half, 90.0 - half)
         return self._from_length(r), ops.where(away, behind, half)
 
-    def variable(self, first, angle):
+    def variable(self, first: Any, angle: Any) -> Any:
         """Return the two variables; lengths at the maximum or beyond are moved inside."""
         r = self._to_length(first)
         r = ops.clip(r, CIRCLE, self.maximum * (1.0 - 4.0 * rounding(r)))
@@ -56,7 +66,7 @@ class Pair(Distribution):
         twice = angle * (math.pi / 90.0)
         return length * backend.cos(twice), length * backend.sin(twice)
 
-    def log_density(self, first, angle):
+    def log_density(self, first: Any, angle: Any) -> Any:
         """Return the natural logarithm of the density in the two parameters.
 
         It repeats every half turn of the angle, and is normalized over one.

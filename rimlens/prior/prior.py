@@ -1,6 +1,9 @@
 """The abstract prior: a distribution over the parameters of one lens or source."""
 
+from __future__ import annotations
+
 import operator
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -9,6 +12,11 @@ from keras import ops
 from rimlens.errors import InputError
 from rimlens.models.model import Model
 from rimlens.models.parameter import BRIGHTNESS
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.lens.lens import Lens
+    from rimlens.source.source import Source
 
 
 class Prior:
@@ -67,9 +75,9 @@ class Prior:
     kind = "prior"
     variables = {}
     projects = False
-    transform = None
-    inverse = None
-    density = None
+    transform: Any = None
+    inverse: Any = None
+    density: Any = None
 
     def __init_subclass__(cls, **kwargs):
         """Check that there is a transformation and its inverse."""
@@ -79,7 +87,7 @@ class Prior:
                 f"{cls.__name__}: a prior must define transform(u) and inverse(values)"
             )
 
-    def __init__(self, model):
+    def __init__(self, model: Lens | Source) -> None:
         if not isinstance(model, Model):
             hint = f"; {model.__name__}() is one" if isinstance(model, type) else ""
             raise InputError(
@@ -94,7 +102,7 @@ class Prior:
         self.model = model
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """What the class is to be called with to make this prior again, as a dict."""
         return {"model": self.model}
 
@@ -110,14 +118,16 @@ class Prior:
         mine, its = self.configuration, other.configuration
         return mine.keys() == its.keys() and all(_same(mine[k], its[k]) for k in mine)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     @property
-    def network_variables(self):
+    def network_variables(self) -> Any:
         """The Keras variables that `constrain` reads: those of a decoder, and usually none."""
         return []
 
-    def sample(self, n, rng=None):
+    def sample(
+        self, n: int, rng: int | np.random.Generator | None = None
+    ) -> dict[str, np.ndarray]:
         """Draw parameters.
 
         Parameters
@@ -162,7 +172,7 @@ class Prior:
             for name, value in self.transform(u).items()
         }
 
-    def draw(self, n, rng=None):
+    def draw(self, n: int, rng: int | np.random.Generator | None = None) -> Lens | Source:
         """Draw models.
 
         Parameters
@@ -177,7 +187,7 @@ class Prior:
         """
         return self._models(self.sample(n, rng))
 
-    def initial(self, n):
+    def initial(self, n: int) -> dict[str, np.ndarray]:
         """Return the variables where a recurrence starts.
 
         Parameters
@@ -192,7 +202,7 @@ class Prior:
         """
         return {name: np.zeros((n, *shape), "float32") for name, shape in self.variables.items()}
 
-    def constrain(self, u):
+    def constrain(self, u: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the parameters of unconstrained variables.
 
         Parameters
@@ -213,7 +223,7 @@ class Prior:
         """
         return self.transform(self._checked("variables", u, self.variables))
 
-    def unconstrain(self, values):
+    def unconstrain(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the unconstrained variables of parameters, the inverse of `constrain`.
 
         Values at or beyond the bounds of a prior are moved inside by a rounding error.  A prior
@@ -236,7 +246,7 @@ class Prior:
         """
         return self.inverse(self._checked_values(values))
 
-    def log_prob(self, values):
+    def log_prob(self, values: dict[str, Tensor]) -> Tensor:
         """Return the natural logarithm of the density in the parameters.
 
         Parameters

@@ -1,6 +1,9 @@
 """A prior as a table of plain values, as in a TOML recipe."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +27,9 @@ from rimlens.prior.mixture import MixturePrior
 from rimlens.source.pixelated import PixelatedSource
 from rimlens.spelling import did_you_mean, meant_argument
 
+if TYPE_CHECKING:
+    from rimlens.prior.prior import Prior
+
 DISTRIBUTIONS = (
     Ellipticity,
     Fixed,
@@ -38,7 +44,7 @@ DISTRIBUTIONS = (
 _ENTRIES = ("components", "grid", "models", "prior", "priors", "weights")
 
 
-def prior_from_table(kind, table, grid=None):
+def prior_from_table(kind: str, table: dict[str, Any], grid: Grid | None = None) -> Prior:
     """Return the prior that a table describes.
 
     Parameters

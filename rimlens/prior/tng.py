@@ -1,5 +1,9 @@
 """The prior over convergence maps of simulated galaxies."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from astropy import units as u
 
@@ -7,6 +11,12 @@ from rimlens.errors import InputError
 from rimlens.maps.einstein import convergence_center, einstein_radius
 from rimlens.prior.collection import CollectionPrior
 from rimlens.prior.scalars import checked_scalar, draw_scalars
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.datasets.collection import MapCollection
+    from rimlens.lens.pixelated import PixelatedConvergence
+    from rimlens.prior.distribution import Distribution
 
 
 class TNGPrior(CollectionPrior):
@@ -66,9 +76,17 @@ class TNGPrior(CollectionPrior):
     """
 
     def __init__(
-        self, model, collection, theta_E, shift=0.0, rotate=True, flip=True, part=(0.0, 1.0)
-    ):
-        self._radii, self._centers = None, {}
+        self,
+        model: PixelatedConvergence,
+        collection: MapCollection | PathLike,
+        theta_E: float | u.Quantity | Distribution,
+        shift: Any = 0.0,
+        rotate: Any = True,
+        flip: Any = True,
+        part: Any = (0.0, 1.0),
+    ) -> None:
+        self._radii: Any = None
+        self._centers = {}
         self.theta_E = checked_scalar("TNGPrior: theta_E", theta_E, "arcsec")
         self._require_positive("theta_E", self.theta_E)
         super().__init__(model, collection, 1.0, shift, rotate, flip, part)
@@ -79,13 +97,13 @@ class TNGPrior(CollectionPrior):
             )
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The arguments; of a collection in a file, the path."""
         found = super().configuration
         del found["scale"], found["axis_ratio"]
         return {**found, "theta_E": self.theta_E}
 
-    def usable(self, collection):
+    def usable(self, collection: MapCollection) -> np.ndarray:
         """Return which maps have an Einstein radius.
 
         Parameters
@@ -103,7 +121,7 @@ class TNGPrior(CollectionPrior):
         self._radii = radii[usable]
         return usable
 
-    def centers(self, rows):
+    def centers(self, rows: np.ndarray) -> np.ndarray:
         """Return where in the maps the lenses are.
 
         Parameters
@@ -122,7 +140,7 @@ class TNGPrior(CollectionPrior):
         found = np.array([self._centers[row] for row in rows])
         return found - [(nx - 1) / 2, (ny - 1) / 2]
 
-    def lengths(self, rows, rng):
+    def lengths(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return what lengths of maps are multiplied by, for the Einstein radii that are drawn.
 
         Parameters

@@ -1,5 +1,7 @@
 """`Failure`: what stands in a list of reconstructions for an observation that has none."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +31,6 @@ class Failure:
     quality = "failed"
 
     @property
-    def reason(self):
+    def reason(self) -> Any:
         """The message of the error, in one line."""
         return " ".join(str(self.error).split())

@@ -5,8 +5,11 @@ the lens, at how well several answers of the network agree, and at what the weig
 for.  Which values are in order is the business of `rimlens.reconstruction.verdict`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.wcs.utils import proj_plane_pixel_area
@@ -15,6 +18,9 @@ from scipy import ndimage
 from rimlens.maps.critical_curves import inverse_magnification
 from rimlens.maps.einstein import convergence_center
 from rimlens.observation.psf import equivalent_fwhm
+
+if TYPE_CHECKING:
+    from rimlens.reconstruction.reconstruction import Reconstruction
 
 # A pixel belongs to the arcs where the model exceeds so many standard deviations, and to the
 # blank sky this many pixels away from where it exceeds one.
@@ -58,7 +64,7 @@ class Answers:
     network_radius: float = np.nan
 
 
-def measure(reconstruction, answers=None):
+def measure(reconstruction: Reconstruction, answers: Answers | None = None) -> dict[str, float]:
     """Return the measures that a verdict is built from.
 
     Parameters

@@ -1,6 +1,9 @@
 """The result of one reconstruction: maps, numbers and what is derived from them."""
 
+from __future__ import annotations
+
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -20,6 +23,18 @@ from rimlens.reconstruction.radii import (
 )
 from rimlens.reconstruction.shear import Shear
 from rimlens.reconstruction.verdict import assess
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rimlens.imaging.forward import ForwardModel
+    from rimlens.lens.lens import Lens
+    from rimlens.observation.observation import Observation
+    from rimlens.reconstruction.measures import Answers
+    from rimlens.reconstruction.verdict import Verdict
+    from rimlens.source.source import Source
+    from rimlens.typing import ArrayLike
 
 
 class Reconstruction:
@@ -63,17 +78,17 @@ class Reconstruction:
     def __init__(
         self,
         *,
-        observation,
-        source,
-        convergence,
-        shear,
-        model,
-        chi2_history,
-        meta=None,
-        pixel_frame_lens_model=None,
-        pixel_frame_source_model=None,
-        verdict=None,
-    ):
+        observation: Observation,
+        source: NDData,
+        convergence: NDData,
+        shear: ArrayLike,
+        model: ArrayLike,
+        chi2_history: ArrayLike,
+        meta: dict[str, Any] | None = None,
+        pixel_frame_lens_model: Lens | None = None,
+        pixel_frame_source_model: Source | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
         self._observation = observation
         self._source = _checked_map(source, "source")
         self._convergence = _checked_map(convergence, "convergence")
@@ -113,27 +128,27 @@ class Reconstruction:
         )
 
     @property
-    def observation(self):
+    def observation(self) -> Any:
         """The image as the solver used it."""
         return self._observation
 
     @property
-    def source(self):
+    def source(self) -> Any:
         """Surface brightness of the source, an NDData with WCS, shape ``(ny_s, nx_s)``."""
         return self._source
 
     @property
-    def convergence(self):
+    def convergence(self) -> Any:
         """Convergence map of the lens, an NDData with WCS, shape ``(ny_k, nx_k)``."""
         return self._convergence
 
     @property
-    def origin(self):
+    def origin(self) -> Any:
         """Where the positions of models count from: the center of the image, a SkyCoord."""
         return self._observation.wcs.pixel_to_world(*self._image_center).icrs
 
     @property
-    def parameters(self):
+    def parameters(self) -> Any:
         """What was inferred besides maps, on the sky: a dict by the names of `forward_model`.
 
         Lengths are in arcsec, angles east of north.  In place of ``center_x`` and ``center_y``
@@ -159,7 +174,7 @@ class Reconstruction:
         return found
 
     @cached_property
-    def lens_model(self):
+    def lens_model(self) -> Any:
         """The inferred lens model on the sky, or None where the lens was inferred as a map.
 
         Positions count from `origin`, x to the west and y to the north; angles are east of north,
@@ -168,12 +183,12 @@ class Reconstruction:
         return None if self._lens_model is None else moved(self._lens_model, self._axes)
 
     @cached_property
-    def source_model(self):
+    def source_model(self) -> Any:
         """The inferred source model on the sky, as `lens_model`; None for a map."""
         return None if self._source_model is None else moved(self._source_model, self._axes)
 
     @cached_property
-    def pixel_frame_lens_model(self):
+    def pixel_frame_lens_model(self) -> Any:
         """The lens as a model along the pixel axes, whatever was inferred.
 
         Positions count from the center of the image, x along rows and y along columns; angles from
@@ -189,7 +204,7 @@ class Reconstruction:
         return mass + self._external_shear
 
     @cached_property
-    def pixel_frame_source_model(self):
+    def pixel_frame_source_model(self) -> Any:
         """The source as a model along the pixel axes, whatever was inferred.
 
         Coordinates as those of `pixel_frame_lens_model`; a map is a
@@ -204,7 +219,7 @@ class Reconstruction:
         return PixelatedSource(self._grid_of(self._source), brightness_map=brightness)
 
     @property
-    def inferred_models(self):
+    def inferred_models(self) -> Any:
         """The models that were inferred and not maps, a dict by their names as arguments."""
         models = {
             "pixel_frame_lens_model": self._lens_model,
@@ -212,7 +227,7 @@ class Reconstruction:
         }
         return {name: model for name, model in models.items() if model is not None}
 
-    def forward_model(self, **options):
+    def forward_model(self, **options: Any) -> ForwardModel:
         """Return the forward model of the observation whose prediction is `model`.
 
         Its parameters are along the pixel axes, because maps are.  For models on the sky,
@@ -270,24 +285,24 @@ class Reconstruction:
         )
 
     @property
-    def verdict(self):
+    def verdict(self) -> Any:
         """Whether the reconstruction can be believed, with reasons and measures (`Verdict`)."""
         if self._verdict is None:
             self.judge()
         return self._verdict
 
     @property
-    def quality(self):
+    def quality(self) -> Any:
         """``"good"``, ``"suspect"`` or ``"unconstrained"``; `verdict` says why."""
         return self.verdict.quality
 
     @property
-    def model(self):
+    def model(self) -> Any:
         """The predicted image, an NDData with the observation's unit and WCS."""
         return NDData(self._model, unit=self._observation.unit, wcs=self._observation.wcs)
 
     @property
-    def residual(self):
+    def residual(self) -> Any:
         """Data minus model, an NDData; pixels that were not used are masked."""
         return NDData(
             self._observation.data - self._model,
@@ -298,44 +313,45 @@ class Reconstruction:
         )
 
     @property
-    def normalized_residual(self):
+    def normalized_residual(self) -> Any:
         """Data minus model in standard deviations, a masked array, shape ``(ny, nx)``."""
         residual = (self._observation.data - self._model) / self._observation.sigma
         return np.ma.MaskedArray(residual, mask=self._observation.mask)
 
     @property
-    def shear(self):
+    def shear(self) -> Any:
         """External shear: strength, and position angle east of north (`Shear`).
 
         Only `pixel_frame_gamma1` and `pixel_frame_gamma2` are along the pixel axes.
         """
+        gamma1, gamma2 = self._pixel_frame_shear
         return Shear.from_pixel_frame(
-            *self._pixel_frame_shear, self._observation.wcs, self._observation.shape
+            gamma1, gamma2, self._observation.wcs, self._observation.shape
         )
 
     @property
-    def reduced_chi2(self):
+    def reduced_chi2(self) -> Any:
         """Mean of the squared residual in standard deviations, over the pixels in use."""
         return float(np.mean(self.normalized_residual.compressed() ** 2))
 
     @property
-    def chi2_history(self):
+    def chi2_history(self) -> Any:
         """Reduced chi-square after each step of the solver, shape ``(steps,)``."""
         return self._chi2_history
 
     @cached_property
-    def einstein_radius(self):
+    def einstein_radius(self) -> Any:
         """Radius of the circle with mean convergence 1, in arcsec; nan if there is none.
 
         Of a model about its own center, exactly; of a map as
         `rimlens.reconstruction.einstein_radius` says.  `einstein_radii` has other definitions.
         """
-        if self._lens_center is not None:
+        if self._lens_model is not None and self._lens_center is not None:
             return self._lens_model.einstein_radius(self._lens_center)
         return einstein_radius(self._convergence.data) * self._convergence_scale
 
     @cached_property
-    def einstein_radii(self):
+    def einstein_radii(self) -> Any:
         r"""The Einstein radius by its usual definitions, a dict of Quantities in arcsec.
 
         ``"mean_convergence"``
@@ -381,7 +397,7 @@ class Reconstruction:
         """Center of the first mass in the lens model, along the pixel axes; None of a map."""
         return None if self._lens_model is None else mass_center(self._lens_model)
 
-    def judge(self, domain=None, answers=None):
+    def judge(self, domain: dict[str, Any] | None = None, answers: Answers | None = None) -> None:
         """Set `verdict` anew, with what a solver knows.
 
         Parameters
@@ -393,7 +409,7 @@ class Reconstruction:
         """
         self._verdict = assess(self, domain, answers)
 
-    def plot(self, path=None):
+    def plot(self, path: PathLike | None = None) -> Figure:
         """Draw data, model, residual, source and convergence.
 
         Parameters
@@ -413,7 +429,7 @@ class Reconstruction:
             figure.savefig(path)
         return figure
 
-    def write(self, path, overwrite=False):
+    def write(self, path: PathLike, overwrite: bool = False) -> None:
         """Write to a file, ASDF or FITS by its suffix.
 
         Parameters
@@ -435,7 +451,7 @@ class Reconstruction:
         write_reconstruction(path, self, overwrite)
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: PathLike) -> Reconstruction:
         """Return the reconstruction in an ASDF or FITS file that `write` wrote.
 
         Parameters

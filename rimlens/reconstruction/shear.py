@@ -10,12 +10,18 @@ COOLEST (Galan et al. 2023), the shear's strength and angle are
 where :math:`\phi` is the direction along which images are stretched.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
 
 from rimlens.observation.celestial import celestial_wcs
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,9 @@ class Shear:
     pixel_frame_gamma2: float
 
     @classmethod
-    def from_pixel_frame(cls, gamma1, gamma2, wcs, shape):
+    def from_pixel_frame(
+        cls, gamma1: float, gamma2: float, wcs: WCS, shape: tuple[int, ...]
+    ) -> Shear:
         """Return the shear whose components along the pixel axes are given.
 
         Parameters

@@ -5,12 +5,19 @@ the model does to the arcs.  A verdict is built from the measures of
 `rimlens.reconstruction.measures`, each with the bounds that simulations and real lenses gave.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rimlens.errors import InputError
 from rimlens.reconstruction.measures import measure
+
+if TYPE_CHECKING:
+    from rimlens.reconstruction.measures import Answers
+    from rimlens.reconstruction.reconstruction import Reconstruction
 
 GOOD, SUSPECT, UNCONSTRAINED = "good", "suspect", "unconstrained"
 QUALITIES = (GOOD, SUSPECT, UNCONSTRAINED)
@@ -64,9 +71,9 @@ class Verdict:
             return NotImplemented
         return self.to_dict() == other.to_dict()
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values for a file; None stands for nan.
 
         Returns
@@ -195,7 +202,11 @@ def _domain_bounds(domain):
     return bounds
 
 
-def assess(reconstruction, domain=None, answers=None):
+def assess(
+    reconstruction: Reconstruction,
+    domain: dict[str, Any] | None = None,
+    answers: Answers | None = None,
+) -> Verdict:
     """Judge a reconstruction.
 
     Parameters

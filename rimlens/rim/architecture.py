@@ -1,10 +1,14 @@
 """What a solver is made of: a frozen description that is stored with the weights."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.spelling import check_entries
+from rimlens.typing import Tensor
 
 
 @dataclass(frozen=True)
@@ -68,26 +72,26 @@ class Architecture:
             raise InputError(f"steps: at least 1 is wanted, found {self.steps}")
 
     @property
-    def image_grid(self):
+    def image_grid(self) -> Any:
         """The image's grid, in its own pixels."""
         return Grid((self.image_size, self.image_size))
 
     @property
-    def convergence_grid(self):
+    def convergence_grid(self) -> Any:
         """The convergence map's grid, in pixels of the image."""
         return Grid((self.convergence_size, self.convergence_size), self.convergence_scale)
 
     @property
-    def source_grid(self):
+    def source_grid(self) -> Any:
         """The source map's grid, in pixels of the image."""
         return Grid((self.source_size, self.source_size), self.source_scale)
 
-    def to_dict(self):
+    def to_dict(self) -> Any:
         """Return plain values for a file."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Tensor]) -> Any:
         """Build from plain values; an unknown name is an `InputError`."""
         check_entries(cls, values, "architecture")
         return cls(**values)

@@ -1,5 +1,9 @@
 """Inference on a batch of prepared images: recurrence, mean over orientations, refinement."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -9,6 +13,10 @@ from rimlens.rim import refinement
 from rimlens.rim.constants import CONSTANTS
 from rimlens.rim.gradient import Gradient
 from rimlens.rim.preparation import ORIENTATIONS, orient_map, orient_shear, restore_map
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.rim.recurrence import RecurrentInferenceMachine
 
 
 class BatchInference:
@@ -25,7 +33,7 @@ class BatchInference:
         What the refinement expects of the network's error: see `rimlens.rim.refinement.start`.
     """
 
-    def __init__(self, machine):
+    def __init__(self, machine: RecurrentInferenceMachine) -> None:
         self.machine = machine
         self.error_covariance_factor = None
         self._orientations = ORIENTATIONS if machine.equivariant else range(1)
@@ -38,7 +46,7 @@ class BatchInference:
         self._refine = backend.compiled(self._refined, variables=inside)
         self._physical = backend.compiled(self._as_physical, variables=inside)
 
-    def solve_batch(self, inputs):
+    def solve_batch(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the recurrence on a batch of normalized images.
 
         If the unknowns are maps and a shear, the network's steps are averaged over the eight
@@ -76,7 +84,7 @@ class BatchInference:
         result["orientation_radii"] = orientation_radii
         return keras.tree.map_structure(ops.convert_to_numpy, result)
 
-    def network_estimate(self, inputs):
+    def network_estimate(self, inputs: Any) -> dict[str, Tensor]:
         """Return the unknowns after the network's last call, before the refinement steps.
 
         Parameters

@@ -6,13 +6,17 @@ no preferred orientation, a network has: training shows it every draw in several
 orientations of the square, and a solver averages over all of them.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rimlens.errors import InputError
 from rimlens.observation import Observation
 from rimlens.rim.constants import CONSTANTS
+from rimlens.typing import Tensor
 
 # Light that a crop to the solver's grid may cut off, as a fraction of the pixels that count.
 CROP_TOLERANCE = 0.02
@@ -40,12 +44,12 @@ class Frame:
     binning: int
 
     @property
-    def center(self):
+    def center(self) -> Any:
         """The center of the solver's grid in pixels ``(x, y)`` of the framed observation."""
         middle = (self.size - 1) / 2
         return middle - self.offset[1], middle - self.offset[0]
 
-    def padded(self, values, fill):
+    def padded(self, values: np.ndarray, fill: float) -> np.ndarray:
         """Return values on the solver's grid.
 
         Parameters
@@ -64,7 +68,7 @@ class Frame:
         full[self._window] = values
         return full
 
-    def trimmed(self, values):
+    def trimmed(self, values: dict[str, Tensor]) -> Any:
         """Undo `padded`."""
         return np.asarray(values)[self._window]
 

@@ -5,6 +5,10 @@ improves the unknowns (Putzky & Welling 2017, arXiv:1706.04008; Adam et al. 2023
 section 3).
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -16,6 +20,11 @@ from rimlens.rim.gradient import evaluate_gradient, no_gradient
 from rimlens.rim.lens_unknowns import lens_unknowns
 from rimlens.rim.network import RecurrentUNet, fold
 from rimlens.rim.source_unknowns import source_unknowns
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.prior.prior import Prior
+    from rimlens.rim.gradient import Gradient
 
 
 class RecurrentInferenceMachine(keras.Model):
@@ -34,7 +43,14 @@ class RecurrentInferenceMachine(keras.Model):
         Passed to `keras.Model`.
     """
 
-    def __init__(self, architecture, precision="float32", lens=None, source=None, **kwargs):
+    def __init__(
+        self,
+        architecture: Architecture,
+        precision: str = "float32",
+        lens: Prior | None = None,
+        source: Prior | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         self.architecture = architecture
         self.precision = precision
@@ -61,11 +77,11 @@ class RecurrentInferenceMachine(keras.Model):
         self.built = True
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Any:
         """Build from `get_config`."""
         return cls(Architecture.from_dict(config.pop("architecture")), **config)
 
-    def get_config(self):
+    def get_config(self) -> Any:
         """Return what `from_config` needs."""
         return {
             "architecture": self.architecture.to_dict(),
@@ -74,11 +90,11 @@ class RecurrentInferenceMachine(keras.Model):
         }
 
     @property
-    def equivariant(self):
+    def equivariant(self) -> Any:
         """Whether the unknowns can be brought to another orientation of the square."""
         return self.lens.equivariant and self.source.equivariant
 
-    def exposure(self, inputs):
+    def exposure(self, inputs: dict[str, Tensor]) -> tuple[Any, ...]:
         """Return what the likelihood needs of a batch of inputs.
 
         Parameters
@@ -96,7 +112,7 @@ class RecurrentInferenceMachine(keras.Model):
         transform = psf_transform(psf, self.architecture.image_grid.shape)
         return inputs["image"], inputs["sigma"], inputs["weight"], transform, psf.shape[1:]
 
-    def context(self, inputs):
+    def context(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return what the network sees at every call: image, mask and noise; sharpness and noise.
 
         Parameters
@@ -125,12 +141,18 @@ class RecurrentInferenceMachine(keras.Model):
             [mean + CONSTANTS.log_sigma_offset, sharpness + CONSTANTS.sharpness_offset], axis=-1
         )
 
-    def initial(self, batch):
+    def initial(self, batch: dict[str, np.ndarray]) -> Any:
         """Return the unknowns and the network's states before the first call."""
         state = {**self.lens.initial(batch), **self.source.initial(batch)}
         return state, self.network.initial_state(batch, self.architecture.latent_size)
 
-    def step(self, state, memory, gradient, context):
+    def step(
+        self,
+        state: dict[str, Tensor],
+        memory: list[Tensor],
+        gradient: Gradient,
+        context: tuple[Tensor, ...],
+    ) -> tuple[Any, ...]:
         """Make one network call.
 
         Parameters
@@ -176,15 +198,15 @@ class RecurrentInferenceMachine(keras.Model):
         source = self.source.update(state, gradient, source_out, vector_step[:, m:])
         return {**lens, **source}, memory
 
-    def gradient(self, state, exposure):
+    def gradient(self, state: dict[str, Tensor], exposure: tuple[Any, ...]) -> Any:
         """Return the likelihood's gradient at a state."""
         return evaluate_gradient(self.lens, self.source, state, exposure, self.image_factor)
 
-    def first_gradient(self, exposure):
+    def first_gradient(self, exposure: tuple[Any, ...]) -> Any:
         """Return what takes the gradient's place in the first call."""
         return no_gradient(self.lens, self.source, exposure, self.image_factor)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         """Unroll the recurrence.
 
         Parameters
@@ -211,7 +233,7 @@ class RecurrentInferenceMachine(keras.Model):
         return {name: ops.stack([s[name] for s in states], axis=1) for name in states[0]}
 
 
-def parameter_count(architecture):
+def parameter_count(architecture: Any) -> Any:
     """Return the number of trainable weights of an `Architecture`.
 
     Examples

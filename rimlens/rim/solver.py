@@ -1,9 +1,13 @@
 """`RIMSolver`: from an observation to a reconstruction in one call."""
 
+from __future__ import annotations
+
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.nddata import NDData
@@ -23,6 +27,10 @@ from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from rimlens.rim.inference import BatchInference
 from rimlens.rim.preparation import frame_observation, normalize
 from rimlens.rim.recurrence import RecurrentInferenceMachine
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.prior.prior import Prior
 
 
 class RIMSolver(Pretrained):
@@ -49,7 +57,13 @@ class RIMSolver(Pretrained):
     8
     """
 
-    def __init__(self, architecture=None, *, lens=None, source=None):
+    def __init__(
+        self,
+        architecture: Architecture | None = None,
+        *,
+        lens: Prior | None = None,
+        source: Prior | None = None,
+    ) -> None:
         self.architecture = architecture or Architecture()
         self.lens, self.source = lens, source
         self.machine = RecurrentInferenceMachine(self.architecture, lens=lens, source=source)
@@ -72,7 +86,7 @@ class RIMSolver(Pretrained):
         self.error_covariance_factor = state["error_covariance_factor"]
 
     @property
-    def error_covariance_factor(self):
+    def error_covariance_factor(self) -> Any:
         """Lower triangular factor of the covariance of the network's error, or None.
 
         `rimlens.training.solver.calibration` measures it; the refinement expects this error.
@@ -80,11 +94,11 @@ class RIMSolver(Pretrained):
         return self.inference.error_covariance_factor
 
     @error_covariance_factor.setter
-    def error_covariance_factor(self, factor):
+    def error_covariance_factor(self, factor: Any) -> None:
         self.inference.error_covariance_factor = factor
 
     @classmethod
-    def from_pretrained(cls, name_or_path="default"):
+    def from_pretrained(cls, name_or_path: PathLike = "default") -> RIMSolver:
         """Load a trained solver.
 
         Parameters
@@ -130,11 +144,11 @@ class RIMSolver(Pretrained):
         return solver
 
     @property
-    def arrays(self):
+    def arrays(self) -> Any:
         """The network's arrays by name, as a dict of ndarray."""
         return {w.path: ops.convert_to_numpy(w.value) for w in self.machine.trainable_weights}
 
-    def set_arrays(self, arrays, origin):
+    def set_arrays(self, arrays: dict[str, np.ndarray], origin: PathLike) -> None:
         """Take over arrays.
 
         Parameters
@@ -155,11 +169,13 @@ class RIMSolver(Pretrained):
             variable.assign(arrays[name])
 
     @property
-    def domain(self):
+    def domain(self) -> Any:
         """The observations for which the weights are valid, lengths in image pixels."""
         return {} if self.weights is None else dict(self.weights.domain)
 
-    def reconstruct(self, observation, progress=None):
+    def reconstruct(
+        self, observation: Observation | Sequence[Observation], progress: bool | None = None
+    ) -> Reconstruction | list[Any]:
         """Reconstruct one lens or several.
 
         Parameters

@@ -16,10 +16,18 @@ behind the point-spread function.  Lengths are in pixels of the image, brightnes
 robust peak.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rimlens import backend
 from rimlens.errors import InputError
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Unknowns(ABC):
@@ -49,7 +57,7 @@ class Unknowns(ABC):
         Channels that the network reads, and writes, at its latent size.
     """
 
-    names = ()
+    names: tuple[str, ...] = ()
     equivariant = False
     prior_scale = expected_error = None
     vector_size = input_channels = output_channels = 0
@@ -172,11 +180,11 @@ class LensUnknowns(Unknowns):
     refinement_share = None
 
     @abstractmethod
-    def ray_trace(self, state):
+    def ray_trace(self, state: dict[str, Tensor]) -> Any:
         """Return the source positions of the image's pixels, two of shape ``(batch, ny, nx)``."""
 
     @abstractmethod
-    def descent(self, gradients):
+    def descent(self, gradients: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """Return the descent of half the chi-square.
 
         Parameters
@@ -193,7 +201,7 @@ class LensUnknowns(Unknowns):
         """
 
     @abstractmethod
-    def jacobian(self, state, coarse=True):
+    def jacobian(self, state: dict[str, Tensor], coarse: bool = True) -> list[Tensor]:
         r"""Return the derivative :math:`\partial \alpha / \partial t` along the directions.
 
         Parameters
@@ -210,7 +218,7 @@ class LensUnknowns(Unknowns):
         """
 
     @abstractmethod
-    def coordinates(self, state):
+    def coordinates(self, state: dict[str, Tensor]) -> Tensor:
         """Return the steps along the directions that belong to the coordinates of the errors.
 
         Returns
@@ -220,14 +228,14 @@ class LensUnknowns(Unknowns):
         """
 
     @abstractmethod
-    def einstein_radii(self, lenses):
+    def einstein_radii(self, lenses: dict[str, np.ndarray]) -> Any:
         """Return the Einstein radii of lenses, from `physical` or a simulator, as a list."""
 
     @abstractmethod
-    def external_shear(self, lenses):
+    def external_shear(self, lenses: dict[str, np.ndarray]) -> Any:
         """Return the external shear of such lenses along the pixel axes, shape ``(n, 2)``."""
 
-    def trace(self, state):
+    def trace(self, state: dict[str, Tensor]) -> tuple[tuple[Tensor, ...], Callable[..., Any]]:
         """Return the source positions, and what turns gradients at them into the descent.
 
         Parameters
@@ -264,7 +272,7 @@ class SourceUnknowns(Unknowns):
     is_map = False
 
     @abstractmethod
-    def rays(self, x, y):
+    def rays(self, x: Tensor, y: Tensor) -> Any:
         """Return the rays that end at source positions, in the form that `lensed` takes."""
 
     @abstractmethod
@@ -272,7 +280,7 @@ class SourceUnknowns(Unknowns):
         """Return the surface brightness at source positions, shape ``(batch, ny, nx)``."""
 
     @abstractmethod
-    def lensed(self, state, rays):
+    def lensed(self, state: dict[str, Tensor], rays: Any) -> tuple[Tensor, Sequence[Tensor]]:
         r"""Return the brightness where rays end and its slopes :math:`\partial s/\partial \beta`.
 
         Returns
@@ -284,7 +292,7 @@ class SourceUnknowns(Unknowns):
         """
 
     @abstractmethod
-    def jacobian(self, state, rays):
+    def jacobian(self, state: dict[str, Tensor], rays: Any) -> Tensor | None:
         r"""Return the derivative :math:`\partial s / \partial t` along the directions.
 
         Returns
@@ -294,7 +302,9 @@ class SourceUnknowns(Unknowns):
         """
 
     @abstractmethod
-    def descent(self, gradient, rays, counted, jacobian):
+    def descent(
+        self, gradient: Tensor, rays: Any, counted: Tensor, jacobian: Tensor | None
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
         """Return the descent of half the chi-square.
 
         Parameters

@@ -4,7 +4,10 @@ A cut is called with a batch of draws and the simulator that made them, and retu
 accepted.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +39,7 @@ class LensedLight:
     visible: float = 0.6
     one_sided: float | None = None
 
-    def __call__(self, batch, simulator):
+    def __call__(self, batch: dict[str, np.ndarray], simulator: Any) -> Any:
         """Return which draws of a batch are accepted, shape ``(n,)``."""
         grid = simulator.image_grid
         limit = simulator.domain.one_sided if self.one_sided is None else self.one_sided
@@ -101,7 +104,7 @@ class PaperCuts:
         if self.edge < 1:
             raise InputError(f"edge: at least 1 pixel is wanted, found {self.edge}")
 
-    def __call__(self, batch, simulator):
+    def __call__(self, batch: dict[str, np.ndarray], simulator: Any) -> Any:
         """Return which draws of a batch are accepted, shape ``(n,)``."""
         image, source = batch["image"], batch["source"]
         image_scale = simulator.image_grid.pixel_scale

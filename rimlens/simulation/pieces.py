@@ -4,13 +4,22 @@ What a simulator takes by default is like HST.  A piece of one's own needs one m
 with the arguments and the result of those here; lengths are in pixels of the image.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rimlens.errors import InputError
 from rimlens.simulation.exposure import draw_masks, draw_noise, noise_maps
 from rimlens.simulation.psf import psf_library
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.imaging.grid import Grid
+    from rimlens.typing import ArrayLike
 
 
 class PSFLibrary:
@@ -44,7 +53,7 @@ class PSFLibrary:
     (3, 5, 5)
     """
 
-    def __init__(self, stamps):
+    def __init__(self, stamps: ArrayLike) -> None:
         from rimlens.arguments import without_mask
         from rimlens.observation.psf import normalized_psf
 
@@ -61,7 +70,7 @@ class PSFLibrary:
         self.size = own[0]
 
     @classmethod
-    def read(cls, files):
+    def read(cls, files: Sequence[PathLike]) -> PSFLibrary:
         """Read a library from FITS files.
 
         Parameters
@@ -91,7 +100,9 @@ class PSFLibrary:
         )
 
     @classmethod
-    def telescope(cls, count, size, fwhm, rng):
+    def telescope(
+        cls, count: int, size: int, fwhm: tuple[float, ...], rng: int | np.random.Generator
+    ) -> PSFLibrary:
         """Return the library of an obstructed telescope: see `rimlens.simulation.psf`.
 
         Parameters
@@ -112,7 +123,16 @@ class PSFLibrary:
         return cls._trusted(psf_library(count, size, fwhm, np.random.default_rng(rng)))
 
     @classmethod
-    def gaussian(cls, count, size, mean, sigma, low, high, rng):
+    def gaussian(
+        cls,
+        count: int,
+        size: int,
+        mean: float,
+        sigma: float,
+        low: float,
+        high: float,
+        rng: int | np.random.Generator,
+    ) -> PSFLibrary:
         """Return a library of Gaussians, averaged over pixels.
 
         Parameters
@@ -145,7 +165,7 @@ class PSFLibrary:
         library.stamps, library.size = stamps, stamps.shape[-1]
         return library
 
-    def draw(self, n, rng):
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw point-spread functions.
 
         Parameters
@@ -175,7 +195,9 @@ class HSTNoise:
 
     domain: object
 
-    def draw(self, noiseless, weight, grid, rng):
+    def draw(
+        self, noiseless: np.ndarray, weight: np.ndarray, grid: Grid, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw noise.
 
         Parameters
@@ -236,7 +258,9 @@ class WhiteNoise:
                 f"noise: 0 < low < high and a positive sigma are wanted, found {self!r}"
             )
 
-    def draw(self, noiseless, weight, grid, rng):
+    def draw(
+        self, noiseless: np.ndarray, weight: np.ndarray, grid: Grid, rng: np.random.Generator
+    ) -> Any:
         """Draw noise: see `HSTNoise.draw`."""
         level = truncated_normal(
             len(noiseless), self.mean, self.sigma, self.low, self.high, rng
@@ -257,7 +281,9 @@ class HSTMasks:
 
     domain: object
 
-    def draw(self, n, theta_E, grid, rng):
+    def draw(
+        self, n: int, theta_E: np.ndarray, grid: Grid, rng: np.random.Generator
+    ) -> np.ndarray:
         """Draw the pixels that count.
 
         Parameters
@@ -283,7 +309,7 @@ class HSTMasks:
 class NoMasks:
     """Every pixel counts."""
 
-    def draw(self, n, theta_E, grid, rng):
+    def draw(self, n: int, theta_E: np.ndarray, grid: Grid, rng: int | np.random.Generator) -> Any:
         """Return ones: see `HSTMasks.draw`."""
         return np.ones((n, *grid.shape), "float32")
 

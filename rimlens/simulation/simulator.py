@@ -1,5 +1,10 @@
 """Batches of mock observations."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from keras import ops
 
@@ -19,6 +24,10 @@ from rimlens.simulation.unknowns import (
     ModelLenses,
     ModelSources,
 )
+
+if TYPE_CHECKING:
+    from rimlens.imaging.grid import Grid
+    from rimlens.prior.prior import Prior
 
 # After so many times as many draws as were asked for, a domain is given up.
 _ROUNDS = 100
@@ -68,23 +77,23 @@ class Simulator:
 
     def __init__(
         self,
-        image_grid,
-        convergence_grid,
-        source_grid,
-        domain=None,
+        image_grid: Grid,
+        convergence_grid: Grid,
+        source_grid: Grid,
+        domain: SimulationDomain | None = None,
         *,
-        psf_size=33,
-        psf_count=300,
-        seed=0,
-        lens=None,
-        source=None,
-        psfs=None,
-        noise=None,
-        masks=None,
-        cuts=None,
-        external_shear=True,
-        fused=False,
-    ):
+        psf_size: int = 33,
+        psf_count: int = 300,
+        seed: int = 0,
+        lens: Prior | None = None,
+        source: Prior | None = None,
+        psfs: Any = None,
+        noise: Any = None,
+        masks: Any = None,
+        cuts: Sequence[Callable[..., Any]] | None = None,
+        external_shear: bool = True,
+        fused: bool = False,
+    ) -> None:
         self.image_grid = image_grid
         self.convergence_grid = convergence_grid
         self.source_grid = source_grid
@@ -114,7 +123,7 @@ class Simulator:
         self.__dict__.update(state)
         self._render = backend.compiled(self._render_eagerly, self._fused)
 
-    def draw(self, n, rng):
+    def draw(self, n: int, rng: int | np.random.Generator) -> dict[str, np.ndarray]:
         """Draw `n` mock observations and their truths.
 
         Parameters
@@ -164,7 +173,7 @@ class Simulator:
         sigma, noise = self.noise.draw(noiseless, truth["weight"], self.image_grid, rng)
         return {"image": noiseless + noise, "sigma": sigma, "noiseless": noiseless, **truth}
 
-    def batch(self, number, n, seed):
+    def batch(self, number: int, n: int, seed: int) -> dict[str, np.ndarray]:
         """Return one of a series of batches: each has random numbers of its own.
 
         Parameters
@@ -183,7 +192,7 @@ class Simulator:
         """
         return self.draw(n, stream(seed, Stream.BATCH, number))
 
-    def on_the_fly(self):
+    def on_the_fly(self) -> Any:
         """Return itself: what a `SimulationSet` has besides its stored observations."""
         return self
 

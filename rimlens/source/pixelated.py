@@ -1,5 +1,9 @@
 """A source given by a map."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from rimlens.errors import InputError
 from rimlens.imaging import Grid, bicubic, bilinear
 from rimlens.models.parameter import BRIGHTNESS, Parameter
@@ -39,7 +43,7 @@ class PixelatedSource(Source):
     (1.5, 0.0)
     """
 
-    def __init__(self, grid, interpolation="bilinear", **values):
+    def __init__(self, grid: Grid, interpolation: str = "bilinear", **values: Any) -> None:
         self.grid = checked_grid(self, grid)
         if interpolation not in _INTERPOLATIONS:
             raise InputError(
@@ -53,7 +57,7 @@ class PixelatedSource(Source):
         super().__init__(**values)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The grid and the interpolation."""
         return {"grid": self.grid, "interpolation": self.interpolation}
 

@@ -1,6 +1,9 @@
 """A source without extent."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -48,14 +51,14 @@ class PointSource(Source):
         **center(),
     }
 
-    def __init__(self, width=0.005, **values):
+    def __init__(self, width: float = 0.005, **values: Any) -> None:
         if not (np.ndim(width) == 0 and np.isfinite(width) and width > 0):
             raise InputError(f"PointSource: width: a positive number is wanted, found {width!r}")
         self.width = float(width)
         super().__init__(**values)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The width."""
         return {"width": self.width}
 

@@ -1,7 +1,10 @@
 """Shapelets: sources of any form."""
 
+from __future__ import annotations
+
 import math
 import numbers
+from typing import Any
 
 from keras import ops
 
@@ -47,7 +50,7 @@ class Shapelets(Source):
     True
     """
 
-    def __init__(self, n_max, **values):
+    def __init__(self, n_max: int, **values: Any) -> None:
         if not isinstance(n_max, numbers.Integral) or n_max < 0:
             raise InputError(f"Shapelets: n_max: an integer from 0 on is wanted, found {n_max!r}")
         self.n_max = int(n_max)
@@ -60,7 +63,7 @@ class Shapelets(Source):
         super().__init__(**values)
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The order."""
         return {"n_max": self.n_max}
 

@@ -1,7 +1,18 @@
 """The abstract source: a surface brightness in the source plane."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from rimlens.models.model import Model
 from rimlens.models.sums import Sum
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    import astropy.units as u
+    import numpy as np
+
+    from rimlens.typing import ArrayLike
 
 
 class Source(Model):
@@ -16,7 +27,7 @@ class Source(Model):
     """
 
     kind = "source"
-    brightness = None
+    brightness: Any = None
 
     def __init_subclass__(cls, **kwargs):
         """Check that there is physics."""
@@ -30,7 +41,9 @@ class Source(Model):
             return NotImplemented
         return CompositeSource([self, other])
 
-    def surface_brightness(self, x, y):
+    def surface_brightness(
+        self, x: u.Quantity | ArrayLike, y: u.Quantity | ArrayLike
+    ) -> u.Quantity | np.ndarray:
         """Return the surface brightness.
 
         Parameters
@@ -50,7 +63,7 @@ class Source(Model):
         """
         return self._evaluate(self.tensor_surface_brightness, x, y, [self.brightness_unit])
 
-    def tensor_surface_brightness(self, x, y, values):
+    def tensor_surface_brightness(self, x: Tensor, y: Tensor, values: dict[str, Tensor]) -> Tensor:
         """Return the surface brightness of tensors.
 
         Parameters

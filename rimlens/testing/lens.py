@@ -1,5 +1,9 @@
 """The laws of lenses."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from rimlens.lens.lens import Lens
@@ -16,7 +20,7 @@ from rimlens.testing.model import laws_of
 from rimlens.testing.sampling import made, sample, tensor_function
 
 
-def check_lens(lens, both_backends=None):
+def check_lens(lens: Lens | type, both_backends: bool | None = None) -> None:
     """Check that a lens obeys the laws that every lens obeys.
 
     Parameters
@@ -42,7 +46,7 @@ def check_lens(lens, both_backends=None):
     check_all(lens_checks(both_backends), instance(lens))
 
 
-def lens_checks(both_backends=None):
+def lens_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
     """Return the laws of lenses one by one, for tests that are parametrized by them.
 
     A law about a formula that a lens does not give holds.

@@ -1,5 +1,9 @@
 """The laws of priors."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -30,7 +34,7 @@ _FAR = 10.0
 _LOST = 0.2
 
 
-def check_prior(prior, both_backends=None):
+def check_prior(prior: Prior | type, both_backends: bool | None = None) -> None:
     """Check that a prior obeys the laws that every prior obeys.
 
     Parameters
@@ -56,7 +60,7 @@ def check_prior(prior, both_backends=None):
     check_all(prior_checks(both_backends), instance(prior))
 
 
-def prior_checks(both_backends=None):
+def prior_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
     """Return the laws of priors one by one, for tests that are parametrized by them.
 
     Parameters

@@ -1,5 +1,9 @@
 """The laws of sources."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from astropy import units as u
 
@@ -10,7 +14,7 @@ from rimlens.testing.model import laws_of
 from rimlens.testing.sampling import made, sample
 
 
-def check_source(source, both_backends=None):
+def check_source(source: Source | type, both_backends: bool | None = None) -> None:
     """Check that a source obeys the laws that every source obeys.
 
     Parameters
@@ -36,7 +40,7 @@ def check_source(source, both_backends=None):
     check_all(source_checks(both_backends), instance(source))
 
 
-def source_checks(both_backends=None):
+def source_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
     """Return the laws of sources one by one, for tests that are parametrized by them.
 
     Parameters

@@ -1,9 +1,13 @@
 """From a catalog to a collection of maps."""
 
+from __future__ import annotations
+
 import hashlib
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -16,6 +20,10 @@ from rimlens.datasets.cosmos.noise import noise_correlation
 from rimlens.datasets.cosmos.selection import Selection
 from rimlens.datasets.cosmos.stamp import BRIGHTNESS_UNIT, StampSettings, make_stamp
 from rimlens.errors import RimlensWarning
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.typing import ArrayLike
 
 _PART = 64
 # Of galaxies that the correlation of noise is measured on.
@@ -34,8 +42,14 @@ _UNITS = {
 
 
 def build_cosmos(
-    path, output, selection=None, settings=None, overwrite=False, progress=None, correlation=None
-):
+    path: PathLike,
+    output: PathLike,
+    selection: Selection | None = None,
+    settings: StampSettings | None = None,
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+    correlation: ArrayLike | None = None,
+) -> MapCollection:
     """Write a collection of maps of real galaxies.
 
     Galaxies are worked on in parts of 64, which are kept until the end: the same call goes on
@@ -120,7 +134,7 @@ def build_cosmos(
     return collection
 
 
-def measured_correlation(catalog):
+def measured_correlation(catalog: CosmosCatalog) -> np.ndarray:
     """Return the correlation of noise, measured on a hundred images spread over a catalog.
 
     Parameters

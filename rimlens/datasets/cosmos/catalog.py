@@ -5,6 +5,8 @@ A FITS table names, for every galaxy, the file and the extension of its image an
 an image is elsewhere.
 """
 
+from __future__ import annotations
+
 import re
 import warnings
 from collections import OrderedDict
@@ -14,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
+from rimlens.typing import PathLike
 
 _COLUMNS = (
     "IDENT", "MAG", "GAL_FILENAME", "GAL_HDU", "PSF_FILENAME", "PSF_HDU", "PIXEL_SCALE",
@@ -37,7 +40,7 @@ class StampError(FileFormatError):
         In two words, by which such rows are counted.
     """
 
-    def __init__(self, message, reason):
+    def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -98,7 +101,7 @@ class CosmosCatalog:
     (116, 116)
     """
 
-    def __init__(self, path):
+    def __init__(self, path: PathLike) -> None:
         self.path = _catalog_file(Path(path))
         self.table = _read_table(self.path, _COLUMNS)
         self.companions = {}
@@ -114,7 +117,7 @@ class CosmosCatalog:
                 self.companions[name] = table
         self._files = OrderedDict()
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.table)
 
@@ -126,12 +129,12 @@ class CosmosCatalog:
         """Close the files of stamps."""
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Close the files of stamps; they are opened again when they are needed."""
         while self._files:
             self._files.popitem()[1].close()
 
-    def galaxy(self, i):
+    def galaxy(self, i: int) -> RealGalaxy:
         """Return one galaxy.
 
         Parameters
@@ -205,8 +208,8 @@ def _undamaged(path, read):
             data = read()
         except (FileNotFoundError, IndexError) as absent:
             error = absent
-        except (OSError, TypeError, ValueError) as damage:
-            error = _damaged(path, damage)
+        except (OSError, TypeError, ValueError) as refused:
+            error = _damaged(path, refused)
     damage = [str(w.message) for w in found if _DAMAGE.search(str(w.message))]
     if damage:
         error = _damaged(path, damage[0])

@@ -1,5 +1,7 @@
 r"""Denoising by the starlet transform: what is significant on some scale stays, the rest goes."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
 
@@ -15,7 +17,7 @@ _THRESHOLDS = (5.0, 4.0)
 _ITERATIONS = 20
 
 
-def starlet(image, scales):
+def starlet(image: np.ndarray, scales: int) -> np.ndarray:
     r"""Return the starlet transform of second generation, an isotropic undecimated one.
 
     .. math::
@@ -52,7 +54,7 @@ def starlet(image, scales):
     return np.array([*planes, image])
 
 
-def inverse_starlet(planes):
+def inverse_starlet(planes: np.ndarray) -> np.ndarray:
     r"""Return the image of a starlet transform.
 
     .. math::
@@ -81,7 +83,7 @@ def inverse_starlet(planes):
     return image
 
 
-def denoised(image, variance, correlation):
+def denoised(image: np.ndarray, variance: float, correlation: np.ndarray) -> np.ndarray:
     r"""Return an image without the noise that is known to be in it.
 
     The coefficients of the `starlet` transform :math:`W` above :math:`k_j \sigma_j` are the

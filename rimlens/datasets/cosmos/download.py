@@ -5,20 +5,31 @@ Record 3242143 holds the galaxies brighter than 23.5 mag and 25.2 mag in F814W (
 archive must have is the one in the record itself.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rimlens.datasets.http import fetch, opened_url
 from rimlens.errors import FileFormatError, InputError
+from rimlens.typing import PathLike
 
 RECORD = "https://zenodo.org/api/records/3242143"
 SAMPLES = ("23.5", "25.2")
 
 
-def download_cosmos(folder, sample="23.5", record=None, keep_archive=False, progress=None):
+def download_cosmos(
+    folder: PathLike,
+    sample: str = "23.5",
+    record: str | None = None,
+    keep_archive: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> Path:
     """Fetch and unpack a public sample.
 
     What was fetched before an interruption is kept: the same call goes on from there.

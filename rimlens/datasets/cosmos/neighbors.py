@@ -1,13 +1,19 @@
 """The galaxy in the middle of a stamp, and what to do with those beside it."""
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from rimlens.datasets.cosmos.noise import correlated_noise, filtered_deviation
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    from rimlens.datasets.cosmos.catalog import RealGalaxy
 
 # Pixels; about the width of a star, which is best for seeing one.
 _SMOOTHING = 1.5
@@ -46,7 +52,7 @@ class Isolated:
     neighbors: int
 
 
-def isolated(galaxy, correlation, fill="noise"):
+def isolated(galaxy: RealGalaxy, correlation: np.ndarray, fill: str = "noise") -> Isolated:
     """Find the galaxy in the middle of its stamp and remove the others.
 
     Objects are what rises by three deviations above the sky after smoothing by 1.5 pixels, in at

@@ -4,10 +4,18 @@ It has a variance :math:`\sigma^2`, which a catalog knows, and a correlation :ma
 pixels by their separation, which the empty parts of its images tell.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy import ndimage
 
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    from rimlens.datasets.cosmos.catalog import RealGalaxy
 
 # Drizzling correlates pixels so far apart; what is left farther out is faint light.
 _REACH = 3
@@ -16,7 +24,7 @@ _MARGIN = 4
 _LEAST_EMPTY = 100
 
 
-def noise_correlation(galaxies):
+def noise_correlation(galaxies: Iterable[RealGalaxy]) -> np.ndarray:
     r"""Measure the correlation of noise between pixels, on the empty parts of images.
 
     .. math::
@@ -76,7 +84,7 @@ def noise_correlation(galaxies):
     return correlation / correlation[_REACH, _REACH]
 
 
-def filtered_deviation(kernels, correlation):
+def filtered_deviation(kernels: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     r"""Return the standard deviation of filtered noise, in units of that of a pixel.
 
     .. math::
@@ -106,7 +114,9 @@ def filtered_deviation(kernels, correlation):
     return np.sqrt((found * correlation).sum(axis=(-2, -1)))
 
 
-def correlated_noise(shape, correlation, rng):
+def correlated_noise(
+    shape: tuple[int, ...], correlation: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Draw noise of unit variance.
 
     Parameters

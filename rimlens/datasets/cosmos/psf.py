@@ -1,5 +1,7 @@
 """The point-spread function of a stamp: its width, and its change to a given one."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from rimlens.errors import InputError
@@ -8,7 +10,7 @@ from rimlens.errors import InputError
 _REGULARIZATION = 1e-4
 
 
-def centered_psf(psf):
+def centered_psf(psf: np.ndarray) -> np.ndarray:
     """Return the largest part of a point-spread function with odd sides, its peak in the middle.
 
     Parameters
@@ -33,7 +35,7 @@ def centered_psf(psf):
     return middle / middle.sum()
 
 
-def homogenised(image, psf, fwhm):
+def homogenised(image: np.ndarray, psf: np.ndarray, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
     r"""Give an image a Gaussian point-spread function.
 
     The image is convolved with

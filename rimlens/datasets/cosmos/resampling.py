@@ -4,6 +4,8 @@ Images hold surface brightness, which resampling leaves alone: where pixels of t
 :math:`\delta` have the values :math:`s_i`, the flux is :math:`\delta^2 \sum s_i` before and after.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -14,7 +16,7 @@ _MARGIN = 6
 _SAME = 1e-6
 
 
-def tapered(image, fraction):
+def tapered(image: np.ndarray, fraction: float) -> np.ndarray:
     """Let an image fall to zero at its edges, by a raised cosine.
 
     Parameters
@@ -45,7 +47,7 @@ def tapered(image, fraction):
     return image * window_y[:, None] * window_x
 
 
-def cropped(image, size):
+def cropped(image: np.ndarray, size: float) -> np.ndarray:
     """Cut an image to at most `size` pixels a side, evenly at both ends.
 
     Parameters
@@ -70,7 +72,9 @@ def cropped(image, size):
     return image[tuple(slice(cut, n - cut) for cut, n in zip(cuts, image.shape))]
 
 
-def resampled(image, pixel_scale, new_scale, shape):
+def resampled(
+    image: np.ndarray, pixel_scale: float, new_scale: float, shape: tuple[int, ...]
+) -> np.ndarray:
     """Bring an image, dark outside, to another grid with the same center.
 
     Where the pixel scale changes, a Gaussian of 1.3 pixels of the coarser grid is the kernel of a

@@ -1,10 +1,16 @@
 """Which galaxies of a catalog are wanted."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    from rimlens.datasets.cosmos.catalog import CosmosCatalog
 
 # Smallest signal-to-noise ratio, and largest ratio of the masked pixels' brightness beside the
 # galaxy to its peak, by the limiting magnitude of the public sample.
@@ -43,9 +49,9 @@ class Selection:
     False
     """
 
-    magnitude: tuple = None
-    flux: tuple = None
-    half_light_radius: tuple = None
+    magnitude: tuple | None = None
+    flux: tuple | None = None
+    half_light_radius: tuple | None = None
     clean: bool = True
 
     def __post_init__(self):
@@ -55,11 +61,11 @@ class Selection:
             if value is not None:
                 object.__setattr__(self, name, _range(name, value))
 
-    def to_dict(self):
+    def to_dict(self) -> Any:
         """Return the ranges as a dict."""
         return asdict(self)
 
-    def allows(self, **values):
+    def allows(self, **values: Any) -> bool:
         """Return whether values lie in their ranges.
 
         Parameters
@@ -79,7 +85,7 @@ class Selection:
                 return False
         return True
 
-    def rows(self, catalog):
+    def rows(self, catalog: CosmosCatalog) -> np.ndarray:
         """Return the rows of a catalog that its tables allow.
 
         Parameters

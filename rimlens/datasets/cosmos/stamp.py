@@ -1,6 +1,9 @@
 """From the image of a galaxy to a map of its brightness."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -11,6 +14,9 @@ from rimlens.datasets.cosmos.neighbors import FILLS, isolated
 from rimlens.datasets.cosmos.psf import centered_psf, homogenised
 from rimlens.datasets.cosmos.resampling import cropped, resampled, tapered
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    from rimlens.datasets.cosmos.catalog import RealGalaxy
 
 # Half of the side of a map's point-spread function, in arcsec, and in widths of the one wanted.
 _PSF_REACH = 0.75
@@ -55,7 +61,7 @@ class StampSettings:
     neighbors: str = "noise"
     denoise: bool = True
     taper: float = 0.1
-    psf_fwhm: float = None
+    psf_fwhm: float | None = None
 
     def __post_init__(self):
         """Check the values and bring lengths to arcsec."""
@@ -73,12 +79,12 @@ class StampSettings:
             raise InputError(f"taper: a number from 0 to 0.5 is wanted, found {self.taper}")
 
     @property
-    def psf_size(self):
+    def psf_size(self) -> Any:
         """Side of the point-spread function of a map, in pixels."""
         reach = max(_PSF_REACH, _PSF_WIDTHS * (self.psf_fwhm or 0.0))
         return 2 * int(np.ceil(reach / self.pixel_scale - 1e-6)) + 1
 
-    def to_dict(self):
+    def to_dict(self) -> Any:
         """Return the values as a dict."""
         return asdict(self)
 
@@ -117,7 +123,9 @@ class Stamp:
     neighbors: int
 
 
-def make_stamp(galaxy, correlation, settings=None):
+def make_stamp(
+    galaxy: RealGalaxy, correlation: np.ndarray, settings: StampSettings | None = None
+) -> Stamp:
     """Make a map from the image of a galaxy.
 
     In this order: the sky is subtracted, neighbors are removed, noise is removed, the
@@ -186,7 +194,7 @@ def make_stamp(galaxy, correlation, settings=None):
     )
 
 
-def half_light_radius(image, footprint):
+def half_light_radius(image: np.ndarray, footprint: np.ndarray) -> float:
     """Return the radius of the circle around the center of light with half of the light.
 
     Parameters

@@ -4,13 +4,17 @@ The particles of a snapshot are sorted by group, and inside a group by subhalo, 
 and a length find them (Nelson et al. 2019, Comput. Astrophys. 6, 2).
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rimlens.datasets.tng.files import chunks_of, first_file, named, opened
 from rimlens.datasets.tng.units import FileUnits
 from rimlens.errors import FileFormatError
+from rimlens.typing import PathLike
 
 _GROUP = (
     "GroupLenType", "GroupFirstSub", "GroupMass", "GroupPos", "GroupCM", "Group_M_Crit200",
@@ -55,7 +59,13 @@ class GroupCatalog:
         header says.
     """
 
-    def __init__(self, path, offsets=None, length_unit=None, mass_unit=None):
+    def __init__(
+        self,
+        path: PathLike,
+        offsets: PathLike | None = None,
+        length_unit: str | None = None,
+        mass_unit: str | None = None,
+    ) -> None:
         self.path = first_file(path, "group catalog")
         units = {"length": length_unit, "mass": mass_unit}
         with opened(self.path) as file:
@@ -87,10 +97,10 @@ class GroupCatalog:
             self._read_offsets(offsets)
             self.offsets_name = Path(offsets).name
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.groups["GroupLenType"])
 
-    def group_ranges(self, group):
+    def group_ranges(self, group: int) -> Any:
         """Return the particles of a group, by type: first and one past the last.
 
         Parameters
@@ -100,7 +110,7 @@ class GroupCatalog:
         """
         return _ranges(self.group_offsets[group], self.groups["GroupLenType"][group])
 
-    def subhalo_ranges(self, subhalo):
+    def subhalo_ranges(self, subhalo: int) -> Any:
         """Return the particles of a subhalo, by type: first and one past the last.
 
         Parameters

@@ -4,12 +4,17 @@ The interface (https://www.tng-project.org/data/docs/api) answers with JSON that
 addresses of files, and sends those whose request has the key in the header ``api-key``.
 """
 
+from __future__ import annotations
+
 import json
 import urllib.error
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rimlens.datasets.http import fetch, opened_url
 from rimlens.errors import FileFormatError, InputError
+from rimlens.typing import PathLike
 
 URL = "https://www.tng-project.org/api"
 # What maps are made of: a cutout with nothing else is a small part of a whole one.
@@ -22,17 +27,17 @@ _FIELDS = {
 
 
 def download(
-    simulation,
-    snapshot,
-    folder,
-    halos=(),
-    groups=False,
-    offsets=False,
-    chunks=False,
-    key=None,
-    url=URL,
-    progress=None,
-):
+    simulation: str,
+    snapshot: int,
+    folder: PathLike,
+    halos: Sequence[int] = (),
+    groups: bool = False,
+    offsets: bool = False,
+    chunks: bool = False,
+    key: str | None = None,
+    url: str = URL,
+    progress: Callable[..., Any] | None = None,
+) -> list[Path]:
     """Fetch files of a simulation of TNG; what is there already is not fetched again.
 
     A file that was interrupted goes on where it stopped, and takes its name when it is whole.

@@ -1,9 +1,13 @@
 """Halos one by one: groups that a catalog finds, or snapshots and cutouts that are one."""
 
+from __future__ import annotations
+
+import os
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -14,6 +18,10 @@ from rimlens.datasets.tng.selection import Selection, halo_masses, relaxedness
 from rimlens.datasets.tng.snapshot import Particles, Snapshot
 from rimlens.errors import InputError, RimlensWarning
 from rimlens.io.metadata import readable
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.datasets.tng.catalog import GroupCatalog
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,13 @@ class GroupHalos:
         Of groups that are left out.
     """
 
-    def __init__(self, snapshot, catalog, selection=None, central=False):
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        catalog: GroupCatalog,
+        selection: Selection | None = None,
+        central: bool = False,
+    ) -> None:
         selection = selection or Selection()
         self._snapshot, self._catalog, self._central = snapshot, catalog, bool(central)
         _check_same(snapshot, catalog)
@@ -101,7 +115,7 @@ class GroupHalos:
             "selection": {k: str(v) for k, v in asdict(selection).items()},
         }
 
-    def halo(self, name):
+    def halo(self, name: str) -> Halo:
         """Return a halo.
 
         Parameters
@@ -165,8 +179,14 @@ class SingleHalos:
         Of several cutouts of one halo, all but the first of which are left out; as by `Snapshot`.
     """
 
-    def __init__(self, paths, center=None, radius=None, **reading):
-        paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    def __init__(
+        self,
+        paths: PathLike | Sequence[PathLike],
+        center: Sequence[float] | None = None,
+        radius: u.Quantity | float | None = None,
+        **reading: Any,
+    ) -> None:
+        paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
         self._center, self._radius = _checked_center(center), _checked_radius(radius)
         self._snapshots, twice = {}, 0
         for stem in dict.fromkeys(stem_of(first_file(path, "snapshot")) for path in paths):
@@ -191,7 +211,7 @@ class SingleHalos:
             "radius_kpc": self._radius,
         }
 
-    def halo(self, name):
+    def halo(self, name: str) -> Halo:
         """Return a halo.
 
         Parameters

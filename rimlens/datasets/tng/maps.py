@@ -1,6 +1,9 @@
 """From particles to convergence maps: what a map is, and the making of those of one halo."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -16,6 +19,10 @@ from rimlens.datasets.tng.projection import projection_name, sky_axes
 from rimlens.datasets.tng.smoothing import NEIGHBORS, kernel_widths
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
+
+if TYPE_CHECKING:
+    from rimlens.datasets.tng.snapshot import Particles
+    from rimlens.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -78,18 +85,18 @@ class MapSettings:
         object.__setattr__(self, "field", self._angle(self.field))
 
     @property
-    def pixel_scale(self):
+    def pixel_scale(self) -> Any:
         """Side of a pixel, in arcsec."""
         return self.field / self.pixels
 
     @property
-    def grid(self):
+    def grid(self) -> Any:
         """The pixels in kpc at the lens, about the halo's center."""
         scale = self.pixel_scale.value * kpc_per_arcsec(self.z_lens, self.cosmology)
         return Grid((self.pixels, self.pixels), scale)
 
     @property
-    def facts(self):
+    def facts(self) -> Any:
         """The settings as plain data."""
         return {
             "pixels": int(self.pixels),
@@ -97,7 +104,7 @@ class MapSettings:
             "projections": list(self.projections),
             "z_lens": float(self.z_lens),
             "z_source": float(self.z_source),
-            "cosmology": self.cosmology.to_format("yaml"),
+            "cosmology": cosmology_of(self.cosmology).to_format("yaml"),
             "neighbors": int(self.neighbors),
             "smoothing": "Gaussian of sqrt(103 / 1120) times the distance to that neighbor, all "
             "types of particles together (Rau, Vegetti & White 2013)",
@@ -119,7 +126,12 @@ class MapSettings:
         return field
 
 
-def convergence_maps(particles, settings, center=None, box_size=0.0):
+def convergence_maps(
+    particles: Particles,
+    settings: MapSettings,
+    center: ArrayLike | None = None,
+    box_size: float = 0.0,
+) -> np.ndarray:
     r"""Return maps of the convergence of one halo.
 
     The surface density of all particles, smoothed as `kernel_widths` says, over the critical one,

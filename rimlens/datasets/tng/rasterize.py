@@ -1,9 +1,13 @@
 """Building a collection of convergence maps: from halos to one file."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -14,11 +18,21 @@ from rimlens.datasets.collection import MapCollection
 from rimlens.datasets.tng.maps import MapSettings, convergence_maps
 from rimlens.errors import RimlensWarning
 from rimlens.io.files import refuse_existing
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.datasets.tng.halos import GroupHalos, SingleHalos
 
 _PACKAGES = ("rimlens", "numpy", "scipy", "astropy", "h5py")
 
 
-def rasterize(halos, path, settings=None, overwrite=False, progress=None):
+def rasterize(
+    halos: GroupHalos | SingleHalos,
+    path: PathLike,
+    settings: MapSettings | None = None,
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> MapCollection:
     """Write the convergence maps of halos to a file.
 
     Every halo is kept as soon as its maps are made: the same call goes on where an earlier one was

@@ -1,10 +1,16 @@
 """Which halos: by mass, by how relaxed they are, or by number, and each group once."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rimlens.errors import InputError
+
+if TYPE_CHECKING:
+    from rimlens.datasets.tng.catalog import GroupCatalog
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Selection:
         if self.groups is not None:
             object.__setattr__(self, "groups", tuple(int(i) for i in self.groups))
 
-    def chosen(self, catalog):
+    def chosen(self, catalog: GroupCatalog) -> np.ndarray:
         """Return the chosen groups, one entry each.
 
         Groups without a subhalo have no center and are left out.

@@ -4,14 +4,19 @@ TNG's layout is described by Nelson et al. (2019, Comput. Astrophys. 6, 2).  Whi
 halo is the task of the group catalog.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rimlens.datasets.tng.files import chunks_of, first_file, named, opened
 from rimlens.datasets.tng.units import FileUnits
 from rimlens.errors import FileFormatError, InputError, RimlensWarning
+from rimlens.typing import PathLike
 
 # Gas, dark matter, stars, black holes; type 3 of TNG are tracers without mass.
 TYPES = (0, 1, 4, 5)
@@ -32,7 +37,7 @@ class Particles:
     positions: np.ndarray
     masses: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.masses)
 
 
@@ -85,7 +90,14 @@ class Snapshot:
         Of chunks that are missing and may be.
     """
 
-    def __init__(self, path, allow_missing=False, types=TYPES, length_unit=None, mass_unit=None):
+    def __init__(
+        self,
+        path: PathLike,
+        allow_missing: bool = False,
+        types: Sequence[int] = TYPES,
+        length_unit: str | None = None,
+        mass_unit: str | None = None,
+    ) -> None:
         self.path = first_file(path, "snapshot")
         self._units = {"length": length_unit, "mass": mass_unit}
         with opened(self.path) as file:
@@ -105,7 +117,7 @@ class Snapshot:
         self.totals = self._totals()
         self._firsts = self._first_of_chunks()
 
-    def particles(self, ranges=None):
+    def particles(self, ranges: dict[int, tuple[int, ...]] | None = None) -> Particles:
         """Return particles of all types.
 
         Parameters
@@ -142,7 +154,7 @@ class Snapshot:
             )
         return Particles(np.concatenate(positions), np.concatenate(masses))
 
-    def holds(self, ranges):
+    def holds(self, ranges: dict[int, tuple[int, ...]]) -> Any:
         """Return whether all particles of some ranges are in chunks that exist.
 
         Parameters
@@ -158,7 +170,7 @@ class Snapshot:
         }
         return all(found[t] == high - low for t, (low, high) in ranges.items() if t in found)
 
-    def use_offsets(self, first):
+    def use_offsets(self, first: np.ndarray) -> None:
         """Take the numbers of the first particles of chunks from a file of offsets.
 
         Between two gaps they cannot be known without.

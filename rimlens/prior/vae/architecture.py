@@ -1,9 +1,13 @@
 """What a variational autoencoder is made of: a frozen description, stored with its weights."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from rimlens.errors import InputError
 from rimlens.spelling import check_entries, did_you_mean
+from rimlens.typing import Tensor
 
 KINDS = ("convergence", "source")
 ACTIVATIONS = ("leaky_relu", "relu", "elu", "silu", "gelu")
@@ -19,7 +23,7 @@ _PAPER_SOURCE = {
     "filters": 32,
     "output": "sigmoid",
 }
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "paper_convergence": {"size": 128, "latent": 16, "layers": 4, "filters": 16},
     "paper_source": _PAPER_SOURCE,
     "paper_refinement_source": {**_PAPER_SOURCE, "filters": 16},
@@ -114,7 +118,7 @@ class VAEArchitecture:
             )
 
     @classmethod
-    def preset(cls, name, **changes):
+    def preset(cls, name: str, **changes: Any) -> VAEArchitecture:
         """Return an architecture by name.
 
         Parameters
@@ -143,22 +147,22 @@ class VAEArchitecture:
         return cls.from_dict({**PRESETS[name], **changes})
 
     @property
-    def widths(self):
+    def widths(self) -> Any:
         """Channels of each level, finest first, and of the coarsest map behind them."""
         return tuple(self.filters * self.scaling**i for i in range(self.layers + 1))
 
     @property
-    def coarsest(self):
+    def coarsest(self) -> Any:
         """Shape of the coarsest map, with its channels."""
         side = self.size >> self.layers
         return side, side, self.widths[-1]
 
-    def to_dict(self):
+    def to_dict(self) -> Any:
         """Return plain values for a file."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Tensor]) -> Any:
         """Build from plain values; an unknown name is an `InputError`."""
         check_entries(cls, values, "architecture")
         return cls(**values)

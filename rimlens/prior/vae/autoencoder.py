@@ -1,6 +1,9 @@
 """`VAE`: maps to latent vectors and back, with weights from a file."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +15,7 @@ from rimlens.io.pretrained import Pretrained, require_shapes
 from rimlens.io.weights import VAEWeights
 from rimlens.prior.vae.architecture import VAEArchitecture
 from rimlens.prior.vae.network import Autoencoder
+from rimlens.typing import PathLike, Tensor
 
 # Between these the decimal logarithm of a convergence is held.
 LOG_KAPPA = -4.0, 3.0
@@ -52,7 +56,7 @@ class VAE(Pretrained):
     _format = VAEWeights
     _called = "weights of a VAE"
 
-    def __init__(self, architecture=None):
+    def __init__(self, architecture: VAEArchitecture | None = None) -> None:
         self.architecture = architecture or VAEArchitecture()
         # Those in double precision are made when they are asked for.
         self._networks = {"float32": Autoencoder(self.architecture, dtype="float32")}
@@ -80,11 +84,11 @@ class VAE(Pretrained):
         return cls(VAEArchitecture.from_dict(weights.architecture))
 
     @property
-    def arrays(self):
+    def arrays(self) -> Any:
         """The networks' arrays by name, as a dict of ndarray."""
         return dict(self._arrays)
 
-    def set_arrays(self, arrays, origin):
+    def set_arrays(self, arrays: dict[str, np.ndarray], origin: PathLike) -> None:
         """Take over arrays.
 
         Parameters
@@ -110,17 +114,17 @@ class VAE(Pretrained):
         self._decode = backend.compiled(self.decode, variables=self.network_variables)
 
     @property
-    def network_variables(self):
+    def network_variables(self) -> Any:
         """The Keras variables of the networks in single precision."""
         return list(self._networks["float32"].trainable_weights)
 
     @property
-    def grid(self):
+    def grid(self) -> Any:
         """The grid of the maps, its pixels as long as in the training."""
         scale = 1.0 if self.weights is None else self.weights.domain["pixel_scale"]
         return Grid((self.architecture.size,) * 2, scale)
 
-    def seen(self, maps):
+    def seen(self, maps: Tensor) -> Tensor:
         """Return maps as the network sees them: log10 of a convergence, a galaxy over its peak.
 
         Parameters
@@ -138,7 +142,7 @@ class VAE(Pretrained):
             return ops.log(ops.clip(maps, low, high)) / math.log(10.0)
         return maps / ops.maximum(ops.max(maps, axis=(1, 2), keepdims=True), _DARK)
 
-    def encode(self, maps):
+    def encode(self, maps: Tensor) -> Tensor:
         """Return the latent vectors of maps: the means of what the encoder says.
 
         Parameters
@@ -155,7 +159,7 @@ class VAE(Pretrained):
         mean, _ = self.posterior(self.seen(maps))
         return mean
 
-    def posterior(self, seen):
+    def posterior(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and covariance of the latent vectors of maps as the network sees them.
 
         Parameters
@@ -175,7 +179,7 @@ class VAE(Pretrained):
         covariance = ops.matmul(spread, ops.transpose(spread, (0, 2, 1)))
         return ops.matmul(mean - center, ops.transpose(inverse)), covariance
 
-    def decode(self, vectors):
+    def decode(self, vectors: Tensor) -> Tensor:
         """Return the maps of latent vectors.
 
         Parameters
@@ -197,7 +201,7 @@ class VAE(Pretrained):
             maps = ops.exp(ops.clip(maps, *LOG_KAPPA) * math.log(10.0))
         return maps
 
-    def sample(self, n, rng=None):
+    def sample(self, n: int, rng: int | np.random.Generator | None = None) -> np.ndarray:
         """Draw maps.
 
         Parameters
@@ -216,7 +220,7 @@ class VAE(Pretrained):
         vectors = np.random.default_rng(rng).standard_normal(shape).astype("float32")
         return self.decoded(vectors)
 
-    def decoded(self, vectors):
+    def decoded(self, vectors: Any) -> Any:
         """Return the maps of many latent vectors: arrays, where `decode` takes tensors."""
         return in_batches(self._decode, vectors)
 

@@ -10,10 +10,18 @@ what the decoder's dense layer gives: at first, the two are held together (Adam 
 951, 6).
 """
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import layers, ops
+
+from rimlens.typing import Tensor
+
+if TYPE_CHECKING:
+    from rimlens.prior.vae.architecture import VAEArchitecture
 
 # Of the leaky activation, as in the paper.
 _SLOPE = 0.3
@@ -172,7 +180,7 @@ class Autoencoder(keras.Model):
         Passed to `keras.Model`; the dtype policy holds for both networks.
     """
 
-    def __init__(self, architecture, **kwargs):
+    def __init__(self, architecture: VAEArchitecture, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         self.architecture = a = architecture
         self.encoder = Encoder(a, dtype=self.dtype_policy, name="encoder")
@@ -181,7 +189,7 @@ class Autoencoder(keras.Model):
         self.decoder.build((None, a.latent))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: dict[str, Tensor]) -> Tensor:
         """Return the reconstructions, and add to the loss what is not in them.
 
         Parameters

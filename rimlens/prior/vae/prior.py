@@ -1,6 +1,9 @@
 """The prior that a variational autoencoder has learned."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any
 
 from keras import ops
 
@@ -12,6 +15,10 @@ from rimlens.prior.prior import Prior
 from rimlens.prior.scalars import checked_scalar, support
 from rimlens.prior.vae.autoencoder import VAE
 from rimlens.source.pixelated import PixelatedSource
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    import astropy.units as u
 
 # Of the brightness of a map, in any unit.
 _DARK = 1e-12
@@ -66,7 +73,12 @@ class VAEPrior(Prior):
 
     projects = True
 
-    def __init__(self, model, weights, brightness=1.0):
+    def __init__(
+        self,
+        model: PixelatedConvergence | PixelatedSource,
+        weights: PathLike,
+        brightness: float | u.Quantity | Distribution = 1.0,
+    ) -> None:
         super().__init__(model)
         try:
             self.weights = os.fspath(weights)
@@ -83,12 +95,12 @@ class VAEPrior(Prior):
         self.variables = {"vector": (self.vae.architecture.latent + self._varies,)}
 
     @property
-    def configuration(self):
+    def configuration(self) -> Any:
         """The model, the weights' name or path, and the brightness."""
         return {"model": self.model, "weights": self.weights, "brightness": self.brightness}
 
     @property
-    def network_variables(self):
+    def network_variables(self) -> Any:
         """The Keras variables of the autoencoder in single precision."""
         return self.vae.network_variables
 

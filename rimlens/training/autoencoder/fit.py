@@ -1,6 +1,10 @@
 """Training a variational autoencoder on maps that priors draw."""
 
+from __future__ import annotations
+
 import shutil
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,6 +25,7 @@ from rimlens.training.fitting import (
     provenance,
 )
 from rimlens.training.recipes.autoencoder import VAERecipe, read_vae_recipe
+from rimlens.typing import PathLike
 
 # Added to the recipe's seed for maps on which the result is scored.
 HELD_BACK = 1_000_000
@@ -35,11 +40,11 @@ class MapDraws:
         Priors over a pixelated model, and their shares.
     """
 
-    def __init__(self, priors):
+    def __init__(self, priors: list[tuple[Any, ...]]) -> None:
         self._priors, self._shares = zip(*priors)
         (self._name,) = self._priors[0].model.parameters
 
-    def draw(self, n, rng):
+    def draw(self, n: int, rng: int | np.random.Generator) -> np.ndarray:
         """Return `n` maps in random order.
 
         Parameters
@@ -122,7 +127,15 @@ class MapBatches(keras.utils.PyDataset):
         return self._drawn[1:]
 
 
-def fit(network, draws, vae, recipe, checkpoint=None, verbose="auto", callbacks=()):
+def fit(
+    network: Autoencoder,
+    draws: MapDraws,
+    vae: VAE,
+    recipe: VAERecipe,
+    checkpoint: PathLike | None = None,
+    verbose: Any = "auto",
+    callbacks: Sequence[Any] = (),
+) -> list[float]:
     """Train networks as a recipe says.
 
     Parameters
@@ -172,7 +185,9 @@ def fit(network, draws, vae, recipe, checkpoint=None, verbose="auto", callbacks=
     )
 
 
-def train_vae(vae, recipe, checkpoint=None, verbose="auto"):
+def train_vae(
+    vae: VAE, recipe: VAERecipe, checkpoint: Any = None, verbose: Any = "auto"
+) -> list[float]:
     """Train a `VAE` in place, score it on held-back maps and describe its weights.
 
     Parameters
@@ -245,7 +260,9 @@ def whitened(vae, arrays, maps):
     return {**arrays, "latent_mean": mean, "latent_matrix": np.linalg.cholesky(covariance)}
 
 
-def train(recipe, output, overwrite=False, progress=True):
+def train(
+    recipe: VAERecipe | PathLike, output: PathLike, overwrite: bool = False, progress: bool = True
+) -> VAE:
     """Train a variational autoencoder as a recipe says and write its weights.
 
     Progress is kept in the folder ``OUTPUT.checkpoint`` until the weights are written; a training

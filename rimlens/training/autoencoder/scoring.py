@@ -4,6 +4,10 @@ Maps are compared as the network sees them: log10 of a convergence, a galaxy ove
 pixel.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from keras import ops
 from scipy import linalg
@@ -11,12 +15,15 @@ from scipy import linalg
 from rimlens.prior.vae.autoencoder import in_batches
 from rimlens.random import Stream, stream
 
+if TYPE_CHECKING:
+    from rimlens.prior.vae.autoencoder import VAE
+
 # Channels of the fixed random convolutions, and their seed.
 _CHANNELS = 16, 32, 64
 _SEED = 20230126
 
 
-def score(vae, draws, n, seed):
+def score(vae: VAE, draws: Any, n: int, seed: int) -> dict[str, Any]:
     """Score a variational autoencoder on `n` maps.
 
     Parameters

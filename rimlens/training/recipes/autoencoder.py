@@ -1,12 +1,16 @@
 """Recipes for variational autoencoders: all that a training depends on."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.prior.vae.architecture import VAEArchitecture
 from rimlens.spelling import check_entries
 from rimlens.training.recipes.files import of_kind, read_table
+from rimlens.typing import PathLike
 
 # Entries of a table of data that are not arguments of its prior.
 _OWN = {"prior", "share"}
@@ -52,7 +56,7 @@ class Annealing:
                 f"power are wanted, found {self}"
             )
 
-    def __call__(self, update):
+    def __call__(self, update: Any) -> Any:
         """Return the weight after so many updates."""
         part = min(update / self.updates, 1.0) ** self.power
         return self.initial + (self.final - self.initial) * part
@@ -172,11 +176,11 @@ class VAERecipe:
                 )
 
     @property
-    def grid(self):
+    def grid(self) -> Any:
         """The grid of the maps."""
         return Grid((self.architecture.size,) * 2, self.pixel_scale)
 
-    def priors(self, held_back=False):
+    def priors(self, held_back: bool = False) -> list[tuple[Any, ...]]:
         """Return the priors that draw the maps, and their shares.
 
         Parameters
@@ -210,14 +214,14 @@ class VAERecipe:
             found.append((prior, entry.get("share", 1.0) / total))
         return found
 
-    def to_dict(self):
+    def to_dict(self) -> Any:
         """Return plain values for a file."""
         values = asdict(self)
         values["data"] = [dict(entry) for entry in self.data]
         return {"kind": "vae", **values}
 
     @classmethod
-    def from_dict(cls, values, origin="recipe"):
+    def from_dict(cls, values: dict[str, Any], origin: str = "recipe") -> VAERecipe:
         """Build from plain values.
 
         Parameters
@@ -255,7 +259,7 @@ class VAERecipe:
         return cls(**values)
 
 
-def read_vae_recipe(path_or_name):
+def read_vae_recipe(path_or_name: PathLike) -> VAERecipe:
     """Read a recipe for a variational autoencoder.
 
     Parameters

@@ -1,6 +1,9 @@
 """Training recipes: TOML files that say all that a training depends on."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from rimlens.errors import InputError
 from rimlens.generators import SimulationDomain
@@ -9,6 +12,7 @@ from rimlens.rim.architecture import Architecture
 from rimlens.spelling import check_entries, check_known
 from rimlens.training.recipes.files import of_kind, read_table
 from rimlens.training.recipes.simulation import check_table
+from rimlens.typing import PathLike
 
 _OF_A_ROUND = {"seed", "learning_rate", "stages", "fine_tuning"}
 
@@ -129,29 +133,29 @@ class Recipe:
             raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
 
     @property
-    def rounds(self):
+    def rounds(self) -> Any:
         """The recipe without what continues it, and one recipe for every further round."""
         first = replace(self, continued=()) if self.continued else self
         return (first, *(replace(first, **entry) for entry in self.continued))
 
     @property
-    def updates(self):
+    def updates(self) -> Any:
         """Updates of all rounds, their stages and fine-tuning, together."""
         return sum(
             sum(updates for _, updates in part.stages) + part.fine_tuning for part in self.rounds
         )
 
     @property
-    def lens_prior(self):
+    def lens_prior(self) -> Any:
         """The prior over what is inferred of the lens, or None."""
         return _prior("lens", self.lens, self.architecture.convergence_grid)
 
     @property
-    def source_prior(self):
+    def source_prior(self) -> Any:
         """The prior over what is inferred of the source, or None."""
         return _prior("source", self.source, self.architecture.source_grid)
 
-    def to_dict(self):
+    def to_dict(self) -> Any:
         """Return plain values for a file."""
         values = asdict(self)
         values["architecture"] = self.architecture.to_dict()
@@ -172,7 +176,7 @@ class Recipe:
         return values
 
     @classmethod
-    def from_dict(cls, values, origin="recipe"):
+    def from_dict(cls, values: dict[str, Any], origin: str = "recipe") -> Recipe:
         """Build from plain values.
 
         Parameters
@@ -195,9 +199,10 @@ class Recipe:
         check_entries(cls, values, origin)
         if "domain" in values:
             check_entries(SimulationDomain, values["domain"], f"{origin}, [domain]")
-            values["domain"] = SimulationDomain(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in values["domain"].items()}
-            )
+            ranges: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in values["domain"].items()
+            }
+            values["domain"] = SimulationDomain(**ranges)
         if "architecture" in values:
             values["architecture"] = Architecture.from_dict(values["architecture"])
         if "stages" in values:
@@ -223,7 +228,7 @@ class Recipe:
         return cls(**values)
 
 
-def read_recipe(path_or_name):
+def read_recipe(path_or_name: PathLike) -> Recipe:
     """Read a recipe.
 
     Parameters

@@ -1,10 +1,17 @@
 """The simulations that a recipe describes: drawn on the fly, or in a folder."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from rimlens.simulation import Simulator
 from rimlens.training.recipes.simulation import pieces_from_table
 
+if TYPE_CHECKING:
+    from rimlens.training.recipes.solver import Recipe
 
-def simulator_of(recipe, fused=False):
+
+def simulator_of(recipe: Recipe, fused: bool = False) -> Simulator:
     """Return the simulator that a `Recipe` describes.
 
     Parameters

@@ -4,11 +4,14 @@ A folder holds ``manifest.json``, which says what was simulated, and ``shard-000
 on, each with some observations.  `rimlens.training.simulations.simulate` writes them.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +20,11 @@ from rimlens.io.files import read_bytes
 from rimlens.io.simulations import read_simulations
 from rimlens.random import Stream, stream
 from rimlens.simulation.candidates import joined, part
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.simulation.simulator import Simulator
+    from rimlens.training.recipes.solver import Recipe
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -55,24 +63,24 @@ class Manifest:
     format: int = FORMAT
 
     @property
-    def set(self):
+    def set(self) -> Any:
         """A hash of what the observations depend on."""
         depends = {name: value for name, value in asdict(self).items() if name != "versions"}
         text = json.dumps(depends, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
-    def sizes(self):
+    def sizes(self) -> Any:
         """How many observations each shard has."""
         whole, rest = divmod(self.lenses, self.shard_size)
         return [self.shard_size] * whole + [rest] * (rest > 0)
 
-    def to_text(self):
+    def to_text(self) -> Any:
         """Return the text of the file."""
         return json.dumps(asdict(self), indent=1) + "\n"
 
     @classmethod
-    def read(cls, folder):
+    def read(cls, folder: PathLike) -> Manifest:
         """Read the manifest in a folder.
 
         Parameters
@@ -167,7 +175,7 @@ class SimulationSet:
        train_solver(solver, simulations, simulations.recipe)
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike) -> None:
         from rimlens.training.recipes.solver import Recipe
 
         self.folder = Path(folder)
@@ -187,11 +195,11 @@ class SimulationSet:
         self._first = np.concatenate([[0], np.cumsum(sizes)])
         self.shard = lru_cache(_KEPT)(self.shard)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return how many observations there are."""
         return self.manifest.lenses
 
-    def shard(self, number):
+    def shard(self, number: int) -> dict[str, np.ndarray]:
         """Return the observations of a shard.
 
         Parameters
@@ -216,7 +224,7 @@ class SimulationSet:
             target[own] = values.astype("float32")
         return nested
 
-    def batch(self, number, n, seed):
+    def batch(self, number: int, n: int, seed: int) -> dict[str, np.ndarray]:
         """Return one of a series of batches that goes through the set again and again.
 
         Every time shards and the observations in them come in another order; no observation comes
@@ -258,7 +266,7 @@ class SimulationSet:
                 parts.append(part(self.shard(int(shard)), order[low:high]))
         return joined(parts)
 
-    def on_the_fly(self):
+    def on_the_fly(self) -> Simulator:
         """Return the simulator of the same recipe, which draws others.
 
         Returns
@@ -270,7 +278,7 @@ class SimulationSet:
         return simulator_of(self.recipe)
 
 
-def stored_for(recipe, folder):
+def stored_for(recipe: Recipe, folder: PathLike) -> SimulationSet:
     """Return the simulations in a folder, if they are those that a recipe describes.
 
     Parameters

@@ -3,13 +3,16 @@
 Every shard has random numbers of its own, so that a set is the same whoever makes which part.
 """
 
+from __future__ import annotations
+
 import json
 import warnings
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,6 +37,10 @@ from rimlens.training.simulations.stored import (
     read_shard,
     shard_path,
 )
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.training.recipes.solver import Recipe
 
 # Observations that are drawn at once.
 _AT_ONCE = 64
@@ -50,17 +57,17 @@ _ONE_CORE = {
 
 
 def simulate(
-    recipe,
-    folder,
-    lenses,
+    recipe: Recipe | PathLike,
+    folder: PathLike,
+    lenses: int,
     *,
-    workers=1,
-    seed=None,
-    shard_size=256,
-    overwrite=False,
-    executor=None,
-    progress=False,
-):
+    workers: int = 1,
+    seed: int | None = None,
+    shard_size: int = 256,
+    overwrite: bool = False,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> SimulationSet:
     """Simulate observations and write them to a folder.
 
     Shards that are there already and whole are kept: the same call goes on where an earlier one

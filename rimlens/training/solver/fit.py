@@ -1,7 +1,10 @@
 """Training a recurrent inference machine on simulations drawn on the fly."""
 
+from __future__ import annotations
+
 import shutil
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -23,11 +26,17 @@ from rimlens.training.fitting import (
     new_output,
     provenance,
 )
-from rimlens.training.recipes.solver import read_recipe
+from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.simulations import simulator_of, stored_for
 from rimlens.training.solver.calibration import measure_error_covariance
 from rimlens.training.solver.loss import WEIGHTS, losses
 from rimlens.training.solver.scoring import score, summary
+from rimlens.typing import PathLike
+
+if TYPE_CHECKING:
+    from rimlens.simulation.simulator import Simulator
+    from rimlens.training.simulations.stored import SimulationSet
+    from rimlens.training.recipes.solver import Recipe
 
 
 class TrainingSet(keras.utils.PyDataset):
@@ -134,7 +143,14 @@ def learning_rate_schedule(highest, updates, warmup):
     )
 
 
-def fit(machine, simulator, recipe, checkpoint=None, verbose="auto", callbacks=()):
+def fit(
+    machine: RecurrentInferenceMachine,
+    simulator: Simulator | SimulationSet,
+    recipe: Recipe,
+    checkpoint: PathLike | None = None,
+    verbose: Any = "auto",
+    callbacks: Sequence[Any] = (),
+) -> list[float]:
     """Train a machine as a recipe says.
 
     Parameters
@@ -207,7 +223,13 @@ def _compile(machine, recipe, learning_rate, updates, linear=False):
     machine.optimizer.build(machine.trainable_variables)
 
 
-def train_solver(solver, simulator, recipe, checkpoint=None, verbose="auto"):
+def train_solver(
+    solver: RIMSolver,
+    simulator: Simulator | SimulationSet,
+    recipe: Recipe,
+    checkpoint: Any = None,
+    verbose: Any = "auto",
+) -> list[float]:
     """Train a `RIMSolver` in place, score it on held-back simulations and describe its weights.
 
     Parameters
@@ -300,7 +322,13 @@ def describe(solver, simulator, recipe, spent):
     )
 
 
-def train(recipe, output, overwrite=False, progress=True, simulations=None):
+def train(
+    recipe: Recipe | PathLike,
+    output: PathLike,
+    overwrite: bool = False,
+    progress: bool = True,
+    simulations: PathLike | None = None,
+) -> RIMSolver:
     """Train a solver as a recipe says and write its weights.
 
     Progress is kept in the folder ``OUTPUT.checkpoint`` until the weights are written; a training
@@ -333,7 +361,7 @@ def train(recipe, output, overwrite=False, progress=True, simulations=None):
         others than the recipe's.
     """
     output = new_output(output, overwrite)
-    if isinstance(recipe, (str, Path)):
+    if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)

@@ -1,5 +1,9 @@
 """Scores of a solver on simulations that it was not trained on."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from tqdm import tqdm
 
@@ -7,10 +11,21 @@ from rimlens.errors import InputError
 from rimlens.random import Stream, stream
 from rimlens.rim.preparation import normalize
 
+if TYPE_CHECKING:
+    from rimlens.rim.solver import RIMSolver
+    from rimlens.simulation.simulator import Simulator
+
 BATCH = 10
 
 
-def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
+def score(
+    solver: RIMSolver,
+    simulator: Simulator,
+    n: int,
+    seed: int,
+    theta_E_domain: tuple[float, ...] | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
     """Score a solver on `n` simulations.
 
     Parameters
@@ -92,7 +107,7 @@ def score(solver, simulator, n, seed, theta_E_domain=None, progress=False):
     return scores
 
 
-def summary(scores):
+def summary(scores: dict[str, Any]) -> dict[str, Any]:
     """Return the medians and percentiles that are stored with the weights.
 
     Parameters
