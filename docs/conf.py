@@ -1,7 +1,9 @@
 """Configuration of Sphinx."""
 
 import os
+import sys
 from importlib import metadata
+from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -31,6 +33,16 @@ numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 # A class is documented where it is defined and named where it is offered.
 toc_object_entries = False
+
+sys.path.insert(0, str(Path(__file__).parent / "development"))
+
+
+def setup(app):
+    """Draw the imports before the pages are read."""
+    from draw_imports import draw
+
+    app.connect("builder-inited", lambda app: draw(Path(app.srcdir) / "_static" / "imports.svg"))
+
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"rimlens {release}"
