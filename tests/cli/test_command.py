@@ -13,6 +13,7 @@ from known_lens import sky
 from rimlens import Observation, RIMSolver
 from rimlens.cli import main
 from rimlens.io import Weights, write_weights
+from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from tiny_solver import tiny_architecture
 
 RUN = "import sys; from rimlens.cli import main; sys.argv[0] = 'rimlens'; main()"
@@ -48,9 +49,9 @@ def folder(tmp_path_factory):
         unit="electron / s",
     ).write(folder / "lens.fits")
     architecture = tiny_architecture(steps=2)
-    names = "unknowns preconditioner normalization domain recipe versions training scores"
-    described = {name: {} for name in names.split()}
-    arrays = RIMSolver(architecture)._arrays()
+    described = {name: {} for name in ("domain", "recipe", "versions", "training", "scores")}
+    described |= {**DESCRIPTION, "constants": CONSTANTS.to_dict()}
+    arrays = RIMSolver(architecture).arrays
     write_weights(
         folder / "tiny.asdf",
         Weights(

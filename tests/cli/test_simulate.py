@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import rimlens.simulation
+import rimlens.training.simulations
 
 
 class Simulated:
@@ -29,7 +29,7 @@ def calls(monkeypatch, tmp_path):
         calls.append((recipe, folder, lenses, options))
         return Simulated(tmp_path)
 
-    monkeypatch.setattr(rimlens.simulation, "simulate", simulate)
+    monkeypatch.setattr(rimlens.training.simulations, "simulate", simulate)
     return calls
 
 
@@ -85,7 +85,7 @@ def test_an_interruption_tells_how_to_go_on(monkeypatch, call):
     def leave(status):
         raise SystemExit(status)
 
-    monkeypatch.setattr(rimlens.simulation, "simulate", simulate)
+    monkeypatch.setattr(rimlens.training.simulations, "simulate", simulate)
     monkeypatch.setattr("os._exit", leave)
     result = call("simulate", "default", "-o", "set", "--lenses", 3)
     assert result.exit_code == 130

@@ -105,11 +105,13 @@ class VAEArchitecture:
                     f"{name}: one of {known} is wanted, found {getattr(self, name)!r}"
                 )
         for field in fields(self):
+            if not isinstance(field.default, int):
+                continue
             value = getattr(self, field.name)
-            if field.type is int and (isinstance(value, bool) or not isinstance(value, int)):
+            if isinstance(value, bool) or not isinstance(value, int):
                 raise InputError(f"{field.name}: an integer is wanted, found {value!r}")
             least = 0 if field.name == "convolutions" else 1
-            if field.type is int and value < least:
+            if value < least:
                 raise InputError(f"{field.name}: at least {least} is wanted, found {value}")
         if self.size % 2**self.layers:
             raise InputError(

@@ -35,8 +35,8 @@ from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
     from rimlens.simulation.simulator import Simulator
-    from rimlens.training.simulations.stored import SimulationSet
     from rimlens.training.recipes.solver import Recipe
+    from rimlens.training.simulations.stored import SimulationSet
 
 
 class TrainingSet(keras.utils.PyDataset):

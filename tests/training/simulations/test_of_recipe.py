@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rimlens.errors import InputError
+from rimlens.errors import InputError, PluginError
 from rimlens.prior import GeneratedConvergencePrior, MixturePrior
 from rimlens.simulation import NoMasks, PaperCuts, PSFLibrary, WhiteNoise
 from rimlens.training.recipes.solver import Recipe, read_recipe
@@ -135,7 +135,7 @@ def test_a_typo_is_told_with_its_place(tmp_path, old, new, message):
 
 def test_an_unknown_prior_is_refused_by_name(tmp_path):
     (tmp_path / "wrong.toml").write_text(TEXT.replace("generated_convergence", "generated"))
-    with pytest.raises(InputError, match="there is no prior plugin 'generated'"):
+    with pytest.raises(PluginError, match="there is no prior plugin 'generated'"):
         simulation_pieces(read_recipe(tmp_path / "wrong.toml"))
 
 
