@@ -67,10 +67,10 @@ def draw(path, titles, rows):
 )
 def main(folder, galaxies, output):
     """Make maps of the galaxies in FOLDER."""
-    from rimlens.datasets.cosmos import CosmosCatalog, StampSettings, measured_correlation
+    from rimlens.datasets.cosmos import CosmosCatalog, StampSettings, measure_correlation
 
     with CosmosCatalog(folder) as catalog:
-        correlation = measured_correlation(catalog)
+        correlation = measure_correlation(catalog)
         some = [catalog.galaxy(i) for i in range(min(galaxies, len(catalog)))]
         magnitudes = np.asarray(catalog.table["MAG"][: len(some)])
     shown = np.argsort(magnitudes)[:SHOWN]

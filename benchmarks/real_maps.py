@@ -31,7 +31,7 @@ WAVELENGTHS = np.array([2.0, 1.0, 0.5, 0.3, 0.2, 0.15, 0.1])
 
 def truth(path):
     """Return the lens and the source as models in arcsec, the lens in the middle."""
-    from rimlens.datasets.cosmos import half_light_radius, tapered
+    from rimlens.datasets.cosmos import half_light_radius, taper
     from rimlens.imaging import Grid
     from rimlens.lens import PixelatedConvergence
     from rimlens.reconstruction import convergence_center
@@ -42,7 +42,7 @@ def truth(path):
     middle = (len(kappa) - 1) / 2
     center = tuple((middle - c) * KAPPA_SCALE for c in convergence_center(kappa))
     lens = PixelatedConvergence(Grid(kappa.shape, KAPPA_SCALE, center), convergence_map=kappa)
-    galaxy = tapered(galaxy, 0.1)
+    galaxy = taper(galaxy, 0.1)
     radius = half_light_radius(galaxy, galaxy > 0.02 * galaxy.max())
     grid = Grid(galaxy.shape, HALF_LIGHT_RADIUS / radius, OFFSET)
     return lens, PixelatedSource(grid, brightness_map=galaxy / galaxy.max())
@@ -83,14 +83,14 @@ def observation_of(lens, source):
 def on_pixels_of(nddata, model, move=(0.0, 0.0)):
     """Return the map of a true model on the pixels of one that was found, and their scale."""
     from rimlens.imaging import Grid
-    from rimlens.prior.resampling import resampled
+    from rimlens.prior.resampling import resample
 
     scale = np.sqrt(proj_plane_pixel_area(nddata.wcs.celestial)) * 3600
     (true,) = model.values.values()
     # The maps that were found are centered on the image.
     grid = Grid(nddata.data.shape, scale)
     shift = np.add(model.grid.center, move)
-    return resampled(true, grid, model.grid.pixel_scale, shift=shift), scale
+    return resample(true, grid, model.grid.pixel_scale, shift=shift), scale
 
 
 def moved_source(nddata, source):

@@ -62,7 +62,7 @@ def test_sie_deflection(n):
     grid = Grid((n, n), SCALE)
     x, y = (np.ascontiguousarray(v, "float32") for v in (grid.x, grid.y))
     lens = SIE(theta_E=1.2, q=0.7, phi=30.0)
-    compiled = backend.compiled(lens.tensor_deflection)
+    compiled = backend.jit_compile(lens.tensor_deflection)
     tensors = lens.tensors("float32")
     e1, e2 = phi_q2_ellipticity(np.radians(120.0), 0.7)
     kwargs = [{"theta_E": 1.2, "e1": e1, "e2": e2, "center_x": 0.0, "center_y": 0.0}]

@@ -31,7 +31,7 @@ def observation_of_known_lens(shape=(100, 100), pixel_scale=0.05, rotation=0.0, 
         wcs=sky(shape, pixel_scale, rotation, flipped),
         unit="electron / s",
     )
-    model = ForwardModel.of_observation(empty, LENS, SOURCE)
+    model = ForwardModel.from_observation(empty, LENS, SOURCE)
     empty.data = model.simulate(rng=3)[0]
     y, x = ((np.arange(n) - (n - 1) / 2) * pixel_scale for n in shape)
     empty.mask = np.hypot(x, y[:, None]) < CORE

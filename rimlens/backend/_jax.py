@@ -209,7 +209,7 @@ def derivative(function, argument, direction):
     return jax.jvp(function, (jnp.asarray(argument),), (jnp.asarray(direction),))[1]
 
 
-def compiled(function, fused=False, variables=()):
+def jit_compile(function, fused=False, variables=()):
     """Return `function` traced once for each set of argument shapes and run as one program.
 
     The values of `variables`, Keras variables that it reads, are arguments of the program: what is

@@ -263,7 +263,7 @@ def derivative(function, argument, direction):
     return accumulator.jvp(value, unconnected_gradients="zero")
 
 
-def compiled(function, fused=False, variables=()):
+def jit_compile(function, fused=False, variables=()):
     """Return `function` traced once for each set of argument shapes and run as one graph.
 
     A graph reads the values of `variables`, Keras variables, whenever it runs.  With `fused` it is
@@ -297,7 +297,7 @@ def batchwise(function, together=None):
     -------
     callable
     """
-    whole = compiled(function, fused=True)
+    whole = jit_compile(function, fused=True)
     known = set()
 
     def called(*arguments):

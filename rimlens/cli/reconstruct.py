@@ -16,7 +16,7 @@ from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem, refuse_existing, refuse_unwritable
 from rimlens.cli.report import doubt, failure, line, summary, table
 from rimlens.errors import QualityWarning, RimlensError, RimlensWarning
-from rimlens.shipped import find
+from rimlens.package_data import find
 from rimlens.startup import load_array_library
 
 _log = logging.getLogger("rimlens.cli")

@@ -31,7 +31,7 @@ class _SameSite(urllib.request.HTTPRedirectHandler):
         return new
 
 
-def opened_url(address, headers=None):
+def open_url(address, headers=None):
     """Open an address.
 
     Parameters
@@ -86,7 +86,7 @@ def fetch(address, path, headers=None, progress=None):
     Raises
     ------
     InputError
-        As by `opened_url`.
+        As by `open_url`.
     FileFormatError
         If it has not the length that the server tells, after several tries.
     """
@@ -126,7 +126,7 @@ def _append(address, part, headers, progress):
     if have:
         headers = {**headers, "Range": f"bytes={have}-"}
     try:
-        response = opened_url(address, headers)
+        response = open_url(address, headers)
     except InputError as error:
         if not have or getattr(error.__cause__, "code", None) != 416:
             raise

@@ -17,7 +17,7 @@ def of_kind(model, kind, name):
     return model
 
 
-def checked_mask(mask, shape):
+def check_mask(mask, shape):
     """Return a mask of a shape, or raise `InputError`."""
     mask, hidden = unmasked(mask, "mask")
     mask = np.asarray(mask, bool) | hidden
@@ -26,7 +26,7 @@ def checked_mask(mask, shape):
     return mask
 
 
-def checked_noise(noise, mask, shape):
+def check_noise(noise, mask, shape):
     """Return a noise model of a model, a number or an array."""
     if noise is not None and not isinstance(noise, Noise):
         noise = np.asarray(unmasked_where_used(noise, mask, "noise"))

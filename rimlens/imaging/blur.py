@@ -5,7 +5,7 @@ from keras import ops
 
 from rimlens.errors import InputError
 from rimlens.imaging.convolution import convolve, psf_transform
-from rimlens.observation.psf import trimmed_psf
+from rimlens.observation.psf import trim_psf
 
 # Half a pixel's shift, for stamps whose center lies between pixels: Lagrange interpolation keeps
 # flux and center exactly and ends, unlike that by Fourier transforms.  Of a variance, which must
@@ -60,7 +60,7 @@ class Blur:
             )
         fine = tuple(n * self._after for n in shape)
         size = psf.stamps.shape[1:]
-        if any(trimmed_psf(stamp, fine).shape != size for stamp in psf.stamps):
+        if any(trim_psf(stamp, fine).shape != size for stamp in psf.stamps):
             raise InputError(
                 f"psf: the stamp of {size} is larger than the image of {fine}; trim it about its "
                 "center"

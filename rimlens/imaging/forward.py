@@ -13,8 +13,8 @@ from rimlens import backend
 from rimlens.errors import InputError
 from rimlens.imaging.arguments import (
     as_tensor,
-    checked_mask,
-    checked_noise,
+    check_mask,
+    check_noise,
     in_unit,
     known_parameter,
     of_kind,
@@ -139,8 +139,8 @@ class ForwardModel:
             for role, model in self.models.items()
             for name, value in model.tensors(dtype).items()
         }
-        self.mask = np.zeros(grid.shape, bool) if mask is None else checked_mask(mask, grid.shape)
-        self.noise = checked_noise(noise, self.mask, grid.shape)
+        self.mask = np.zeros(grid.shape, bool) if mask is None else check_mask(mask, grid.shape)
+        self.noise = check_noise(noise, self.mask, grid.shape)
         # Looked at here, before anything is compiled.
         self.noise_scale = 1.0 if self.noise is None else self.noise.scale
         self._weight = (~self.mask)[None].astype(dtype)
@@ -171,7 +171,7 @@ class ForwardModel:
         }
 
     @classmethod
-    def of_observation(
+    def from_observation(
         cls,
         observation: Observation,
         lens: Any,
@@ -443,7 +443,7 @@ class ForwardModel:
             # A batch of point-spread functions, noise maps or models is a constant of the program,
             # which is then for all members at once.
             self._compiled[what] = (
-                backend.compiled(function, fused=True)
+                backend.jit_compile(function, fused=True)
                 if self._several
                 else backend.batchwise(function, max(1, pixels_together // self._x.size))
             )

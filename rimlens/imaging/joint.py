@@ -186,7 +186,7 @@ class JointModel:
             tensors = self.exposures[name].tensors(share)
             checked |= {self._long(name, own): tensor for own, tensor in tensors.items()}
         if what not in self._compiled:
-            self._compiled[what] = backend.compiled(function, fused=True)
+            self._compiled[what] = backend.jit_compile(function, fused=True)
         return self._compiled[what](checked, data)
 
     def _long(self, exposure, name):

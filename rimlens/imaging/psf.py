@@ -8,7 +8,7 @@ import numpy as np
 
 from rimlens.arguments import finite_numbers, positive_angle
 from rimlens.errors import InputError
-from rimlens.observation.psf import binned_psf, normalized_psf
+from rimlens.observation.psf import bin_psf, normalize_psf
 
 if TYPE_CHECKING:
     import astropy.units as u
@@ -74,7 +74,7 @@ class PSF:
         stamps = stamps.reshape(-1, *stamps.shape[-2:])
         # Whether it fits an image is known when there is one.
         own = stamps.shape[1:]
-        self.stamps = np.stack([normalized_psf(stamp, own) for stamp in stamps])
+        self.stamps = np.stack([normalize_psf(stamp, own) for stamp in stamps])
         self.variance = None
         if variance is not None:
             variance = finite_numbers(variance, "psf: variance")
@@ -275,7 +275,7 @@ class PSF:
                 f"psf: an oversampling that can be divided by {factor} and no variance is wanted, "
                 f"found an oversampling of {self.oversampling}"
             )
-        stamps = np.stack([binned_psf(stamp, factor) for stamp in self.stamps])
+        stamps = np.stack([bin_psf(stamp, factor) for stamp in self.stamps])
         return PSF(stamps, self.oversampling // factor)
 
     def __len__(self) -> int:

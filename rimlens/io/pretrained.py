@@ -9,7 +9,7 @@ import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
 from rimlens.io.weights import Weights, read_weights, write_weights
-from rimlens.shipped import find, shipped
+from rimlens.package_data import find, shipped_files
 from rimlens.typing import PathLike
 
 
@@ -37,7 +37,7 @@ class Pretrained:
         -------
         list of str
         """
-        return list(shipped(cls._folder))
+        return list(shipped_files(cls._folder))
 
     @classmethod
     def from_pretrained(cls, name_or_path: PathLike) -> Self:

@@ -12,7 +12,7 @@ from rimlens.errors import InputError
 from rimlens.imaging import ConvergenceDeflection, Grid, bilinear
 from rimlens.lens.lens import Lens
 from rimlens.models.parameter import Parameter
-from rimlens.source.pixelated import checked_grid
+from rimlens.source.pixelated import check_grid
 
 
 class PixelatedConvergence(Lens):
@@ -166,7 +166,7 @@ class PixelatedPotential(Lens):
 
 
 def _checked(model, grid):
-    shape = checked_grid(model, grid).shape
+    shape = check_grid(model, grid).shape
     if min(shape) < 4:
         raise InputError(
             f"{type(model).__name__}: grid: at least 4 pixels a side are wanted, found {shape}"

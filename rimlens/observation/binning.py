@@ -4,7 +4,7 @@ import numpy as np
 from astropy.nddata import block_reduce
 
 
-def binned_pixels(data, sigma, mask, factor):
+def bin_pixels(data, sigma, mask, factor):
     """Return the means of blocks of pixels, their noise, and where they are masked.
 
     Rows and columns that fill no block are cut off on both sides.
@@ -28,7 +28,7 @@ def binned_pixels(data, sigma, mask, factor):
     Examples
     --------
     >>> image = np.arange(12.0).reshape(3, 4)
-    >>> data, sigma, mask, center = binned_pixels(image, np.ones((3, 4)), image > 6, 2)
+    >>> data, sigma, mask, center = bin_pixels(image, np.ones((3, 4)), image > 6, 2)
     >>> data.round(2).tolist(), sigma[0, 0].item(), mask.tolist(), center
     ([[2.5, 3.67]], 0.5, [[False, True]], (1.5, 0.5))
     """

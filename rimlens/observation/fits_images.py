@@ -13,7 +13,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS, FITSFixedWarning, WcsError
 
 from rimlens.errors import FileFormatError
-from rimlens.observation.keywords import repaired
+from rimlens.observation.keywords import repair
 
 _BLOCK = 2880
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x1f\x9d")
@@ -72,7 +72,7 @@ class FITSImages:
                     fits.open(file, memmap=False, lazy_load_hdus=False) as hdus,
                 ):
                     _check_end(file, hdus, os.path.getsize(path))
-                    self._primary[path] = repaired(hdus[0].header)
+                    self._primary[path] = repair(hdus[0].header)
                     self._meta[path] = read_meta(hdus)
                     self._images[path] = [
                         _load_image(path, index, hdu, hdus)
@@ -91,7 +91,7 @@ def _load_image(path, index, hdu, hdus):
     values = np.array(hdu.data, dtype=float)
     while values.ndim > 2 and values.shape[0] == 1:
         values = values[0]
-    header = repaired(hdu.header)
+    header = repair(hdu.header)
     wcs, error = _celestial(header, hdus)
     return FITSImage(path, index, hdu.name.upper(), hdu.ver, header, values, wcs, error)
 

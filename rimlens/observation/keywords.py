@@ -45,7 +45,7 @@ def exposure_keywords(*headers):
     }
 
 
-def repaired(header):
+def repair(header):
     """Return a header in which every card can be read.
 
     Some programs write cards that FITS does not allow, such as ``TEMP = nan``; astropy refuses

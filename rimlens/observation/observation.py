@@ -12,10 +12,10 @@ from astropy import units as u
 from astropy.nddata import NDData, StdDevUncertainty
 
 from rimlens.errors import InputError
-from rimlens.observation.binning import binned_pixels
+from rimlens.observation.binning import bin_pixels
 from rimlens.observation.image import changed_pixels, mask_array, usable_pixels
 from rimlens.observation.noise import filled
-from rimlens.observation.psf import binned_psf, normalized_psf, trimmed_psf
+from rimlens.observation.psf import bin_psf, normalize_psf, trim_psf
 from rimlens.observation.units import linear_unit
 from rimlens.observation.wcs import grid_wcs, image_wcs, pixel_scale_of
 from rimlens.typing import PathLike
@@ -108,7 +108,7 @@ class Observation(NDData):
         pixel_scale: u.Quantity | float | None = None,
     ) -> None:
         data, sigma, mask, unit = usable_pixels(data, uncertainty, mask, unit)
-        psf = normalized_psf(psf, data.shape)
+        psf = normalize_psf(psf, data.shape)
         wcs = image_wcs(wcs, data.shape, pixel_scale)
         self._set(data, sigma, mask, unit, psf, wcs, meta)
 
@@ -123,7 +123,7 @@ class Observation(NDData):
             )
         parts = {part: getattr(self, part) for part in _PARTS}
         if name in ("psf", "wcs"):
-            parts[name] = (normalized_psf if name == "psf" else image_wcs)(value, self.shape)
+            parts[name] = (normalize_psf if name == "psf" else image_wcs)(value, self.shape)
         elif name == "meta":
             parts[name] = value
         elif name != "unit":
@@ -144,7 +144,7 @@ class Observation(NDData):
     def _derived(self, data, sigma, mask, psf, wcs):
         """Return an observation from arrays that need no check."""
         new = type(self).__new__(type(self))
-        psf = trimmed_psf(psf, data.shape)
+        psf = trim_psf(psf, data.shape)
         new._set(data, filled(sigma, mask), mask, self.unit, psf, wcs, self.meta)
         return new
 
@@ -336,9 +336,9 @@ class Observation(NDData):
                 f"factor: 1 to {min(self.shape)} is wanted for an image of {self.shape}, found "
                 f"{factor}"
             )
-        data, sigma, mask, center = binned_pixels(self.data, self.sigma, self.mask, factor)
+        data, sigma, mask, center = bin_pixels(self.data, self.sigma, self.mask, factor)
         wcs = grid_wcs(self.wcs, center, factor, data.shape)
-        return self._derived(data, sigma, mask, binned_psf(self.psf, factor), wcs)
+        return self._derived(data, sigma, mask, bin_psf(self.psf, factor), wcs)
 
     def cutout(self, slices: tuple[slice, ...]) -> Observation:
         """Return a part of the observation.

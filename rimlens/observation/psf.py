@@ -28,7 +28,7 @@ SCALE_TOLERANCE = 0.03
 _HALF_PIXEL = np.array([-1.0, 9.0, 9.0, -1.0]) / 16.0
 
 
-def normalized_psf(psf, image_shape):
+def normalize_psf(psf, image_shape):
     """Check a point-spread function and return it with a sum of 1.
 
     Parameters
@@ -91,7 +91,7 @@ def normalized_psf(psf, image_shape):
     return psf if abs(total - 1) < 1e-12 else psf / total
 
 
-def binned_psf(psf, factor):
+def bin_psf(psf, factor):
     """Return the point-spread function of pixels `factor` times as large, about the same center.
 
     Parameters
@@ -159,7 +159,7 @@ def stamp_at_scale(psf, header, pixel_scale):
         RimlensWarning,
         stacklevel=2,
     )
-    return binned_psf(psf, factor)
+    return bin_psf(psf, factor)
 
 
 def _stated_pixels(header, pixel_scale):
@@ -188,7 +188,7 @@ def _is_positive(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < np.inf
 
 
-def trimmed_psf(psf, image_shape):
+def trim_psf(psf, image_shape):
     """Return the point-spread function, trimmed to an image for which it is too large."""
     if _fits(psf, image_shape):
         return psf

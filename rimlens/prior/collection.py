@@ -11,8 +11,8 @@ from rimlens.datasets.collection import MapCollection
 from rimlens.errors import InputError
 from rimlens.prior.distributions import Uniform
 from rimlens.prior.maps import FAINTEST, MapPrior
-from rimlens.prior.resampling import resampled
-from rimlens.prior.scalars import checked_scalar, draw_scalars, support
+from rimlens.prior.resampling import resample
+from rimlens.prior.scalars import check_scalar, draw_scalars, support
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
@@ -97,12 +97,12 @@ class CollectionPrior(MapPrior):
         axis_ratio: float | Distribution = 1.0,
     ) -> None:
         super().__init__(model)
-        self.scale = checked_scalar(self._where("scale"), scale)
+        self.scale = check_scalar(self._where("scale"), scale)
         self._require_positive("scale", self.scale)
-        self.shift = checked_scalar(self._where("shift"), shift, "arcsec")
+        self.shift = check_scalar(self._where("shift"), shift, "arcsec")
         self.rotate, self.flip = bool(rotate), bool(flip)
         self.part = self._checked_part(part)
-        self.axis_ratio = checked_scalar(self._where("axis_ratio"), axis_ratio)
+        self.axis_ratio = check_scalar(self._where("axis_ratio"), axis_ratio)
         self._require_positive("axis_ratio", self.axis_ratio)
         self._given, self._drawn_from = self._checked_collection(collection), None
         if isinstance(self._given, MapCollection):
@@ -205,7 +205,7 @@ class CollectionPrior(MapPrior):
         stretches = self._stretches(n, rng)
         maps = np.empty((n, *self.grid.shape))
         for i, row in enumerate(rows):
-            maps[i] = resampled(
+            maps[i] = resample(
                 self.collection.maps[row],
                 self.grid,
                 steps[i],
@@ -213,11 +213,11 @@ class CollectionPrior(MapPrior):
                 flips[i],
                 shifts[i],
                 centers[i],
-                beyond="isothermal" if self.converges else "zero",
+                beyond="isothermal" if self.is_convergence else "zero",
                 stretch=stretches[i],
             )
         maps = self.adjusted(maps * self._factor(self.collection), rows, rng)
-        return {self.name: np.maximum(maps, FAINTEST) if self.converges else maps}
+        return {self.name: np.maximum(maps, FAINTEST) if self.is_convergence else maps}
 
     def _shifts(self, n, rng):
         shift = self.shift
@@ -250,11 +250,13 @@ class CollectionPrior(MapPrior):
     def _factor(self, collection):
         """Return what turns the collection's numbers into the model's."""
         unit = self.model.brightness_unit
-        if collection.unit is None or (unit is None and not self.converges):
+        if collection.unit is None or (unit is None and not self.is_convergence):
             return 1.0
-        if not self.converges and collection.unit.is_equivalent(unit):
+        if not self.is_convergence and collection.unit.is_equivalent(unit):
             return collection.unit.to(unit)
-        wanted = "maps of convergence, without unit" if self.converges else f"a unit like {unit}"
+        wanted = (
+            "maps of convergence, without unit" if self.is_convergence else f"a unit like {unit}"
+        )
         raise InputError(
             f"{self._where('collection')}: {wanted} is wanted, found maps in {collection.unit}"
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from rimlens.errors import InputError
 from rimlens.prior.collection import CollectionPrior
-from rimlens.prior.scalars import checked_scalar, draw_scalars
+from rimlens.prior.scalars import check_scalar, draw_scalars
 from rimlens.source.pixelated import PixelatedSource
 from rimlens.typing import PathLike, Tensor
 
@@ -99,11 +99,11 @@ class CosmosPrior(CollectionPrior):
                 f"{self._where('scale')}: either it or a half-light radius is wanted, found both"
             )
         self.normalization = normalization
-        self.brightness = checked_scalar(self._where("brightness"), brightness)
+        self.brightness = check_scalar(self._where("brightness"), brightness)
         self._require_positive("brightness", self.brightness)
         self.half_light_radius = half_light_radius
         if half_light_radius is not None:
-            self.half_light_radius = checked_scalar(
+            self.half_light_radius = check_scalar(
                 self._where("half_light_radius"), half_light_radius, "arcsec"
             )
             self._require_positive("half_light_radius", self.half_light_radius)

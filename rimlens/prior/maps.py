@@ -54,7 +54,7 @@ class MapPrior(Prior):
         (self.name,) = model.parameters
 
     @property
-    def converges(self) -> Any:
+    def is_convergence(self) -> Any:
         """Whether the map is a convergence."""
         return isinstance(self.model, PixelatedConvergence)
 
@@ -73,7 +73,7 @@ class MapPrior(Prior):
             eighth of the field and a core of a pixel.
         """
         start = super().initial(n)
-        if self.converges:
+        if self.is_convergence:
             theta_E = min(self.grid.shape) * self.grid.pixel_scale / 8
             start["map"][:] = isothermal_variable(self.grid, theta_E, self.grid.pixel_scale)
         return start
@@ -81,12 +81,12 @@ class MapPrior(Prior):
     def transform(self, u):
         """Return the map of the variable."""
         value = u["map"]
-        return {self.name: ops.exp(math.log(10.0) * value) if self.converges else value}
+        return {self.name: ops.exp(math.log(10.0) * value) if self.is_convergence else value}
 
     def inverse(self, values):
         """Return the variable of the map."""
         value = values[self.name]
-        if self.converges:
+        if self.is_convergence:
             value = ops.log(ops.maximum(value, FAINTEST)) / math.log(10.0)
         return {"map": value}
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 
-def resampled(
+def resample(
     values,
     grid,
     step,
@@ -58,7 +58,7 @@ def resampled(
     >>> import numpy as np
     >>> from rimlens.imaging import Grid
     >>> values = np.arange(9.0).reshape(3, 3)
-    >>> resampled(values, Grid((3, 3), 0.1), 0.1, angle=np.pi / 2)[0]
+    >>> resample(values, Grid((3, 3), 0.1), 0.1, angle=np.pi / 2)[0]
     array([6., 3., 0.])
     """
     ny, nx = values.shape

@@ -13,7 +13,7 @@ from rimlens.prior.distributions import Fixed, Linked
 from rimlens.prior.pairs import Pair
 
 
-def checked_scalar(where, value, unit=""):
+def check_scalar(where, value, unit=""):
     """Return a number or a distribution of one, without unit.
 
     Parameters
@@ -38,7 +38,7 @@ def checked_scalar(where, value, unit=""):
     Examples
     --------
     >>> from rimlens.prior import Uniform
-    >>> checked_scalar("scale", 2), checked_scalar("scale", Uniform(0.5, 2.0))
+    >>> check_scalar("scale", 2), check_scalar("scale", Uniform(0.5, 2.0))
     (2.0, Uniform(low=0.5, high=2.0))
     """
     if isinstance(value, Distribution) and not isinstance(value, (Linked, Pair)):
@@ -67,7 +67,7 @@ def draw_scalars(value, shape, rng):
     Parameters
     ----------
     value : float or Distribution
-        From `checked_scalar`.
+        From `check_scalar`.
     shape : int or tuple of int
         Of the draws.
     rng : numpy.random.Generator

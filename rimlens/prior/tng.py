@@ -10,7 +10,7 @@ from astropy import units as u
 from rimlens.errors import InputError
 from rimlens.maps.einstein import convergence_center, einstein_radius
 from rimlens.prior.collection import CollectionPrior
-from rimlens.prior.scalars import checked_scalar, draw_scalars
+from rimlens.prior.scalars import check_scalar, draw_scalars
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
@@ -87,10 +87,10 @@ class TNGPrior(CollectionPrior):
     ) -> None:
         self._radii: Any = None
         self._centers = {}
-        self.theta_E = checked_scalar("TNGPrior: theta_E", theta_E, "arcsec")
+        self.theta_E = check_scalar("TNGPrior: theta_E", theta_E, "arcsec")
         self._require_positive("theta_E", self.theta_E)
         super().__init__(model, collection, 1.0, shift, rotate, flip, part)
-        if not self.converges:
+        if not self.is_convergence:
             raise InputError(
                 f"{self._where('model')}: a PixelatedConvergence is wanted, found "
                 f"{type(model).__name__}"

@@ -48,7 +48,7 @@ _RADIUS_ERROR_POWERS = {
 
 
 @dataclass(frozen=True)
-class Answers:
+class NetworkRadii:
     """What a solver knows about how it reached its answer.
 
     Parameters
@@ -64,14 +64,16 @@ class Answers:
     network_radius: float = np.nan
 
 
-def measure(reconstruction: Reconstruction, answers: Answers | None = None) -> dict[str, float]:
+def measure(
+    reconstruction: Reconstruction, network_radii: NetworkRadii | None = None
+) -> dict[str, float]:
     """Return the measures that a verdict is built from.
 
     Parameters
     ----------
     reconstruction : Reconstruction
         What to measure.
-    answers : Answers, optional
+    network_radii : NetworkRadii, optional
         How the solver reached its answer.
 
     Returns
@@ -91,9 +93,9 @@ def measure(reconstruction: Reconstruction, answers: Answers | None = None) -> d
         ``radius_error``, the expected relative error of the Einstein radius that follows.
     """
     image = _Image(reconstruction)
-    answers = answers or Answers()
+    network_radii = network_radii or NetworkRadii()
     radius = image.einstein_radius
-    radii = np.asarray(answers.radii, dtype=float)
+    radii = np.asarray(network_radii.radii, dtype=float)
     found = radii[np.isfinite(radii)]
     spread = np.std(found) / np.mean(found) if 2 * found.size > radii.size else np.inf
     blank = image.used & ~ndimage.binary_dilation(image.model > image.sigma, iterations=_AWAY)
@@ -115,7 +117,7 @@ def measure(reconstruction: Reconstruction, answers: Answers | None = None) -> d
         "core_mask": image.core_mask,
         "fwhm": image.fwhm,
         "orientation_spread": spread if radii.size else np.nan,
-        "network_difference": abs(answers.network_radius / radius - 1.0),
+        "network_difference": abs(network_radii.network_radius / radius - 1.0),
     }
     return {**measures, "radius_error": _radius_error(measures)}
 

@@ -70,7 +70,7 @@ def masses(lens):
     return [c for c in components_of(lens) if type(c).__name__ not in _EXTERNAL]
 
 
-def moved(model, axes, shift=(0.0, 0.0)):
+def move(model, axes, shift=(0.0, 0.0)):
     """Return a model in coordinates that are turned, mirrored or moved.
 
     Parameters
@@ -90,7 +90,7 @@ def moved(model, axes, shift=(0.0, 0.0)):
     Examples
     --------
     >>> from rimlens.lens import SIE
-    >>> moved(SIE(phi=20.0, center_x=0.1), np.array([[-1.0, 0.0], [0.0, 1.0]])).phi
+    >>> move(SIE(phi=20.0, center_x=0.1), np.array([[-1.0, 0.0], [0.0, 1.0]])).phi
     <Quantity -20. deg>
     """
     axes, shift = np.asarray(axes, dtype=float), np.asarray(shift, dtype=float)

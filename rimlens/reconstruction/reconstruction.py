@@ -14,7 +14,7 @@ from rimlens.maps.einstein import einstein_radius
 from rimlens.observation.axes import sky_axes
 from rimlens.observation.units import linear_unit
 from rimlens.observation.wcs import image_wcs, pixel_scale_of
-from rimlens.reconstruction.models import mass_center, moved, sky_values
+from rimlens.reconstruction.models import mass_center, move, sky_values
 from rimlens.reconstruction.radii import (
     map_critical_radius,
     map_intermediate_axis,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rimlens.imaging.forward import ForwardModel
     from rimlens.lens.lens import Lens
     from rimlens.observation.observation import Observation
-    from rimlens.reconstruction.measures import Answers
+    from rimlens.reconstruction.measures import NetworkRadii
     from rimlens.reconstruction.verdict import Verdict
     from rimlens.source.source import Source
     from rimlens.typing import ArrayLike
@@ -180,12 +180,12 @@ class Reconstruction:
         Positions count from `origin`, x to the west and y to the north; angles are east of north,
         as in COOLEST.  None, too, for a model that has a map in it, unless the pixels point there.
         """
-        return None if self._lens_model is None else moved(self._lens_model, self._axes)
+        return None if self._lens_model is None else move(self._lens_model, self._axes)
 
     @cached_property
     def source_model(self) -> Any:
         """The inferred source model on the sky, as `lens_model`; None for a map."""
-        return None if self._source_model is None else moved(self._source_model, self._axes)
+        return None if self._source_model is None else move(self._source_model, self._axes)
 
     @cached_property
     def pixel_frame_lens_model(self) -> Any:
@@ -231,8 +231,8 @@ class Reconstruction:
         """Return the forward model of the observation whose prediction is `model`.
 
         Its parameters are along the pixel axes, because maps are.  For models on the sky,
-        ``ForwardModel.of_observation(r.observation, r.lens_model, r.source_model)`` makes the same
-        prediction with parameters on the sky.
+        ``ForwardModel.from_observation(r.observation, r.lens_model, r.source_model)`` makes the
+        same prediction with parameters on the sky.
 
         Parameters
         ----------
@@ -245,7 +245,7 @@ class Reconstruction:
         """
         from rimlens.imaging import ForwardModel
 
-        return ForwardModel.of_observation(
+        return ForwardModel.from_observation(
             self._observation,
             self.pixel_frame_lens_model,
             self.pixel_frame_source_model,
@@ -397,17 +397,19 @@ class Reconstruction:
         """Center of the first mass in the lens model, along the pixel axes; None of a map."""
         return None if self._lens_model is None else mass_center(self._lens_model)
 
-    def judge(self, domain: dict[str, Any] | None = None, answers: Answers | None = None) -> None:
+    def judge(
+        self, domain: dict[str, Any] | None = None, network_radii: NetworkRadii | None = None
+    ) -> None:
         """Set `verdict` anew, with what a solver knows.
 
         Parameters
         ----------
         domain : dict, optional
             As `RIMSolver.domain` gives it.
-        answers : Answers, optional
+        network_radii : NetworkRadii, optional
             How the solver reached its answer.
         """
-        self._verdict = assess(self, domain, answers)
+        self._verdict = assess(self, domain, network_radii)
 
     def plot(self, path: PathLike | None = None) -> Figure:
         """Draw data, model, residual, source and convergence.

@@ -16,7 +16,7 @@ from rimlens.errors import InputError
 from rimlens.reconstruction.measures import measure
 
 if TYPE_CHECKING:
-    from rimlens.reconstruction.measures import Answers
+    from rimlens.reconstruction.measures import NetworkRadii
     from rimlens.reconstruction.reconstruction import Reconstruction
 
 GOOD, SUSPECT, UNCONSTRAINED = "good", "suspect", "unconstrained"
@@ -205,7 +205,7 @@ def _domain_bounds(domain):
 def assess(
     reconstruction: Reconstruction,
     domain: dict[str, Any] | None = None,
-    answers: Answers | None = None,
+    network_radii: NetworkRadii | None = None,
 ) -> Verdict:
     """Judge a reconstruction.
 
@@ -217,7 +217,7 @@ def assess(
         The observations for which the weights are valid, lengths in pixels, as
         `rimlens.RIMSolver.domain` gives it: pairs ``theta_E``, ``fwhm``,
         ``peak_signal_to_noise`` and ``core_mask``.
-    answers : Answers, optional
+    network_radii : NetworkRadii, optional
         How the solver reached its answer.
 
     Returns
@@ -231,7 +231,7 @@ def assess(
     >>> assess(reconstruction).quality  # doctest: +SKIP
     'good'
     """
-    measures = measure(reconstruction, answers)
+    measures = measure(reconstruction, network_radii)
     broken = [
         bound
         for bound in (*_BOUNDS, *_domain_bounds(domain or {}))

@@ -40,11 +40,11 @@ class BatchInference:
         # The network stands alone: what it takes does not depend on the point-spread function's
         # size, and tracing takes longer than running.
         inside = [*machine.lens.network_variables, *machine.source.network_variables]
-        self._begin = backend.compiled(self._begun, variables=inside)
-        self._gradient = backend.compiled(self._evaluated, variables=inside)
-        self._step = backend.compiled(self._stepped, variables=[*machine.variables, *inside])
-        self._refine = backend.compiled(self._refined, variables=inside)
-        self._physical = backend.compiled(self._as_physical, variables=inside)
+        self._begin = backend.jit_compile(self._begun, variables=inside)
+        self._gradient = backend.jit_compile(self._evaluated, variables=inside)
+        self._step = backend.jit_compile(self._stepped, variables=[*machine.variables, *inside])
+        self._refine = backend.jit_compile(self._refined, variables=inside)
+        self._physical = backend.jit_compile(self._as_physical, variables=inside)
 
     def solve_batch(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the recurrence on a batch of normalized images.

@@ -20,8 +20,8 @@ from rimlens.imaging import Grid
 from rimlens.io.pretrained import Pretrained, require_shapes
 from rimlens.models.parameter import BRIGHTNESS
 from rimlens.observation import Observation, grid_wcs
-from rimlens.reconstruction import GOOD, Answers, Failure, Reconstruction
-from rimlens.reconstruction.models import mass_center, mean_convergence, moved, on_the_sky
+from rimlens.reconstruction import GOOD, Failure, NetworkRadii, Reconstruction
+from rimlens.reconstruction.models import mass_center, mean_convergence, move, on_the_sky
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from rimlens.rim.inference import BatchInference
@@ -278,8 +278,10 @@ class RIMSolver(Pretrained):
             },
             **models,
         )
-        answers = Answers(result["orientation_radii"][:, 0], float(result["network_radius"][0]))
-        reconstruction.judge(self.domain, answers)
+        network_radii = NetworkRadii(
+            result["orientation_radii"][:, 0], float(result["network_radius"][0])
+        )
+        reconstruction.judge(self.domain, network_radii)
         return reconstruction
 
     def _models(self, result, frame, peak):
@@ -302,7 +304,7 @@ class RIMSolver(Pretrained):
                     }
                 )
                 # Half a pixel, where the numbers of pixels are odd and even.
-                models[name] = moved(model, np.eye(2), offset) if any(offset) else model
+                models[name] = move(model, np.eye(2), offset) if any(offset) else model
         return models
 
     def _set_error_covariance_factor(self, values, path):

@@ -55,7 +55,7 @@ class PSFLibrary:
 
     def __init__(self, stamps: ArrayLike) -> None:
         from rimlens.arguments import without_mask
-        from rimlens.observation.psf import normalized_psf
+        from rimlens.observation.psf import normalize_psf
 
         stamps = np.asarray(without_mask(stamps, "psf"))
         if stamps.ndim != 3 or len(set(stamps.shape[1:])) != 1 or stamps.shape[1] % 2 == 0:
@@ -66,7 +66,7 @@ class PSFLibrary:
         if not len(stamps):
             raise InputError("psf: at least one point-spread function is wanted, found none")
         own = stamps.shape[1:]
-        self.stamps = np.stack([normalized_psf(stamp, own) for stamp in stamps]).astype("float32")
+        self.stamps = np.stack([normalize_psf(stamp, own) for stamp in stamps]).astype("float32")
         self.size = own[0]
 
     @classmethod

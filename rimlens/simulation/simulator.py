@@ -112,7 +112,7 @@ class Simulator:
             else ModelSources(source_grid, source)
         )
         self._fused = fused
-        self._render = backend.compiled(self._render_eagerly, fused)
+        self._render = backend.jit_compile(self._render_eagerly, fused)
 
     def __getstate__(self):
         """Leave out the compiled function, which cannot go to another process."""
@@ -121,7 +121,7 @@ class Simulator:
     def __setstate__(self, state):
         """Compile anew."""
         self.__dict__.update(state)
-        self._render = backend.compiled(self._render_eagerly, self._fused)
+        self._render = backend.jit_compile(self._render_eagerly, self._fused)
 
     def draw(self, n: int, rng: int | np.random.Generator) -> dict[str, np.ndarray]:
         """Draw `n` mock observations and their truths.

@@ -44,7 +44,7 @@ class PixelatedSource(Source):
     """
 
     def __init__(self, grid: Grid, interpolation: str = "bilinear", **values: Any) -> None:
-        self.grid = checked_grid(self, grid)
+        self.grid = check_grid(self, grid)
         if interpolation not in _INTERPOLATIONS:
             raise InputError(
                 f"PixelatedSource: interpolation: one of {', '.join(_INTERPOLATIONS)} is wanted, "
@@ -66,7 +66,7 @@ class PixelatedSource(Source):
         return _INTERPOLATIONS[self.interpolation](p.brightness_map, self.grid, x, y)
 
 
-def checked_grid(model, grid):
+def check_grid(model, grid):
     """Return the grid of a model, or raise `InputError` if it is none."""
     if not isinstance(grid, Grid):
         raise InputError(

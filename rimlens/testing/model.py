@@ -21,7 +21,7 @@ from rimlens.testing.checks import (
     to_numpy,
     tolerance,
 )
-from rimlens.testing.elsewhere import computed_elsewhere
+from rimlens.testing.cross_backend import compute_with_other_backend
 from rimlens.testing.sampling import (
     at_bounds,
     center_of,
@@ -256,7 +256,7 @@ def the_other_array_library_gives_the_same(model, required=None):
     They are those of finite differences in this library, by another law, hence in both.
     """
     given = type(model), model.arguments, sample(model)
-    there = computed_elsewhere(evaluated, given, required)
+    there = compute_with_other_backend(evaluated, given, required)
     if there is None:
         return
     for what, here in evaluated(*given).items():

@@ -24,7 +24,7 @@ from rimlens.testing.checks import (
     to_numpy,
     tolerance,
 )
-from rimlens.testing.elsewhere import computed_elsewhere
+from rimlens.testing.cross_backend import compute_with_other_backend
 from rimlens.testing.sampling import with_units
 
 _DRAWS = 16
@@ -257,7 +257,7 @@ def the_other_array_library_gives_the_same(prior, required=None):
     """Check parameters and gradients of TensorFlow against those of JAX."""
     variables = _variables(prior, prior.sample(_DRAWS, rng=1))
     given = type(prior), prior.configuration, variables
-    there = computed_elsewhere(evaluated, given, required)
+    there = compute_with_other_backend(evaluated, given, required)
     if there is None:
         return
     for what, here in evaluated(*given).items():

@@ -76,7 +76,7 @@ def results():
             image = model(convergence, shear, source, transform, (size, size))
             return chi2(image, data, sigma, np.ones_like(data)), image
 
-        (chi_square, image), gradients = backend.compiled(
+        (chi_square, image), gradients = backend.jit_compile(
             lambda *unknowns: backend.value_and_grad(value, unknowns)  # noqa: B023
         )(convergence, shear, source)
         found[f"image_{size}"] = ops.convert_to_numpy(image)

@@ -386,7 +386,7 @@ def test_the_model_of_an_observation_has_its_pixels_noise_and_mask():
             data, uncertainty=np.full(data.shape, 0.2), psf=STAMP.stamps[0], wcs=None,
             pixel_scale=0.1,
         )  # fmt: skip
-    model = ForwardModel.of_observation(observation, LENS, SOURCE)
+    model = ForwardModel.from_observation(observation, LENS, SOURCE)
     assert model.grid.shape == (12, 16)
     assert model.grid.pixel_scale == pytest.approx(0.1)
     expected = ForwardModel(LENS, SOURCE, model.grid, psf=STAMP, noise=0.2, mask=np.isnan(data))

@@ -142,7 +142,7 @@ def test_finite_with_finite_gradients_everywhere(model, name, dtype):
 def test_compiled_functions_give_the_same(model, name):
     lens = model(GRID, **{name: NOISE})
     x, y = (a[None, None] for a in scattered(3.0, 20))
-    compiled = backend.compiled(lens.tensor_deflection)
+    compiled = backend.jit_compile(lens.tensor_deflection)
     found = compiled(x, y, {name: backend_tensor(NOISE)})
     # Rounding.
     expected = np.asarray(lens.tensor_deflection(x, y, lens.tensors()))

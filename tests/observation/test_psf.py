@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from observation.mock_exposure import exposure, gaussian
 from rimlens.errors import InputError, RimlensWarning
-from rimlens.observation.psf import binned_psf
+from rimlens.observation.psf import bin_psf
 
 
 def moments(psf):
@@ -76,7 +76,7 @@ def test_even_stamp_with_its_core_on_a_pixel_is_warned_of():
 def test_binning_keeps_the_sum_and_the_symmetry(shape, factor, seed):
     psf = np.random.default_rng(seed).random(shape)
     psf = psf + psf[::-1, ::-1]
-    binned = binned_psf(psf, factor)
+    binned = bin_psf(psf, factor)
     assert binned.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(binned, binned[::-1, ::-1], atol=1e-12)
     assert all(m * factor >= n for m, n in zip(binned.shape, shape))
@@ -87,7 +87,7 @@ def test_binning_keeps_the_sum_and_the_symmetry(shape, factor, seed):
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_binning_adds_the_variance_of_the_larger_pixel_and_moves_nothing(size, factor, shift):
     psf = gaussian((size, size), 2.5, shift=(shift, 0.0))
-    (mean, variance), (new_mean, new_variance) = moments(psf), moments(binned_psf(psf, factor))
+    (mean, variance), (new_mean, new_variance) = moments(psf), moments(bin_psf(psf, factor))
     # A Gaussian of 2.5 pixels has no power at the frequencies that blocks of 4 alias: 2 %.
     np.testing.assert_allclose(new_mean * factor, mean, atol=0.02)
     np.testing.assert_allclose(
@@ -96,9 +96,9 @@ def test_binning_adds_the_variance_of_the_larger_pixel_and_moves_nothing(size, f
 
 
 def test_binned_psf_is_even_only_where_it_must_be():
-    assert binned_psf(gaussian((61, 61)), 2).shape == (33, 33)
-    assert binned_psf(gaussian((60, 60)), 2).shape == (31, 31)
-    assert binned_psf(gaussian((60, 61)), 3).shape == (20, 21)
+    assert bin_psf(gaussian((61, 61)), 2).shape == (33, 33)
+    assert bin_psf(gaussian((60, 60)), 2).shape == (31, 31)
+    assert bin_psf(gaussian((60, 61)), 3).shape == (20, 21)
 
 
 def test_psf_is_trimmed_to_a_cutout_that_is_smaller():

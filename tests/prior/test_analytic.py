@@ -310,7 +310,7 @@ def test_prior_may_leave_nothing_to_vary():
 
 def test_prior_compiles_with_a_batch_of_any_size():
     prior = everything()
-    function = backend.compiled(lambda vector: prior.constrain({"vector": vector})["sie_q"])
+    function = backend.jit_compile(lambda vector: prior.constrain({"vector": vector})["sie_q"])
     for n in (1, 3):
         vector = np.random.default_rng(n).standard_normal((n, 6)).astype("float32")
         # A graph may order sums otherwise: rounding.

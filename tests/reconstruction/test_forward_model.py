@@ -50,7 +50,7 @@ def test_chi2_is_that_of_the_reconstruction(solver, shape, scale, binning):
     assert reduced_chi2(found.forward_model(), found) == pytest.approx(
         found.reduced_chi2, abs=1e-3
     )
-    pixel_frame = ForwardModel.of_observation(
+    pixel_frame = ForwardModel.from_observation(
         found.observation,
         found.pixel_frame_lens_model,
         found.pixel_frame_source_model,
@@ -58,7 +58,7 @@ def test_chi2_is_that_of_the_reconstruction(solver, shape, scale, binning):
     )
     assert reduced_chi2(pixel_frame, found) == same_chi2(found)
     if found.lens_model is not None and found.source_model is not None:
-        on_sky = ForwardModel.of_observation(
+        on_sky = ForwardModel.from_observation(
             found.observation, found.lens_model, found.source_model
         )
         assert reduced_chi2(on_sky, found) == same_chi2(found)
@@ -79,7 +79,7 @@ def test_frames_agree_where_north_is_up_and_differ_elsewhere():
     for observation, same in ((up, True), (turned, False)):
         first, second = (
             ops.convert_to_numpy(
-                ForwardModel.of_observation(observation, LENS, SOURCE, frame=frame)()
+                ForwardModel.from_observation(observation, LENS, SOURCE, frame=frame)()
             )
             for frame in ("sky", "pixel")
         )
@@ -88,9 +88,9 @@ def test_frames_agree_where_north_is_up_and_differ_elsewhere():
 
 def test_values_of_a_model_on_the_sky_are_on_the_sky():
     observation = observation_of_known_lens((40, 41), 0.1, 30.0, flipped=True)
-    model = ForwardModel.of_observation(observation, LENS.copy(), SOURCE)
+    model = ForwardModel.from_observation(observation, LENS.copy(), SOURCE)
     other = SOURCE.copy(phi=60.0, center_x=-0.2)
-    expected = ForwardModel.of_observation(observation, LENS, other)()
+    expected = ForwardModel.from_observation(observation, LENS, other)()
     found = model({"source.phi": 60.0, "source.center_x": -0.2})
     # Rounding in single precision.
     np.testing.assert_allclose(
@@ -101,13 +101,13 @@ def test_values_of_a_model_on_the_sky_are_on_the_sky():
 def test_a_frame_that_cannot_be_is_refused():
     observation = observation_of_known_lens((40, 41), 0.1, 30.0)
     with pytest.raises(InputError, match='frame: "sky" or "pixel" is wanted, found \'sideways\''):
-        ForwardModel.of_observation(observation, LENS, SOURCE, frame="sideways")
+        ForwardModel.from_observation(observation, LENS, SOURCE, frame="sideways")
     for lens, source, name in ((None, SOURCE, "lens"), (LENS, None, "source")):
         with pytest.raises(
             InputError, match=f"{name}: .* found None; .* pixel_frame_{name}_model"
         ):
-            ForwardModel.of_observation(observation, lens, source)
+            ForwardModel.from_observation(observation, lens, source)
     grid = Grid((20, 20), 0.2)
     mass = PixelatedConvergence(grid, convergence_map=np.ones(grid.shape))
     with pytest.raises(InputError, match='give frame="pixel"'):
-        ForwardModel.of_observation(observation, mass, SOURCE)
+        ForwardModel.from_observation(observation, mass, SOURCE)

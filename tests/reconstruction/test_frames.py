@@ -22,7 +22,7 @@ from rimlens.lens import (
 from rimlens.models.parameter import Parameter
 from rimlens.observation.axes import sky_axes
 from rimlens.reconstruction import Reconstruction
-from rimlens.reconstruction.models import mass_center, moved
+from rimlens.reconstruction.models import mass_center, move
 from rimlens.source import Gaussian, PixelatedSource, Sersic, Shapelets
 from sky_lens import LENS, SOURCE, observation_of_known_lens
 
@@ -69,7 +69,7 @@ def test_a_moved_lens_deflects_as_before(lens, axes):
     shift = np.array([0.05, -0.2])
     x, y = np.random.default_rng(2).uniform(-2, 2, (2, 40))
     new_x, new_y = axes @ [x, y] + shift[:, None]
-    found = moved(lens, axes, shift)
+    found = move(lens, axes, shift)
     # Rounding where JAX has single precision.
     np.testing.assert_allclose(
         found.deflection(new_x, new_y), axes @ lens.deflection(x, y), atol=2e-5
@@ -81,7 +81,7 @@ def test_a_moved_source_shines_as_before():
     axes, shift = turn(30.0, True), np.array([0.05, 0.0])
     source = SOURCE + Gaussian(I_0=0.5 * u.electron / u.s, sigma=0.1, center_x=-0.2)
     x, y = np.random.default_rng(2).uniform(-0.5, 0.5, (2, 40))
-    found = moved(source, axes, shift).surface_brightness(*axes @ [x, y] + shift[:, None])
+    found = move(source, axes, shift).surface_brightness(*axes @ [x, y] + shift[:, None])
     np.testing.assert_allclose(found.value, source.surface_brightness(x, y).value, rtol=1e-4)
     assert found.unit == u.electron / u.s
 
@@ -104,12 +104,12 @@ def test_what_cannot_be_turned_is_told():
         Shapelets(2, amplitudes=np.arange(6.0)),
         Stretched(),
     ):
-        assert moved(model, turn(30.0)) is None
-        assert moved(model, np.eye(2)) == model
+        assert move(model, turn(30.0)) is None
+        assert move(model, np.eye(2)) == model
     # A map is moved along its axes, and a model without a place is not.
-    shifted = moved(PixelatedSource(grid, brightness_map=values), np.eye(2), (0.05, -0.05))
+    shifted = move(PixelatedSource(grid, brightness_map=values), np.eye(2), (0.05, -0.05))
     assert shifted.grid.center == pytest.approx((0.05, -0.05))
-    assert moved(Stretched(), np.eye(2), (0.05, 0.0)) is None
+    assert move(Stretched(), np.eye(2), (0.05, 0.0)) is None
 
 
 def test_the_center_of_a_lens_is_that_of_its_mass():
@@ -128,8 +128,8 @@ def with_models(rotation, flipped):
         shear=(0.0, 0.0),
         model=known.model.data,
         chi2_history=[1.0],
-        pixel_frame_lens_model=moved(LENS, to_pixels),
-        pixel_frame_source_model=moved(SOURCE, to_pixels),
+        pixel_frame_lens_model=move(LENS, to_pixels),
+        pixel_frame_source_model=move(SOURCE, to_pixels),
     )
 
 
@@ -224,4 +224,4 @@ def test_the_truth_on_the_sky_comes_back(analytic, rotation, flipped):
 
 def test_directions_of_an_axis_lie_within_a_half_turn():
     source = Sersic(phi=100.0)
-    assert moved(source, np.eye(2)).phi == -80.0 * u.deg
+    assert move(source, np.eye(2)).phi == -80.0 * u.deg

@@ -9,7 +9,7 @@ from rimlens.errors import FileFormatError, InputError
 from rimlens.imaging import psf_transform, reduced_chi2
 from rimlens.rim import Architecture, RIMSolver
 from rimlens.rim.constants import CONSTANTS
-from rimlens.training.solver.fit import oriented
+from rimlens.training.solver.fit import orient
 from tiny_solver import convergence_and_shear
 
 
@@ -27,9 +27,9 @@ def answer(solver, inputs):
 @pytest.mark.parametrize("orientation", [1, 2, 4, 7])
 def test_a_turned_lens_has_the_turned_answer(restless, inputs, orientation):
     # The steps that end a solution have this law to themselves, in test_refinement.
-    found = answer(restless, oriented(inputs, orientation))
+    found = answer(restless, orient(inputs, orientation))
     expected = answer(restless, inputs)
-    for name, values in oriented(expected, orientation).items():
+    for name, values in orient(expected, orientation).items():
         # Sums run in another order, and random steps, which fit nothing, amplify rounding.
         error = np.linalg.norm(found[name] - values) / np.linalg.norm(values)
         assert error < 1e-2, name

@@ -6,14 +6,14 @@ neighbors and noise, bringing to any pixel scale, and fetching the public sample
 from the maps is a prior's (`rimlens.prior`).
 """
 
-from rimlens.datasets.cosmos.build import build_cosmos, measured_correlation
+from rimlens.datasets.cosmos.build import build_cosmos, measure_correlation
 from rimlens.datasets.cosmos.catalog import CosmosCatalog, RealGalaxy, StampError
-from rimlens.datasets.cosmos.denoising import denoised, inverse_starlet, starlet
+from rimlens.datasets.cosmos.denoising import denoise, inverse_starlet, starlet
 from rimlens.datasets.cosmos.download import download_cosmos
-from rimlens.datasets.cosmos.neighbors import Isolated, NoCentralObjectError, isolated
+from rimlens.datasets.cosmos.neighbors import Isolated, NoCentralObjectError, isolate
 from rimlens.datasets.cosmos.noise import correlated_noise, filtered_deviation, noise_correlation
-from rimlens.datasets.cosmos.psf import centered_psf, homogenised
-from rimlens.datasets.cosmos.resampling import cropped, resampled, tapered
+from rimlens.datasets.cosmos.psf import center_psf, homogenize
+from rimlens.datasets.cosmos.resampling import crop, resample, taper
 from rimlens.datasets.cosmos.selection import Selection
 from rimlens.datasets.cosmos.stamp import Stamp, StampSettings, half_light_radius, make_stamp
 
@@ -27,20 +27,20 @@ __all__ = [
     "StampError",
     "StampSettings",
     "build_cosmos",
-    "centered_psf",
+    "center_psf",
     "correlated_noise",
-    "cropped",
-    "denoised",
+    "crop",
+    "denoise",
     "download_cosmos",
     "filtered_deviation",
     "half_light_radius",
-    "homogenised",
+    "homogenize",
     "inverse_starlet",
-    "isolated",
+    "isolate",
     "make_stamp",
-    "measured_correlation",
+    "measure_correlation",
     "noise_correlation",
-    "resampled",
+    "resample",
     "starlet",
-    "tapered",
+    "taper",
 ]

@@ -105,7 +105,7 @@ def build_cosmos(
     with CosmosCatalog(path) as catalog:
         rows = selection.rows(catalog)
         if correlation is None:
-            correlation = measured_correlation(catalog)
+            correlation = measure_correlation(catalog)
         correlation = np.asarray(correlation, dtype=float)
         idents = np.asarray(catalog.table["IDENT"], dtype=np.int64)
         build = {
@@ -134,7 +134,7 @@ def build_cosmos(
     return collection
 
 
-def measured_correlation(catalog: CosmosCatalog) -> np.ndarray:
+def measure_correlation(catalog: CosmosCatalog) -> np.ndarray:
     """Return the correlation of noise, measured on a hundred images spread over a catalog.
 
     Parameters

@@ -83,7 +83,7 @@ def inverse_starlet(planes: np.ndarray) -> np.ndarray:
     return image
 
 
-def denoised(image: np.ndarray, variance: float, correlation: np.ndarray) -> np.ndarray:
+def denoise(image: np.ndarray, variance: float, correlation: np.ndarray) -> np.ndarray:
     r"""Return an image without the noise that is known to be in it.
 
     The coefficients of the `starlet` transform :math:`W` above :math:`k_j \sigma_j` are the
@@ -119,7 +119,7 @@ def denoised(image: np.ndarray, variance: float, correlation: np.ndarray) -> np.
     >>> y, x = np.mgrid[-16:16, -16:16]
     >>> truth = 10 * np.exp(-(x**2 + y**2) / 32)
     >>> data = truth + np.random.default_rng(1).normal(size=truth.shape)
-    >>> found = denoised(data, 1.0, np.array([[1.0]]))
+    >>> found = denoise(data, 1.0, np.array([[1.0]]))
     >>> bool(np.var(found - truth) < 0.2 * np.var(data - truth))
     True
     """

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rimlens.datasets.http import fetch, opened_url
+from rimlens.datasets.http import fetch, open_url
 from rimlens.errors import FileFormatError, InputError
 from rimlens.typing import PathLike
 
@@ -100,7 +100,7 @@ def _checked(path, wanted):
 
 def _entry(record, name):
     """Return address and checksum of a file in a record."""
-    with opened_url(record) as answer:
+    with open_url(record) as answer:
         content = answer.read()
     try:
         (entry,) = (e for e in json.loads(content)["files"] if e["key"] == name)

@@ -52,7 +52,7 @@ class Isolated:
     neighbors: int
 
 
-def isolated(galaxy: RealGalaxy, correlation: np.ndarray, fill: str = "noise") -> Isolated:
+def isolate(galaxy: RealGalaxy, correlation: np.ndarray, fill: str = "noise") -> Isolated:
     """Find the galaxy in the middle of its stamp and remove the others.
 
     Objects are what rises by three deviations above the sky after smoothing by 1.5 pixels, in at
@@ -84,11 +84,11 @@ def isolated(galaxy: RealGalaxy, correlation: np.ndarray, fill: str = "noise") -
     Examples
     --------
     >>> import numpy as np
-    >>> from rimlens.datasets.cosmos import RealGalaxy, isolated
+    >>> from rimlens.datasets.cosmos import RealGalaxy, isolate
     >>> y, x = np.mgrid[-24:24, -24:24]
     >>> two = np.exp(-(x**2 + y**2) / 8) + np.exp(-((x - 16) ** 2 + y**2) / 8)
     >>> stamp = RealGalaxy(7, two, np.ones((3, 3)) / 9, 0.03, 0.0, 4e-4)
-    >>> alone = isolated(stamp, np.array([[1.0]]), fill="zero")
+    >>> alone = isolate(stamp, np.array([[1.0]]), fill="zero")
     >>> alone.neighbors, round(float(alone.image.sum() / two.sum()), 2)
     (1, 0.5)
     """

@@ -10,7 +10,7 @@ from rimlens.errors import InputError
 _REGULARIZATION = 1e-4
 
 
-def centered_psf(psf: np.ndarray) -> np.ndarray:
+def center_psf(psf: np.ndarray) -> np.ndarray:
     """Return the largest part of a point-spread function with odd sides, its peak in the middle.
 
     Parameters
@@ -26,7 +26,7 @@ def centered_psf(psf: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> centered_psf(np.pad([[0, 1, 0], [1, 4, 1], [0, 1, 0]], ((0, 1), (1, 2)))).shape
+    >>> center_psf(np.pad([[0, 1, 0], [1, 4, 1], [0, 1, 0]], ((0, 1), (1, 2)))).shape
     (3, 3)
     """
     peak = np.unravel_index(np.argmax(psf), psf.shape)
@@ -35,7 +35,7 @@ def centered_psf(psf: np.ndarray) -> np.ndarray:
     return middle / middle.sum()
 
 
-def homogenised(image: np.ndarray, psf: np.ndarray, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
+def homogenize(image: np.ndarray, psf: np.ndarray, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
     r"""Give an image a Gaussian point-spread function.
 
     The image is convolved with
@@ -70,7 +70,7 @@ def homogenised(image: np.ndarray, psf: np.ndarray, fwhm: float) -> tuple[np.nda
     >>> import numpy as np
     >>> y, x = np.mgrid[-15:16, -15:16]
     >>> narrow = np.exp(-(x**2 + y**2) / 4)
-    >>> image, psf = homogenised(narrow, narrow / narrow.sum(), 6.0)
+    >>> image, psf = homogenize(narrow, narrow / narrow.sum(), 6.0)
     >>> wide = np.exp(-4 * np.log(2) * (x**2 + y**2) / 36)
     >>> bool(np.abs(psf / psf.max() - wide).max() < 0.01)
     True

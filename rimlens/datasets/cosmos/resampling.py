@@ -16,7 +16,7 @@ _MARGIN = 6
 _SAME = 1e-6
 
 
-def tapered(image: np.ndarray, fraction: float) -> np.ndarray:
+def taper(image: np.ndarray, fraction: float) -> np.ndarray:
     """Let an image fall to zero at its edges, by a raised cosine.
 
     Parameters
@@ -34,9 +34,9 @@ def tapered(image: np.ndarray, fraction: float) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> tapered(np.ones((1, 9)), 0.0)[0, :3]
+    >>> taper(np.ones((1, 9)), 0.0)[0, :3]
     array([1., 1., 1.])
-    >>> tapered(np.ones((9, 9)), 0.25)[4, :4]
+    >>> taper(np.ones((9, 9)), 0.25)[4, :4]
     array([0. , 0.5, 1. , 1. ])
     """
     from scipy.signal.windows import tukey
@@ -47,7 +47,7 @@ def tapered(image: np.ndarray, fraction: float) -> np.ndarray:
     return image * window_y[:, None] * window_x
 
 
-def cropped(image: np.ndarray, size: float) -> np.ndarray:
+def crop(image: np.ndarray, size: float) -> np.ndarray:
     """Cut an image to at most `size` pixels a side, evenly at both ends.
 
     Parameters
@@ -65,14 +65,14 @@ def cropped(image: np.ndarray, size: float) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> cropped(np.zeros((12, 5)), 9.0).shape
+    >>> crop(np.zeros((12, 5)), 9.0).shape
     (8, 5)
     """
     cuts = (max(0, math.ceil((n - size) / 2)) for n in image.shape)
     return image[tuple(slice(cut, n - cut) for cut, n in zip(cuts, image.shape))]
 
 
-def resampled(
+def resample(
     image: np.ndarray, pixel_scale: float, new_scale: float, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Bring an image, dark outside, to another grid with the same center.
@@ -102,7 +102,7 @@ def resampled(
     >>> import numpy as np
     >>> y, x = np.mgrid[-31.5:32, -31.5:32]
     >>> galaxy = np.exp(-(x**2 + y**2) / 72)
-    >>> found = resampled(galaxy, 0.03, 0.05, (40, 40))
+    >>> found = resample(galaxy, 0.03, 0.05, (40, 40))
     >>> bool(abs(found.sum() * 0.05**2 / (galaxy.sum() * 0.03**2) - 1) < 1e-3)
     True
     """

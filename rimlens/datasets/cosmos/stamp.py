@@ -9,10 +9,10 @@ import numpy as np
 from astropy import units as u
 
 from rimlens.arguments import positive_angle
-from rimlens.datasets.cosmos.denoising import denoised
-from rimlens.datasets.cosmos.neighbors import FILLS, isolated
-from rimlens.datasets.cosmos.psf import centered_psf, homogenised
-from rimlens.datasets.cosmos.resampling import cropped, resampled, tapered
+from rimlens.datasets.cosmos.denoising import denoise
+from rimlens.datasets.cosmos.neighbors import FILLS, isolate
+from rimlens.datasets.cosmos.psf import center_psf, homogenize
+from rimlens.datasets.cosmos.resampling import crop, resample, taper
 from rimlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class StampSettings:
     size : int, optional
         Side of a map in pixels.
     neighbors : {"noise", "zero", "keep"}, optional
-        What stands in the place of other galaxies (`isolated`).
+        What stands in the place of other galaxies (`isolate`).
     denoise : bool, optional
-        Whether noise is removed (`denoised`).
+        Whether noise is removed (`denoise`).
     taper : float, optional
         Part of a stamp's side, at each end, over which its brightness falls to zero.
     psf_fwhm : float or Quantity, optional
@@ -167,21 +167,21 @@ def make_stamp(
 
     settings = settings or StampSettings()
     scale = galaxy.pixel_scale
-    alone = isolated(galaxy, correlation, settings.neighbors)
+    alone = isolate(galaxy, correlation, settings.neighbors)
     image = alone.image
     if settings.denoise:
-        image = denoised(image, galaxy.noise_variance, correlation)
-    psf = centered_psf(galaxy.psf)
+        image = denoise(image, galaxy.noise_variance, correlation)
+    psf = center_psf(galaxy.psf)
     psf_fwhm = equivalent_fwhm(psf) * scale
     radius = half_light_radius(image, alone.footprint) * scale
     flux = image.sum()
     if settings.psf_fwhm is not None:
-        image, psf = homogenised(image, psf, settings.psf_fwhm / scale)
+        image, psf = homogenize(image, psf, settings.psf_fwhm / scale)
     field = settings.size * settings.pixel_scale / scale
-    brightness = tapered(cropped(image, field), settings.taper) / scale**2
+    brightness = taper(crop(image, field), settings.taper) / scale**2
     shape = (settings.size, settings.size)
-    brightness = resampled(brightness, scale, settings.pixel_scale, shape)
-    psf = resampled(psf, scale, settings.pixel_scale, (settings.psf_size, settings.psf_size))
+    brightness = resample(brightness, scale, settings.pixel_scale, shape)
+    psf = resample(psf, scale, settings.pixel_scale, (settings.psf_size, settings.psf_size))
     return Stamp(
         brightness.astype("float32"),
         (psf / psf.sum()).astype("float32"),

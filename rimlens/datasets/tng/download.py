@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rimlens.datasets.http import fetch, opened_url
+from rimlens.datasets.http import fetch, open_url
 from rimlens.errors import FileFormatError, InputError
 from rimlens.typing import PathLike
 
@@ -136,7 +136,7 @@ def _listed(address, key):
 
 
 def _json(address, key):
-    with opened_url(address, {"api-key": key}) as response:
+    with open_url(address, {"api-key": key}) as response:
         content = response.read()
     try:
         return json.loads(content)

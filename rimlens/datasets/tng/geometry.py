@@ -7,7 +7,7 @@ _SHRINK = 0.85
 _FEWEST = 200
 
 
-def unwrapped(positions, center, box_size):
+def unwrap(positions, center, box_size):
     """Return positions from a center, each particle's nearest image in a periodic box.
 
     Parameters
@@ -27,7 +27,7 @@ def unwrapped(positions, center, box_size):
     Examples
     --------
     >>> import numpy as np
-    >>> unwrapped(np.array([[9.5, 5.0, 0.0]]), np.array([0.5, 5.0, 0.0]), 10.0)
+    >>> unwrap(np.array([[9.5, 5.0, 0.0]]), np.array([0.5, 5.0, 0.0]), 10.0)
     array([[-1., 0., 0.]])
     """
     apart = positions - center
@@ -62,7 +62,7 @@ def densest_point(positions, masses, box_size=0.0):
     array([2., 2., 2.])
     """
     center = _mean(positions, masses, box_size)
-    apart = unwrapped(positions, center, box_size)
+    apart = unwrap(positions, center, box_size)
     moved = np.zeros(3)
     distance = np.linalg.norm(apart, axis=1)
     radius = distance.max()

@@ -13,7 +13,7 @@ import numpy as np
 from astropy import units as u
 
 from rimlens.datasets.tng.files import first_file, named, stem_of
-from rimlens.datasets.tng.geometry import densest_point, unwrapped
+from rimlens.datasets.tng.geometry import densest_point, unwrap
 from rimlens.datasets.tng.selection import Selection, halo_masses, relaxedness
 from rimlens.datasets.tng.snapshot import Particles, Snapshot
 from rimlens.errors import InputError, RimlensWarning
@@ -237,7 +237,7 @@ class SingleHalos:
             center = densest_point(particles.positions, particles.masses, box)
         else:
             center = center * snapshot.kpc
-        apart = np.linalg.norm(unwrapped(particles.positions, center, box), axis=1)
+        apart = np.linalg.norm(unwrap(particles.positions, center, box), axis=1)
         if self._radius is not None:
             inside = apart < self._radius
             if not np.any(inside):

@@ -14,7 +14,7 @@ from rimlens.cosmology import (
     kpc_per_arcsec,
 )
 from rimlens.datasets.tng.deposit import surface_density
-from rimlens.datasets.tng.geometry import densest_point, unwrapped
+from rimlens.datasets.tng.geometry import densest_point, unwrap
 from rimlens.datasets.tng.projection import projection_name, sky_axes
 from rimlens.datasets.tng.smoothing import NEIGHBORS, kernel_widths
 from rimlens.errors import InputError
@@ -170,7 +170,7 @@ def convergence_maps(
     """
     if center is None:
         center = densest_point(particles.positions, particles.masses, box_size)
-    positions = unwrapped(particles.positions, np.asarray(center, float), box_size)
+    positions = unwrap(particles.positions, np.asarray(center, float), box_size)
     widths = kernel_widths(positions, settings.neighbors)
     grid = settings.grid
     critical = critical_surface_density(settings.z_lens, settings.z_source, settings.cosmology)

@@ -111,7 +111,7 @@ class VAE(Pretrained):
         for network in self._networks.values():
             self._assign(network)
         # The mean and the matrix are constants of a compiled function.
-        self._decode = backend.compiled(self.decode, variables=self.network_variables)
+        self._decode = backend.jit_compile(self.decode, variables=self.network_variables)
 
     @property
     def network_variables(self) -> Any:

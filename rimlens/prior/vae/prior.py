@@ -12,7 +12,7 @@ from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.prior.distribution import Distribution
 from rimlens.prior.distributions import Fixed
 from rimlens.prior.prior import Prior
-from rimlens.prior.scalars import checked_scalar, support
+from rimlens.prior.scalars import check_scalar, support
 from rimlens.prior.vae.autoencoder import VAE
 from rimlens.source.pixelated import PixelatedSource
 from rimlens.typing import PathLike
@@ -156,7 +156,7 @@ class VAEPrior(Prior):
         where = f"{type(self).__name__}: brightness"
         if kind != "source" and brightness != 1.0:
             raise InputError(f"{where}: none is wanted for a convergence, found {brightness!r}")
-        found = checked_scalar(where, brightness, self.model.brightness_unit or "")
+        found = check_scalar(where, brightness, self.model.brightness_unit or "")
         low, high = support(found)
         if low < 0 or high <= 0:
             raise InputError(

@@ -221,7 +221,7 @@ def train_vae(
     clock = TrainingClock(checkpoint)
     history = fit(network, draws, vae, recipe, checkpoint, verbose, [clock])
     measured = draws.draw(recipe.measured, stream(recipe.seed, Stream.MEASURED_MAPS))
-    arrays = whitened(vae, arrays_of(network), measured)
+    arrays = whiten(vae, arrays_of(network), measured)
     vae.set_arrays(in_half_precision(arrays), "training")
     held_back = MapDraws(recipe.priors(held_back=True))
     scores = score(vae, held_back, recipe.held_back, recipe.seed + HELD_BACK)
@@ -236,7 +236,7 @@ def train_vae(
     return history
 
 
-def whitened(vae, arrays, maps):
+def whiten(vae, arrays, maps):
     """Return arrays in which the latent vectors of maps have no mean and unit covariance.
 
     Parameters

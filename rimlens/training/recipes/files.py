@@ -7,7 +7,7 @@ What the entries mean is said by `rimlens.training.solver.Recipe` for solvers an
 import tomllib
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.shipped import find
+from rimlens.package_data import find
 
 
 def read_table(path_or_name):

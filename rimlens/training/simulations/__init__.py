@@ -3,7 +3,7 @@
 # First of all: the backend chooses the array library.
 from rimlens import backend  # noqa: F401
 from rimlens.training.simulations.of_recipe import simulator_of
-from rimlens.training.simulations.stored import SimulationSet, stored_for
+from rimlens.training.simulations.stored import SimulationSet, open_stored
 from rimlens.training.simulations.writing import simulate
 
-__all__ = ["SimulationSet", "simulate", "simulator_of", "stored_for"]
+__all__ = ["SimulationSet", "simulate", "simulator_of", "open_stored"]

@@ -278,7 +278,7 @@ class SimulationSet:
         return simulator_of(self.recipe)
 
 
-def stored_for(recipe: Recipe, folder: PathLike) -> SimulationSet:
+def open_stored(recipe: Recipe, folder: PathLike) -> SimulationSet:
     """Return the simulations in a folder, if they are those that a recipe describes.
 
     Parameters

@@ -27,7 +27,7 @@ from rimlens.training.fitting import (
     provenance,
 )
 from rimlens.training.recipes.solver import Recipe, read_recipe
-from rimlens.training.simulations import simulator_of, stored_for
+from rimlens.training.simulations import open_stored, simulator_of
 from rimlens.training.solver.calibration import measure_error_covariance
 from rimlens.training.solver.loss import WEIGHTS, losses
 from rimlens.training.solver.scoring import score, summary
@@ -91,11 +91,11 @@ class TrainingSet(keras.utils.PyDataset):
         drawn = self._drawn
         if self.machine.equivariant:
             orientations = stream(self.seed, Stream.ORIENTATION, number).permutation(8)
-            drawn = oriented(drawn, orientations[turn])
+            drawn = orient(drawn, orientations[turn])
         return inputs_and_targets(drawn, self.machine)
 
 
-def oriented(batch, orientation):
+def orient(batch, orientation):
     """Return a batch of `Simulator.draw` in another of the eight orientations.
 
     Parameters of models, which no turned map has, are left out.
@@ -364,7 +364,7 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
-    simulator = simulator_of(recipe) if simulations is None else stored_for(recipe, simulations)
+    simulator = simulator_of(recipe) if simulations is None else open_stored(recipe, simulations)
     # A recipe that cannot be used leaves no folder that the corrected one would find.
     checkpoint = checkpoint_of(output, recipe)
     train_solver(solver, simulator, recipe, checkpoint, verbose=keras_verbosity(progress))

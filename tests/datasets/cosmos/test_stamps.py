@@ -12,19 +12,19 @@ from rimlens.datasets.cosmos import (
     NoCentralObjectError,
     RealGalaxy,
     StampSettings,
-    centered_psf,
+    center_psf,
     correlated_noise,
-    denoised,
+    denoise,
     filtered_deviation,
     half_light_radius,
-    homogenised,
+    homogenize,
     inverse_starlet,
-    isolated,
+    isolate,
     make_stamp,
     noise_correlation,
-    resampled,
+    resample,
     starlet,
-    tapered,
+    taper,
 )
 from rimlens.errors import InputError
 from rimlens.imaging import equivalent_fwhm
@@ -95,7 +95,7 @@ def test_denoising_takes_most_of_the_error_and_keeps_the_flux(flux, most):
     ratios, kept = [], []
     for seed in range(6):
         data = truth + noise(truth.shape, seed)
-        found = denoised(data, SIGMA**2, CORRELATION)
+        found = denoise(data, SIGMA**2, CORRELATION)
         ratios.append(np.mean((found - truth) ** 2) / np.mean((data - truth) ** 2))
         kept.append(found.sum() / data.sum())
     assert np.mean(ratios) < most
@@ -104,7 +104,7 @@ def test_denoising_takes_most_of_the_error_and_keeps_the_flux(flux, most):
 
 def test_correlated_noise_taken_for_white_is_left_in_the_image():
     empty = noise((64, 64), 1)
-    right, wrong = (denoised(empty, SIGMA**2, rho) for rho in (CORRELATION, WHITE))
+    right, wrong = (denoise(empty, SIGMA**2, rho) for rho in (CORRELATION, WHITE))
     # The coarsest plane is kept, in which noise is a ninth of a pixel's.
     assert right.std() < 0.15 * SIGMA
     assert wrong.std() > 2 * right.std()
@@ -113,7 +113,7 @@ def test_correlated_noise_taken_for_white_is_left_in_the_image():
 def test_image_without_noise_is_left_alone():
     truth = galaxy_image()
     # Without negative coefficients it is reached slowly: in twenty steps to this.
-    assert np.allclose(denoised(truth, 1e-16, WHITE), truth, atol=0.02 * truth.max())
+    assert np.allclose(denoise(truth, 1e-16, WHITE), truth, atol=0.02 * truth.max())
 
 
 @pytest.mark.parametrize("fill", ["noise", "zero"])
@@ -121,7 +121,7 @@ def test_a_neighbor_is_removed_and_the_galaxy_kept(fill):
     shape = (80, 72)
     alone = galaxy_image(shape) + 0.02 + noise(shape, 1)
     neighbor = 0.2 * blob(shape, 26, 28, 2.5)
-    found = isolated(real_galaxy(alone + neighbor, sky=0.02), CORRELATION, fill)
+    found = isolate(real_galaxy(alone + neighbor, sky=0.02), CORRELATION, fill)
     assert found.neighbors == 1
     assert found.footprint[40, 36]
     core = neighbor > 0.1
@@ -134,18 +134,18 @@ def test_a_neighbor_is_removed_and_the_galaxy_kept(fill):
 def test_neighbors_may_be_kept_and_noise_is_the_same_each_time():
     shape = (80, 72)
     image = galaxy_image(shape) + 0.2 * blob(shape, 26, 28, 2.5) + noise(shape, 1)
-    kept = isolated(real_galaxy(image), CORRELATION, "keep")
+    kept = isolate(real_galaxy(image), CORRELATION, "keep")
     assert kept.neighbors == 1
     assert np.array_equal(kept.image, image)
     one, two, other = (
-        isolated(real_galaxy(image, ident), CORRELATION).image for ident in (7, 7, 8)
+        isolate(real_galaxy(image, ident), CORRELATION).image for ident in (7, 7, 8)
     )
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
 
 
 def test_clumps_that_touch_the_galaxy_belong_to_it():
-    found = isolated(real_galaxy(galaxy_image() + noise((64, 64), 1)), CORRELATION)
+    found = isolate(real_galaxy(galaxy_image() + noise((64, 64), 1)), CORRELATION)
     assert found.neighbors == 0
     assert found.footprint[36, 38]
 
@@ -155,12 +155,12 @@ def test_clumps_that_touch_the_galaxy_belong_to_it():
 )
 def test_stamp_without_a_galaxy_in_its_middle_is_refused(image):
     with pytest.raises(NoCentralObjectError, match="an object in its middle is wanted"):
-        isolated(real_galaxy(image), CORRELATION)
+        isolate(real_galaxy(image), CORRELATION)
 
 
 def test_what_neighbors_are_filled_with_is_checked():
     with pytest.raises(InputError, match="one of noise, zero, keep is wanted, found 'sky'"):
-        isolated(real_galaxy(galaxy_image()), CORRELATION, "sky")
+        isolate(real_galaxy(galaxy_image()), CORRELATION, "sky")
 
 
 @pytest.mark.parametrize("new_scale", [0.02, 0.0236, 0.05, 0.08])
@@ -168,7 +168,7 @@ def test_what_neighbors_are_filled_with_is_checked():
 def test_resampling_keeps_brightness_flux_and_center(new_scale, shape):
     image = blob(shape, 2.0, -3.0, 5.0)
     n = int(2 * 36 * PIXEL_SCALE / new_scale)
-    found = resampled(image, PIXEL_SCALE, new_scale, (n, n + 1))
+    found = resample(image, PIXEL_SCALE, new_scale, (n, n + 1))
     assert found.sum() * new_scale**2 == pytest.approx(image.sum() * PIXEL_SCALE**2, rel=2e-3)
     y, x = (np.arange(m) - (m - 1) / 2 for m in found.shape)
     center = (found.sum(axis=0) @ x, found.sum(axis=1) @ y) / found.sum() * new_scale
@@ -178,14 +178,14 @@ def test_resampling_keeps_brightness_flux_and_center(new_scale, shape):
 
 
 def test_resampling_leaves_uniform_brightness_alone():
-    found = resampled(np.ones((40, 40)), 0.03, 0.05, (16, 16))
+    found = resample(np.ones((40, 40)), 0.03, 0.05, (16, 16))
     assert found == pytest.approx(np.ones((16, 16)), abs=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (12, 11), (20, 21)])
 def test_the_same_pixel_scale_pads_and_crops_only(shape):
     image = np.random.default_rng(1).normal(size=(11, 12))
-    found = resampled(image, 0.03, 0.03, shape)
+    found = resample(image, 0.03, 0.03, shape)
     assert found.shape == shape
     inside = np.isin(found[found != 0], image)
     assert inside.all()
@@ -193,12 +193,12 @@ def test_the_same_pixel_scale_pads_and_crops_only(shape):
 
 
 def test_taper_ends_in_zero_and_leaves_the_middle_alone():
-    found = tapered(np.ones((40, 30)), 0.2)
+    found = taper(np.ones((40, 30)), 0.2)
     assert np.all(found[[0, -1]] == 0)
     assert np.all(found[:, [0, -1]] == 0)
     assert np.all(found[9:-9, 7:-7] == 1)
     assert np.all(np.diff(found[20, :15]) >= 0)
-    assert np.array_equal(tapered(found, 0.0), found)
+    assert np.array_equal(taper(found, 0.0), found)
 
 
 def test_half_light_radius_of_a_gaussian():
@@ -209,12 +209,12 @@ def test_half_light_radius_of_a_gaussian():
 
 
 def test_homogenised_image_has_the_point_spread_function_that_is_wanted():
-    psf = centered_psf(psf_image())
+    psf = center_psf(psf_image())
     assert psf.shape == (31, 31)
     scene = np.zeros((64, 64))
     scene[30, 35] = 1.0
     image = ndimage.convolve(scene, psf, mode="constant")
-    found, new_psf = homogenised(image, psf, 6.0)
+    found, new_psf = homogenize(image, psf, 6.0)
     wanted = blob((64, 64), 3.5, -1.5, 6.0 / 2.3548)
     assert np.allclose(found / found.max(), wanted, atol=0.01)
     assert found.sum() == pytest.approx(1.0, abs=1e-3)
@@ -223,7 +223,7 @@ def test_homogenised_image_has_the_point_spread_function_that_is_wanted():
 
 def test_point_spread_function_cannot_be_made_narrower():
     with pytest.raises(InputError, match="psf_fwhm: at least the 3.77 pixels"):
-        homogenised(np.zeros((8, 8)), centered_psf(psf_image()), 2.0)
+        homogenize(np.zeros((8, 8)), center_psf(psf_image()), 2.0)
 
 
 @pytest.mark.parametrize("scale", [0.03, 0.05])

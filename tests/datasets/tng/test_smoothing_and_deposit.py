@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 from rimlens.datasets.tng.deposit import surface_density
-from rimlens.datasets.tng.geometry import densest_point, unwrapped
+from rimlens.datasets.tng.geometry import densest_point, unwrap
 from rimlens.datasets.tng.projection import projection_name, sky_axes
 from rimlens.datasets.tng.smoothing import kernel_widths
 from rimlens.errors import InputError
@@ -99,7 +99,7 @@ def test_directions_that_are_none_are_refused(direction):
 def test_nearest_images_are_never_half_a_box_away():
     rng = np.random.default_rng(3)
     positions, center = rng.uniform(-5, 15, (100, 3)), rng.uniform(0, 10, 3)
-    apart = unwrapped(positions, center, 10.0)
+    apart = unwrap(positions, center, 10.0)
     assert np.abs(apart).max() <= 5.0
     np.testing.assert_allclose((apart + center - positions) / 10 % 1 % (1 - 1e-9), 0, atol=1e-8)
 
@@ -112,4 +112,4 @@ def test_densest_point_is_that_of_the_halo_even_across_the_border(place):
     positions = np.concatenate([halo, satellite, rng.uniform(0, 100, (500, 3))]) % 100.0
     found = densest_point(positions, np.ones(len(positions)), 100.0)
     # The last sphere has two hundred particles, a tenth of the halo's size.
-    assert np.linalg.norm(unwrapped(found[None], np.full(3, place), 100.0)) < 0.1
+    assert np.linalg.norm(unwrap(found[None], np.full(3, place), 100.0)) < 0.1

@@ -9,7 +9,7 @@ from keras import ops
 from rimlens import RIMSolver
 from rimlens.errors import FileFormatError, InputError, OutputExistsError
 from rimlens.prior.vae import VAE
-from rimlens.training.autoencoder.fit import MapDraws, whitened
+from rimlens.training.autoencoder.fit import MapDraws, whiten
 from rimlens.training.autoencoder.scoring import aggregate, reconstructions
 from tiny_vae import SIZE, tiny_recipe
 
@@ -52,7 +52,7 @@ def test_whitening_changes_the_vectors_and_not_the_maps(vae, maps):
     other.set_arrays(neutral, "a test")
     seen = ops.convert_to_numpy(vae.seen(maps))
     before = reconstructions(other, seen)
-    other.set_arrays(whitened(other, other.arrays, maps), "a test")
+    other.set_arrays(whiten(other, other.arrays, maps), "a test")
     # Single precision through a matrix and its inverse.
     np.testing.assert_allclose(reconstructions(other, seen), before, atol=1e-4)
     mean, covariance, _ = aggregate(other, seen)

@@ -19,7 +19,7 @@ from rimlens.training.solver.fit import (
     fit,
     inputs_and_targets,
     learning_rate_schedule,
-    oriented,
+    orient,
     simulator_of,
     train,
     train_solver,
@@ -370,7 +370,7 @@ def test_a_reused_draw_comes_in_another_orientation(simulator, untrained):
 
 @pytest.mark.parametrize("orientation", range(8))
 def test_a_turned_draw_is_a_draw_of_a_turned_lens(simulator, batch, orientation):
-    turned = oriented(batch, orientation)
+    turned = orient(batch, orientation)
     grids = simulator.image_grid, simulator.convergence_grid, simulator.source_grid
 
     def image(v):
@@ -378,7 +378,7 @@ def test_a_turned_draw_is_a_draw_of_a_turned_lens(simulator, batch, orientation)
         found = MapModel(*grids)(v["convergence"], v["shear"], v["source"], transform, (9, 9))
         return ops.convert_to_numpy(found)
 
-    expected = oriented({"image": image(batch)}, orientation)["image"]
+    expected = orient({"image": image(batch)}, orientation)["image"]
     # Rounding of ray positions, 1e-5 of a pixel, times the slopes of cuspy sources.
     np.testing.assert_allclose(image(turned), expected, rtol=0, atol=1e-3)
 

@@ -12,12 +12,12 @@ import numpy as np
 from rimlens.backend.other import environment, other
 from rimlens.testing.checks import ConformanceError, expect
 
-_RUN = "import sys; from rimlens.testing.elsewhere import main; main(*sys.argv[1:])"
+_RUN = "import sys; from rimlens.testing.cross_backend import main; main(*sys.argv[1:])"
 # Ample for an import and one evaluation on a busy machine.
 _SECONDS = 600
 
 
-def computed_elsewhere(function, given, required=None):
+def compute_with_other_backend(function, given, required=None):
     """Return what a function gives with the other array library.
 
     Parameters
@@ -64,7 +64,7 @@ def main(question, answer):
     Parameters
     ----------
     question, answer : str
-        Paths; the question was made by `computed_elsewhere`, in a folder of its own.
+        Paths; the question was made by `compute_with_other_backend`, in a folder of its own.
     """
     function, given = pickle.loads(Path(question).read_bytes())
     np.savez(answer, **function(*given))

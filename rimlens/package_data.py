@@ -7,7 +7,7 @@ from rimlens.errors import FileFormatError
 from rimlens.spelling import did_you_mean
 
 
-def shipped(folder):
+def shipped_files(folder):
     """Return the files in a folder of the package's data by their names.
 
     Parameters
@@ -22,8 +22,8 @@ def shipped(folder):
 
     Examples
     --------
-    >>> from rimlens.shipped import shipped
-    >>> list(shipped("weights"))
+    >>> from rimlens.package_data import shipped_files
+    >>> list(shipped_files("weights"))
     ['analytic', 'default', 'epl']
     """
     files = (resources.files("rimlens") / "data" / folder).iterdir()
@@ -51,7 +51,7 @@ def find(name_or_path, folder, kind):
     FileFormatError
         If there is no such file.
     """
-    known = shipped(folder)
+    known = shipped_files(folder)
     path = Path(known.get(str(name_or_path), name_or_path))
     if not path.is_file():
         raise FileFormatError(
