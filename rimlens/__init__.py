@@ -1,7 +1,7 @@
 """Maps of a strong gravitational lens and of its source, from one image.
 
 The three names that a script needs stand here.  Each is imported when it is first asked for, so
-that importing the package is quick and loads no array library; all else lives in the rooms below.
+that importing the package is quick and loads no array library; all else is in the subpackages.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
 """Lenses, sources and priors by name, found through the entry points of installed packages.
 
 What is installed is known from the packages' metadata alone; a plugin is imported when it is
-loaded.  Whether a plugin obeys the laws of its kind is the business of `rimlens.testing`.
+loaded.  Whether a plugin passes the checks of its kind is the business of `rimlens.testing`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KINDS = tuple(_ABSTRACT)
 
 BUILT_IN, INSTALLED, SHADOWED = "built in", "installed", "shadowed by the built-in"
 
-# An import that takes longer is told of; in seconds.
+# An import that takes longer is reported; in seconds.
 _SLOW = 5.0
 
 
@@ -256,7 +256,7 @@ def _installed(kind):
 
 
 def _distribution(distribution):
-    """Return name and version, as well as they are told."""
+    """Return name and version, as far as they are known."""
     try:
         described = distribution.metadata
     except Exception:  # readers of metadata differ in what they raise about a torn installation

@@ -1,4 +1,4 @@
-"""Laws of the discovery of plugins."""
+"""Checks of the discovery of plugins."""
 
 import subprocess
 import sys

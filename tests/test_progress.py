@@ -1,4 +1,4 @@
-"""Laws of what is seen while work goes on."""
+"""Checks of what is seen while work goes on."""
 
 import io
 import sys

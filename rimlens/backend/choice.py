@@ -1,4 +1,4 @@
-"""Whether the array library that was chosen can be used; told before anything is imported."""
+"""Whether the array library that was chosen can be used; reported before anything is imported."""
 
 import sys
 from importlib.util import find_spec
@@ -14,7 +14,7 @@ _LIBRARIES = {
 
 
 def refuse_unusable(name):
-    """Raise an error that tells what to do if an array library cannot be used.
+    """Raise an error that says what to do if an array library cannot be used.
 
     Parameters
     ----------

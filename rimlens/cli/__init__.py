@@ -1,6 +1,6 @@
 """The command ``rimlens``: one module per subcommand, each imported when it is called.
 
-Commands read arguments, call the package and tell what came of it.  They compute nothing.
+Commands read arguments, call the package and report what came of it.  They compute nothing.
 """
 
 import os
@@ -9,7 +9,7 @@ from importlib import import_module
 
 import click
 
-from rimlens.cli.messages import add_options, told
+from rimlens.cli.messages import add_options, reporting
 from rimlens.errors import RimlensError
 from rimlens.spelling import did_you_mean
 
@@ -25,7 +25,7 @@ class _Failure(click.ClickException):
 
 
 class _Commands(click.Group):
-    """Subcommands that are imported when they are needed, and errors that are told in a line."""
+    """Subcommands that are imported when needed, and errors that are reported in a line."""
 
     def main(self, *args, **kwargs):
         # A command owns its process: what the array library logs about itself is not for users.
@@ -51,7 +51,7 @@ class _Commands(click.Group):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx):
-        with told(), _in_a_line():
+        with reporting(), _in_a_line():
             return super().invoke(ctx)
 
 

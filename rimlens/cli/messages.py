@@ -1,4 +1,4 @@
-"""What the commands tell while they work; all of it goes to standard error.
+"""What the commands report while they work; all of it goes to standard error.
 
 How much that is, is said once for all commands by the options that `add_options` gives them.
 """
@@ -22,7 +22,7 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 @dataclass
 class _Manner:
-    """How much is told: what was given on the command line, before and after the subcommand."""
+    """How much is reported: what was given on the command line, around the subcommand."""
 
     verbose: int = 0
     quiet: bool = False
@@ -60,7 +60,7 @@ def add_options(command):
                 count=True,
                 expose_value=False,
                 callback=_set_manner,
-                help="Tell what is done; twice tells more.",
+                help="Report what is done; twice reports more.",
             ),
             click.Option(
                 ["-q", "--quiet"],
@@ -109,13 +109,13 @@ def quiet():
 
 
 @contextmanager
-def told():
+def reporting():
     """Show log records and warnings as lines; what was changed for that is changed back.
 
     Examples
     --------
     >>> import logging
-    >>> with told():
+    >>> with reporting():
     ...     logging.getLogger("rimlens").debug("not shown, unless -vv was given")
     """
     level, handler = _LOGGER.level, _Lines()

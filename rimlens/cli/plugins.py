@@ -1,4 +1,4 @@
-"""``rimlens plugins``: what is installed, and whether it obeys the laws of its kind."""
+"""``rimlens plugins``: what is installed, and whether it passes the checks of its kind."""
 
 import json
 from dataclasses import asdict
@@ -36,9 +36,9 @@ def command(context, as_json):
     "--kind", type=click.Choice(plugins.KINDS), help="Of the plugin, if several have the name."
 )
 def check(name, kind):
-    """Check that a plugin obeys the laws of its kind.
+    """Check that a plugin passes the checks of its kind.
 
-    There is a line for each law; the exit status is 1 if one is broken.
+    There is a line for each check; the exit status is 1 if one fails.
     """
     kind = kind or _kind_of(name)
     cls = plugins.load(kind, name)
@@ -51,17 +51,17 @@ def check(name, kind):
         raise PluginError(str(error)) from error
     broken = 0
     checks = getattr(laws, f"{kind}_checks")(None if other() else False)
-    for law, conforms in checks:
+    for check, conforms in checks:
         try:
             conforms(subject)
         except AssertionError as error:
             broken += 1
             click.echo(f"failed  {' '.join(str(error).split())}")
         else:
-            click.echo(f"passed  {law.replace('_', ' ')}")
+            click.echo(f"passed  {check.replace('_', ' ')}")
     if other() is None:
         click.echo("skipped the other array library gives the same: it is not installed")
-    click.echo(f"{cls.__name__} obeys {len(checks) - broken} of {len(checks)} laws")
+    click.echo(f"{cls.__name__} passes {len(checks) - broken} of {len(checks)} checks")
     if broken:
         raise SystemExit(1)
 

@@ -134,7 +134,7 @@ class _Run:
         refuse_unwritable(self.folder)
         left = [file for file in self.files if not self._is_done(file)]
         if left:
-            # A solver that cannot be loaded is told before anything is written.
+            # A solver that cannot be loaded is reported before anything is written.
             self.load()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.table.write()

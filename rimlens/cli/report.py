@@ -1,4 +1,4 @@
-"""What is told of one reconstruction: for people in lines, for programs in JSON.
+"""What is reported of one reconstruction: for people in lines, for programs in JSON.
 
 Nothing is computed here; the table of many lenses stands in `rimlens.cli.lenses`.
 """

@@ -88,7 +88,7 @@ def fetch(address, path, headers=None, progress=None):
     InputError
         As by `open_url`.
     FileFormatError
-        If it has not the length that the server tells, after several tries.
+        If it has not the length that the server announces, after several tries.
     """
     part = path.with_name(path.name + ".part")
     have, total = 0, None

@@ -240,7 +240,7 @@ class Model:
         found = []
         for value, unit in zip(results, units):
             value = ops.convert_to_numpy(value).astype(float).reshape(shape)
-            # A brightness has the unit that its parameter was given in, on either road.
+            # A brightness has the unit that its parameter was given in, either way.
             if unit is not None and (quantity or unit is self._brightness_unit):
                 value = value * unit
             found.append(float(value) if type(value) is np.ndarray and not value.ndim else value)

@@ -1,4 +1,4 @@
-"""Which keywords of a FITS header tell about the exposure."""
+"""Which keywords of a FITS header describe the exposure."""
 
 import re
 

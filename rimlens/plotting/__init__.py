@@ -1,6 +1,6 @@
 """Every figure.
 
-Drawing happens here and nowhere else; what is drawn is computed in the other rooms.
+Drawing happens here and nowhere else; what is drawn is computed in other subpackages.
 """
 
 from rimlens.plotting.reconstruction import reconstruction_figure

@@ -33,7 +33,7 @@ def reconstruction_figure(reconstruction: Reconstruction) -> Figure:
     """Draw data, model, residual, source, convergence and the course of the chi-square.
 
     Data and model share a scale; pixels that were not used are gray in data and residual.  The
-    convergence carries the critical curve and the Einstein circle.  Bars tell arcseconds, the
+    convergence carries the critical curve and the Einstein circle.  Bars show arcseconds, the
     arrows north and east.
 
     Parameters

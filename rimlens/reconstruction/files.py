@@ -46,7 +46,7 @@ def write_reconstruction(path, reconstruction, overwrite=False):
 
 
 def read_reconstruction(path):
-    """Return the reconstruction in an ASDF or FITS file, told apart by content.
+    """Return the reconstruction in an ASDF or FITS file, recognized by its content.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The measures that tell whether a reconstruction can be believed.
+"""The measures that say whether a reconstruction can be believed.
 
 They look at the pixels where the light is, at what is left over there, at the images that tell
 the lens, at how well several answers of the network agree, and at what the weights were trained
@@ -49,7 +49,7 @@ _RADIUS_ERROR_POWERS = {
 
 @dataclass(frozen=True)
 class NetworkRadii:
-    """What a solver knows about how it reached its answer.
+    """What a solver knows about how it reached its estimate.
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ class Reconstruction:
         return {name: value for name, value in vars(self).items() if name not in kept}
 
     def __repr__(self):
-        """Return the numbers that tell whether it went well."""
+        """Return the numbers that say whether it went well."""
         return (
             f"<Reconstruction {self.model.data.shape}: Einstein radius "
             f"{self.einstein_radius:.3f}, reduced chi-square {self.reduced_chi2:.2f}, "

@@ -28,7 +28,7 @@ from rimlens.rim.gauss_newton import block_sum, curvature, damped_step
 
 @dataclass(frozen=True)
 class Gradient:
-    """What one evaluation of the likelihood tells the network.
+    """What one evaluation of the likelihood says to the network.
 
     Parameters
     ----------

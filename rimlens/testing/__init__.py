@@ -1,6 +1,6 @@
-"""Conformance checks: the laws that every lens, source and prior obeys, for authors of plugins.
+"""Conformance checks: the checks that every lens, source and prior passes, for authors of plugins.
 
-One line makes a plugin's test suite; each failure says which law is broken, with what was found
+One line makes a plugin's test suite; each failure says which check failed, with what was found
 and what is wanted.  How a model is written does not belong here.
 """
 

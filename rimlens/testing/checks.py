@@ -1,4 +1,4 @@
-"""What all checks share: laws, comparisons, derivatives by finite differences."""
+"""What all checks share: their names, comparisons, derivatives by finite differences."""
 
 import functools
 import io
@@ -13,16 +13,16 @@ from rimlens.errors import RimlensError
 # Of finite differences, in units of the length over which the argument is varied.  The step that
 # agrees best counts: none is right both where a function is steep and where it is nearly flat.
 _STEPS = 3e-2, 3e-3, 3e-4, 3e-5, 3e-6
-# Between two kinks of a network there is less room.
+# Between two kinks of a network there is less space.
 _STEPS_WITH_KINKS = *_STEPS, 3e-7
 
 
 class ConformanceError(AssertionError):
-    """A law that a plugin breaks."""
+    """A check that a plugin fails."""
 
 
-def law(check):
-    """Make a function that checks a law: its name is the law, whatever it raises breaks it.
+def conformance_check(check):
+    """Make a function a check: its name says what holds, whatever it raises is a failure.
 
     Parameters
     ----------
@@ -40,21 +40,21 @@ def law(check):
         try:
             check(subject, **options)
         except Exception as error:
-            told = str(error) if isinstance(error, ConformanceError) else _told(error)
+            described = str(error) if isinstance(error, ConformanceError) else _described(error)
             raise ConformanceError(
-                f"{type(subject).__name__}: {in_words(check.__name__)}: {told}"
+                f"{type(subject).__name__}: {in_words(check.__name__)}: {described}"
             ) from error
 
     return checked
 
 
 def in_words(name):
-    """Return the law that a check is named after."""
+    """Return what a check is named after, in words."""
     return name.replace("_", " ")
 
 
 def check_all(checks, subject):
-    """Run checks and tell of all laws that are broken.
+    """Run checks and report all that fail.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def check_all(checks, subject):
     Raises
     ------
     ConformanceError
-        If a law is broken.
+        If a check fails.
     """
     broken = []
     for _, check in checks:
@@ -77,19 +77,19 @@ def check_all(checks, subject):
     if broken:
         laws = "\n".join(f"- {line}" for line in broken)
         raise ConformanceError(
-            f"{type(subject).__name__} breaks {len(broken)} of {len(checks)} laws:\n{laws}"
+            f"{type(subject).__name__} fails {len(broken)} of {len(checks)} checks:\n{laws}"
         )
 
 
 def named(laws, other_library, both_backends, made):
-    """Return laws with their names, for models and for classes.
+    """Return checks with their names, for models and for classes.
 
     Parameters
     ----------
     laws : sequence of callable
         Each takes a model or a prior.
     other_library : callable
-        The law that compares two array libraries; it is told whether that is required.
+        The check that compares two array libraries; it takes whether that is required.
     both_backends : bool or None
         Whether it is; None if it is compared where that is possible.
     made : callable
@@ -278,14 +278,14 @@ def asdf_round_trip(subject):
     except Exception as error:
         cls = type(subject)
         raise ConformanceError(
-            f"found {_told(error)}; the package's metadata must name "
+            f"found {_described(error)}; the package's metadata must name "
             f"'{cls.__module__}:{cls.__qualname__}' in an entry point, and its settings must be "
             "plain values, arrays or models"
         ) from error
     expect(found == subject, f"found {found!r}, wanted {subject!r}")
 
 
-def _told(error):
+def _described(error):
     """Return an error in one line."""
     text = " ".join(str(error).split())
     text = text if len(text) < 300 else f"{text[:300]}..."

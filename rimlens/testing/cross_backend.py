@@ -23,7 +23,7 @@ def compute_with_other_backend(function, given, required=None):
     Parameters
     ----------
     function : callable
-        ``function(cls, arguments, where)`` of a module of this room; returns a dict of arrays.
+        ``function(cls, arguments, where)`` of a module of this subpackage; returns arrays.
     given : tuple
         A class, what it is to be called with, and where the model or prior is evaluated.
     required : bool, optional

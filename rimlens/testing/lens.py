@@ -1,4 +1,4 @@
-"""The laws of lenses."""
+"""The checks of lenses."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from rimlens.lens.lens import Lens
 from rimlens.testing.checks import (
     check_all,
     check_derivatives,
+    conformance_check,
     expect_close,
-    law,
     size,
     to_numpy,
     tolerance,
 )
-from rimlens.testing.model import laws_of
+from rimlens.testing.model import checks_of
 from rimlens.testing.sampling import made, sample, tensor_function
 
 
 def check_lens(lens: Lens | type, both_backends: bool | None = None) -> None:
-    """Check that a lens obeys the laws that every lens obeys.
+    """Check that a lens passes the checks that every lens passes.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def check_lens(lens: Lens | type, both_backends: bool | None = None) -> None:
     Raises
     ------
     ConformanceError
-        If a law is broken; the message tells of all that are.
+        If a check fails; the message names all that do.
 
     Examples
     --------
@@ -47,9 +47,9 @@ def check_lens(lens: Lens | type, both_backends: bool | None = None) -> None:
 
 
 def lens_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
-    """Return the laws of lenses one by one, for tests that are parametrized by them.
+    """Return the checks of lenses one by one, for tests that are parametrized by them.
 
-    A law about a formula that a lens does not give holds.
+    A check of a formula that a lens does not give passes.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def lens_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
     >>> checks = dict(lens_checks())
     >>> checks["deflection_is_free_of_curl"](SIE)
     """
-    return laws_of(instance, _LENS_LAWS, both_backends)
+    return checks_of(instance, _LENS_CHECKS, both_backends)
 
 
 def instance(lens):
@@ -76,9 +76,9 @@ def instance(lens):
     return made(lens, Lens)
 
 
-@law
+@conformance_check
 def deflection_is_the_gradient_of_the_potential(lens):
-    """Check the deflection against derivatives of the potential by both roads."""
+    """Check the deflection against derivatives of the potential in both ways."""
     if lens.psi is None:
         return
     drawn = sample(lens)
@@ -94,7 +94,7 @@ def deflection_is_the_gradient_of_the_potential(lens):
         )
 
 
-@law
+@conformance_check
 def deflection_is_free_of_curl(lens):
     """Check that the deflection is that of some potential."""
     (xx, xy), (yx, yy) = _by_position(lens, "deflection", sample(lens))
@@ -102,9 +102,9 @@ def deflection_is_free_of_curl(lens):
     expect_close(what, yx, xy, size(xx, xy, yx, yy), tolerance(xx.dtype))
 
 
-@law
+@conformance_check
 def convergence_is_half_the_divergence_of_the_deflection(lens):
-    """Check the convergence against derivatives of the deflection by both roads."""
+    """Check the convergence against derivatives of the deflection in both ways."""
     drawn = sample(lens)
     (xx, _), (_, yy) = _by_position(lens, "deflection", drawn)
     (found,) = to_numpy(tensor_function(lens, "convergence")(drawn.x, drawn.y, drawn.values))
@@ -112,7 +112,7 @@ def convergence_is_half_the_divergence_of_the_deflection(lens):
     expect_close(what, found, 0.5 * (xx + yy), size(found, xx, yy), tolerance(xx.dtype))
 
 
-_LENS_LAWS = (
+_LENS_CHECKS = (
     deflection_is_the_gradient_of_the_potential,
     deflection_is_free_of_curl,
     convergence_is_half_the_divergence_of_the_deflection,

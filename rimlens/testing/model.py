@@ -11,10 +11,10 @@ from rimlens.testing.checks import (
     ConformanceError,
     asdf_round_trip,
     check_derivatives,
+    conformance_check,
     expect,
     expect_close,
     gradient,
-    law,
     named,
     rounding,
     size,
@@ -39,7 +39,7 @@ _OTHER_UNITS = {"arcsec": u.mas, "deg": u.rad, "": u.percent}
 _RESULTS = {"potential": u.arcsec**2, "deflection": u.arcsec, "convergence": None}
 
 
-def laws_of(instance, laws, both_backends):
+def checks_of(instance, laws, both_backends):
     """Return names and functions that take a model or a class.
 
     Parameters
@@ -47,7 +47,7 @@ def laws_of(instance, laws, both_backends):
     instance : callable
         Returns the model to be checked.
     laws : sequence of callable
-        What it obeys besides the laws of all models.
+        What it passes besides the checks of all models.
     both_backends : bool or None
         As in `check_lens`.
 
@@ -56,10 +56,10 @@ def laws_of(instance, laws, both_backends):
     list of tuple
     """
     other_library = the_other_array_library_gives_the_same
-    return named([*_MODEL_LAWS, *laws], other_library, both_backends, instance)
+    return named([*_MODEL_CHECKS, *laws], other_library, both_backends, instance)
 
 
-@law
+@conformance_check
 def parameters_are_declared_properly(model):
     """Check names, units, descriptions, defaults and bounds of the parameters."""
     cls = type(model)
@@ -85,7 +85,7 @@ def parameters_are_declared_properly(model):
             )
 
 
-@law
+@conformance_check
 def copies_are_equal_and_changed_copies_are_not(model):
     """Check `copy` and ``==``."""
     before = model.values
@@ -108,7 +108,7 @@ def copies_are_equal_and_changed_copies_are_not(model):
         )
 
 
-@law
+@conformance_check
 def values_and_gradients_are_finite(model):
     """Check the center, its neighborhood and far away, at the bounds of parameters too."""
     length = length_of(model)
@@ -142,7 +142,7 @@ def values_and_gradients_are_finite(model):
                         raise ConformanceError(_not_finite(what, bad, given, names, dtype, array))
 
 
-@law
+@conformance_check
 def a_batch_gives_what_its_members_give(model):
     """Check a batch of models against single calls, with tensors and from outside."""
     drawn = sample(model)
@@ -164,7 +164,7 @@ def a_batch_gives_what_its_members_give(model):
                 expect_close(f"{method} of number {i} of {n}", f[i], w, size(w), precision)
 
 
-@law
+@conformance_check
 def gradients_are_those_of_finite_differences(model):
     """Check derivatives by the parameters, in the array library that is in use."""
     drawn = sample(model)
@@ -179,7 +179,7 @@ def gradients_are_those_of_finite_differences(model):
         check_derivatives(method, partial(function, drawn.x, drawn.y), arguments)
 
 
-@law
+@conformance_check
 def quantities_and_numbers_agree(model):
     """Check that Quantities in any unit give what bare numbers give."""
     drawn = sample(model)
@@ -216,7 +216,7 @@ def quantities_and_numbers_agree(model):
             )
 
 
-@law
+@conformance_check
 def wrong_units_are_errors(model):
     """Check that positions and parameters in the unit of a mass raise `InputError`."""
     calls = {
@@ -243,17 +243,17 @@ def wrong_units_are_errors(model):
         raise ConformanceError(f"{what}: found no error, wanted InputError")
 
 
-@law
+@conformance_check
 def asdf_files_give_back_what_was_written(model):
     """Check that a model read from an ASDF file is equal to the one written."""
     asdf_round_trip(model)
 
 
-@law
+@conformance_check
 def the_other_array_library_gives_the_same(model, required=None):
     """Check values and gradients of TensorFlow against those of JAX.
 
-    They are those of finite differences in this library, by another law, hence in both.
+    They are those of finite differences in this library, by another check, hence in both.
     """
     given = type(model), model.arguments, sample(model)
     there = compute_with_other_backend(evaluated, given, required)
@@ -281,7 +281,7 @@ def evaluated(cls, arguments, drawn):
     return found
 
 
-_MODEL_LAWS = (
+_MODEL_CHECKS = (
     parameters_are_declared_properly,
     copies_are_equal_and_changed_copies_are_not,
     values_and_gradients_are_finite,

@@ -1,4 +1,4 @@
-"""The laws of priors."""
+"""The checks of priors."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rimlens.testing.checks import (
     asdf_round_trip,
     check_all,
     check_derivatives,
+    conformance_check,
     expect,
     expect_close,
     gradient,
-    law,
     named,
     rounding,
     size,
@@ -35,7 +35,7 @@ _LOST = 0.2
 
 
 def check_prior(prior: Prior | type, both_backends: bool | None = None) -> None:
-    """Check that a prior obeys the laws that every prior obeys.
+    """Check that a prior passes the checks that every prior passes.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def check_prior(prior: Prior | type, both_backends: bool | None = None) -> None:
     Raises
     ------
     ConformanceError
-        If a law is broken; the message tells of all that are.
+        If a check fails; the message names all that do.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def check_prior(prior: Prior | type, both_backends: bool | None = None) -> None:
 
 
 def prior_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
-    """Return the laws of priors one by one, for tests that are parametrized by them.
+    """Return the checks of priors one by one, for tests that are parametrized by them.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def prior_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
     >>> checks = dict(prior_checks())
     >>> checks["draws_repeat_with_the_seed"](AnalyticPrior(SIE(), theta_E=Uniform(0.5, 2.0)))
     """
-    return named(_PRIOR_LAWS, the_other_array_library_gives_the_same, both_backends, instance)
+    return named(_PRIOR_CHECKS, the_other_array_library_gives_the_same, both_backends, instance)
 
 
 def instance(prior):
@@ -101,13 +101,13 @@ def instance(prior):
         ) from error
 
 
-@law
+@conformance_check
 def draws_are_allowed_by_the_model(prior):
     """Check names, shapes, units and bounds of draws."""
     _expect_allowed(prior, prior.sample(_DRAWS, rng=1), _DRAWS, "draws")
 
 
-@law
+@conformance_check
 def draws_repeat_with_the_seed(prior):
     """Check draws of one seed, of a generator, and of another seed."""
     first, again, generated, other = (
@@ -124,7 +124,7 @@ def draws_repeat_with_the_seed(prior):
         expect(not same, "found the same draws for two seeds")
 
 
-@law
+@conformance_check
 def constrain_is_the_inverse_of_unconstrain(prior):
     """Check that variables of draws give the draws back, unless the prior projects."""
     if prior.projects:
@@ -144,11 +144,11 @@ def constrain_is_the_inverse_of_unconstrain(prior):
         )
 
 
-@law
+@conformance_check
 def a_projection_comes_near_to_what_is_projected(prior):
     """Check draws that are projected, of a prior that does so.
 
-    What is lost must be a small part of what tells one draw from another.
+    What is lost must be a small part of what distinguishes one draw from another.
     """
     if not prior.projects:
         return
@@ -168,7 +168,7 @@ def a_projection_comes_near_to_what_is_projected(prior):
         )
 
 
-@law
+@conformance_check
 def every_variable_gives_an_allowed_model(prior):
     """Check values and gradients far from where the prior has its weight."""
     rng = np.random.default_rng(3)
@@ -189,7 +189,7 @@ def every_variable_gives_an_allowed_model(prior):
                 )
 
 
-@law
+@conformance_check
 def the_start_is_an_allowed_model(prior):
     """Check what `initial` returns."""
     start = prior.initial(3)
@@ -198,7 +198,7 @@ def the_start_is_an_allowed_model(prior):
     _expect_allowed(prior, dict(zip(found, to_numpy(found.values()))), 3, "values of initial(3)")
 
 
-@law
+@conformance_check
 def a_batch_gives_what_its_members_give(prior):
     """Check maps to and fro, and the density, of a batch against single calls."""
     n = 3
@@ -224,7 +224,7 @@ def a_batch_gives_what_its_members_give(prior):
             )
 
 
-@law
+@conformance_check
 def gradients_are_those_of_finite_differences(prior):
     """Check derivatives of the parameters by the variables, along random directions."""
     variables = _variables(prior, prior.sample(_DRAWS, rng=1))
@@ -235,7 +235,7 @@ def gradients_are_those_of_finite_differences(prior):
         check_derivatives("parameters", _constrained(prior), arguments, kinks=prior.projects)
 
 
-@law
+@conformance_check
 def log_prob_is_finite_on_draws(prior):
     """Check the density where it is known."""
     if not _has_density(prior):
@@ -246,13 +246,13 @@ def log_prob_is_finite_on_draws(prior):
     expect(not bad.size, f"found {bad[:1]} for {bad.size} of {found.size} draws")
 
 
-@law
+@conformance_check
 def asdf_files_give_back_what_was_written(prior):
     """Check that a prior read from an ASDF file is equal to the one written."""
     asdf_round_trip(prior)
 
 
-@law
+@conformance_check
 def the_other_array_library_gives_the_same(prior, required=None):
     """Check parameters and gradients of TensorFlow against those of JAX."""
     variables = _variables(prior, prior.sample(_DRAWS, rng=1))
@@ -266,7 +266,7 @@ def the_other_array_library_gives_the_same(prior, required=None):
         )
 
 
-_PRIOR_LAWS = (
+_PRIOR_CHECKS = (
     draws_are_allowed_by_the_model,
     draws_repeat_with_the_seed,
     constrain_is_the_inverse_of_unconstrain,

@@ -1,4 +1,4 @@
-"""Models, values and positions at which laws are checked, and their functions of tensors."""
+"""Models, values and positions at which checks are made, and their functions of tensors."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The laws of sources."""
+"""The checks of sources."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from astropy import units as u
 
 from rimlens.models.parameter import BRIGHTNESS
 from rimlens.source.source import Source
-from rimlens.testing.checks import check_all, expect, expect_close, law, rounding, size, to_numpy
-from rimlens.testing.model import laws_of
+from rimlens.testing.checks import (
+    check_all,
+    conformance_check,
+    expect,
+    expect_close,
+    rounding,
+    size,
+    to_numpy,
+)
+from rimlens.testing.model import checks_of
 from rimlens.testing.sampling import made, sample
 
 
 def check_source(source: Source | type, both_backends: bool | None = None) -> None:
-    """Check that a source obeys the laws that every source obeys.
+    """Check that a source passes the checks that every source passes.
 
     Parameters
     ----------
@@ -29,7 +37,7 @@ def check_source(source: Source | type, both_backends: bool | None = None) -> No
     Raises
     ------
     ConformanceError
-        If a law is broken; the message tells of all that are.
+        If a check fails; the message names all that do.
 
     Examples
     --------
@@ -41,7 +49,7 @@ def check_source(source: Source | type, both_backends: bool | None = None) -> No
 
 
 def source_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
-    """Return the laws of sources one by one, for tests that are parametrized by them.
+    """Return the checks of sources one by one, for tests that are parametrized by them.
 
     Parameters
     ----------
@@ -60,7 +68,7 @@ def source_checks(both_backends: bool | None = None) -> list[tuple[Any, ...]]:
     >>> checks = dict(source_checks())
     >>> checks["brightness_carries_its_unit"](Gaussian)
     """
-    return laws_of(instance, _SOURCE_LAWS, both_backends)
+    return checks_of(instance, _SOURCE_CHECKS, both_backends)
 
 
 def instance(source):
@@ -68,7 +76,7 @@ def instance(source):
     return made(source, Source)
 
 
-@law
+@conformance_check
 def brightness_carries_its_unit(source):
     """Check that a surface brightness has the unit of the parameters that are brightnesses."""
     names = _brightnesses(source)
@@ -93,7 +101,7 @@ def brightness_carries_its_unit(source):
     )
 
 
-@law
+@conformance_check
 def brightness_is_linear_in_its_parameters(source):
     """Check sums and multiples of the parameters that are brightnesses."""
     names = _brightnesses(source)
@@ -117,7 +125,7 @@ def brightness_is_linear_in_its_parameters(source):
     )
 
 
-_SOURCE_LAWS = (brightness_carries_its_unit, brightness_is_linear_in_its_parameters)
+_SOURCE_CHECKS = (brightness_carries_its_unit, brightness_is_linear_in_its_parameters)
 
 
 def _brightnesses(source):

@@ -1,4 +1,4 @@
-"""Laws of coherence spectra, against closed forms."""
+"""Checks of coherence spectra, against closed forms."""
 
 import astropy.units as u
 import numpy as np

@@ -1,4 +1,4 @@
-"""Laws of the backend: transforms, gradients, compilation, and that both agree."""
+"""Checks of the backend: transforms, gradients, compilation, and that both agree."""
 
 import json
 import os

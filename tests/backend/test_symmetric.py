@@ -1,4 +1,4 @@
-"""Laws of the convolution with symmetric kernels by products of matrices."""
+"""Checks of the convolution with symmetric kernels by products of matrices."""
 
 import numpy as np
 import pytest

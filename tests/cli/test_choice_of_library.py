@@ -1,4 +1,4 @@
-"""Laws of the command where the array library that was chosen cannot be used."""
+"""Checks of the command where the array library that was chosen cannot be used."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Laws of the command as it is called from a shell."""
+"""Checks of the command as it is called from a shell."""
 
 import json
 import os

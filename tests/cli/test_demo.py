@@ -1,4 +1,4 @@
-"""Laws of `rimlens demo`: it goes the way of `rimlens reconstruct`."""
+"""Checks of `rimlens demo`: it goes the way of `rimlens reconstruct`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Laws of all commands: what they tell, how errors read, and that nothing is left behind."""
+"""Checks of all commands: what they tell, how errors read, and that nothing is left behind."""
 
 import logging
 import subprocess
@@ -9,7 +9,7 @@ import click
 import pytest
 
 from rimlens import cli
-from rimlens.cli.messages import bytes_progress, progress, told
+from rimlens.cli.messages import bytes_progress, progress, reporting
 from rimlens.errors import RimlensWarning
 from rimlens.reconstruction import Verdict
 
@@ -101,7 +101,7 @@ def test_loggers_and_warnings_are_left_as_they_were(call, arguments):
 
 
 def test_what_is_told_outside_of_a_command_is_a_line_each(capsys):
-    with told():
+    with reporting():
         logging.getLogger("rimlens.here").warning("one %s", "record")
         warnings.warn("two\nlines", RimlensWarning, stacklevel=1)
     assert capsys.readouterr().err == "rimlens.here: one record\nWarning: two lines\n"

@@ -1,4 +1,4 @@
-"""Laws of `rimlens reconstruct` with several lenses: one table, which no bad lens stops."""
+"""Checks of `rimlens reconstruct` with several lenses: one table, which no bad lens stops."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Laws of ``rimlens plugins``."""
+"""Checks of ``rimlens plugins``."""
 
 import json
 import re
@@ -86,7 +86,7 @@ def test_check_has_a_line_for_each_law(call):
     *laws, skipped, summary = done.stdout.splitlines()
     assert laws == [f"passed  {n.replace('_', ' ')}" for n, _ in testing.lens_checks(False)]
     assert skipped == "skipped the other array library gives the same: it is not installed"
-    assert summary == "SIS obeys 11 of 11 laws"
+    assert summary == "SIS passes 11 of 11 checks"
 
 
 @pytest.mark.usefixtures("foreign", "without_the_other_library")

@@ -1,4 +1,4 @@
-"""Laws of `rimlens reconstruct`: what it prints where, and what it never overwrites."""
+"""Checks of `rimlens reconstruct`: what it prints where, and what it never overwrites."""
 
 import json
 

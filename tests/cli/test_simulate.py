@@ -1,4 +1,4 @@
-"""Laws of `rimlens simulate`: what it passes on and what it tells."""
+"""Checks of `rimlens simulate`: what it passes on and what it tells."""
 
 import subprocess
 import sys

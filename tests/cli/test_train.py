@@ -1,4 +1,4 @@
-"""Laws of `rimlens train`: what it passes on and what it tells."""
+"""Checks of `rimlens train`: what it passes on and what it tells."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Laws of models and grids in ASDF files."""
+"""Checks of models and grids in ASDF files."""
 
 import io
 import warnings

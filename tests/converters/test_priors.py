@@ -1,4 +1,4 @@
-"""Laws of priors in ASDF files."""
+"""Checks of priors in ASDF files."""
 
 import io
 

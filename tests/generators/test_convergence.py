@@ -1,4 +1,4 @@
-"""Laws of simulated convergence maps."""
+"""Checks of simulated convergence maps."""
 
 import numpy as np
 import pytest

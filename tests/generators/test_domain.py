@@ -1,4 +1,4 @@
-"""Laws of the ranges of simulations."""
+"""Checks of the ranges of simulations."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Laws of dust lanes."""
+"""Checks of dust lanes."""
 
 import numpy as np
 import pytest

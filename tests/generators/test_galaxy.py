@@ -1,4 +1,4 @@
-"""Laws of simulated sources."""
+"""Checks of simulated sources."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of Gaussian random fields."""
+"""Checks of Gaussian random fields."""
 
 import numpy as np
 import pytest

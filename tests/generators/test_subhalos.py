@@ -1,4 +1,4 @@
-"""Laws of populations of subhalos."""
+"""Checks of populations of subhalos."""
 
 import numpy as np
 import pytest

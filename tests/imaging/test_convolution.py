@@ -1,4 +1,4 @@
-"""Laws of the linear convolution of maps with fixed kernels."""
+"""Checks of the linear convolution of maps with fixed kernels."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""Laws of the deflection of a convergence map and of an external shear."""
+"""Checks of the deflection of a convergence map and of an external shear."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the forward model of an exposure."""
+"""Checks of the forward model of an exposure."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of pixel grids."""
+"""Checks of pixel grids."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of several exposures in one likelihood."""
+"""Checks of several exposures in one likelihood."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the chi-square."""
+"""Checks of the chi-square."""
 
 import numpy as np
 from keras import ops

@@ -1,4 +1,4 @@
-"""Laws of the arrays that make an image: gradients, symmetries, batches, conventions."""
+"""Checks of the arrays that make an image: gradients, symmetries, batches, conventions."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of noise models: draws have the variance that the chi-square divides by."""
+"""Checks of noise models: draws have the variance that the chi-square divides by."""
 
 import numpy as np
 import pytest

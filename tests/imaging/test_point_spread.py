@@ -1,4 +1,4 @@
-"""Laws of point-spread functions: their models, their sampling, and what they leave in place."""
+"""Checks of point-spread functions: their models, their sampling, and what they leave in place."""
 
 import numpy as np
 import pytest

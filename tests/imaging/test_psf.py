@@ -1,4 +1,4 @@
-"""Laws of the convolution with a point-spread function."""
+"""Checks of the convolution with a point-spread function."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of bilinear and bicubic sampling."""
+"""Checks of bilinear and bicubic sampling."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of files of simulated observations."""
+"""Checks of files of simulated observations."""
 
 import numpy as np
 import pytest

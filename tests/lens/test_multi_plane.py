@@ -1,4 +1,4 @@
-"""Laws of lenses in several planes."""
+"""Checks of lenses in several planes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of priors that draw from a collection of maps."""
+"""Checks of priors that draw from a collection of maps."""
 
 import io
 

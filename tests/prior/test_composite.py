@@ -1,4 +1,4 @@
-"""Laws of priors over sums."""
+"""Checks of priors over sums."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the prior over real galaxies."""
+"""Checks of the prior over real galaxies."""
 
 import astropy.units as u
 import numpy as np

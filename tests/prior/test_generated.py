@@ -1,4 +1,4 @@
-"""Laws of the priors whose draws are generated."""
+"""Checks of the priors whose draws are generated."""
 
 import numpy as np
 import pytest

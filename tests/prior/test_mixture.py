@@ -1,4 +1,4 @@
-"""Laws of mixtures of priors."""
+"""Checks of mixtures of priors."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of priors in recipes."""
+"""Checks of priors in recipes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the prior over maps of simulated halos."""
+"""Checks of the prior over maps of simulated halos."""
 
 import numpy as np
 import pytest

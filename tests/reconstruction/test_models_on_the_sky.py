@@ -1,4 +1,4 @@
-"""Laws of models that are taken from the pixels of an image to the sky."""
+"""Checks of models that are taken from the pixels of an image to the sky."""
 
 import numpy as np
 

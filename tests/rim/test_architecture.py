@@ -1,4 +1,4 @@
-"""Laws of a solver's description."""
+"""Checks of a solver's description."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Laws of sums over blocks and of derivatives along many directions."""
+"""Checks of sums over blocks and of derivatives along many directions."""
 
 import numpy as np
 from keras import ops

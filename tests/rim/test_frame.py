@@ -1,4 +1,4 @@
-"""Laws of bringing an observation to a solver's grid."""
+"""Checks of bringing an observation to a solver's grid."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the Gauss-Newton step."""
+"""Checks of the Gauss-Newton step."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the preconditioned likelihood gradient."""
+"""Checks of the preconditioned likelihood gradient."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the recurrent U-Net."""
+"""Checks of the recurrent U-Net."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Laws of the scale that a network sees."""
+"""Checks of the scale that a network sees."""
 
 import numpy as np
 import pytest

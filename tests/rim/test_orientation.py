@@ -1,4 +1,4 @@
-"""Laws of the eight orientations of the square."""
+"""Checks of the eight orientations of the square."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of a solver whose unknowns are the parameters of models."""
+"""Checks of a solver whose unknowns are the parameters of models."""
 
 import numpy as np
 import pytest

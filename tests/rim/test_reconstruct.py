@@ -1,4 +1,4 @@
-"""Laws of the way from an observation to a reconstruction."""
+"""Checks of the way from an observation to a reconstruction."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Laws of the recurrence."""
+"""Checks of the recurrence."""
 
 import numpy as np
 from keras import ops

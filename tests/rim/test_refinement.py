@@ -1,4 +1,4 @@
-"""Laws of the steps that end a reconstruction."""
+"""Checks of the steps that end a reconstruction."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Laws of the weights in the package."""
+"""Checks of the weights in the package."""
 
 from importlib import resources
 

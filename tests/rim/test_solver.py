@@ -1,4 +1,4 @@
-"""Laws of `RIMSolver`: batches, history, what it refuses."""
+"""Checks of `RIMSolver`: batches, history, what it refuses."""
 
 import numpy as np
 import pytest

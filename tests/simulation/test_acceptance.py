@@ -1,4 +1,4 @@
-"""Laws of the cuts on simulations."""
+"""Checks of the cuts on simulations."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Laws of simulated masks and noise."""
+"""Checks of simulated masks and noise."""
 
 from dataclasses import replace
 

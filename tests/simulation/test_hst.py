@@ -1,4 +1,4 @@
-"""Laws of the observation for the demonstration."""
+"""Checks of the observation for the demonstration."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the replaceable pieces of a simulator."""
+"""Checks of the replaceable pieces of a simulator."""
 
 import numpy as np
 import pytest

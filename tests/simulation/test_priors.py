@@ -1,4 +1,4 @@
-"""Laws of simulations of any lens prior with any source prior."""
+"""Checks of simulations of any lens prior with any source prior."""
 
 import numpy as np
 import pytest

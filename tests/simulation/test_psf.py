@@ -1,4 +1,4 @@
-"""Laws of simulated point-spread functions."""
+"""Checks of simulated point-spread functions."""
 
 import numpy as np
 import pytest

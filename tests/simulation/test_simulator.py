@@ -1,4 +1,4 @@
-"""Laws of whole mock observations."""
+"""Checks of whole mock observations."""
 
 import numpy as np
 import pytest

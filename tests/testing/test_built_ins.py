@@ -1,4 +1,4 @@
-"""Every built-in lens, source and prior obeys the laws of its kind."""
+"""Every built-in lens, source and prior passes the checks of its kind."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of the conformance kit: it finds what is broken, says so, and finds nothing else."""
+"""Checks of the conformance kit: it finds what is broken, says so, and finds nothing else."""
 
 import numpy as np
 import pytest
@@ -138,7 +138,7 @@ def test_one_error_tells_of_all_laws_that_are_broken():
     with pytest.raises(ConformanceError) as raised:
         testing.check_lens(HeavyDisplacedLens, both_backends=False)
     message = str(raised.value)
-    assert message.startswith("HeavyDisplacedLens breaks 3 of 11 laws:\n- ")
+    assert message.startswith("HeavyDisplacedLens fails 3 of 11 checks:\n- ")
     for law in ("gradient of the potential", "half the divergence", "asdf files"):
         assert law in message
     assert isinstance(raised.value, AssertionError), "pytest shows it as a failed assertion"

@@ -71,7 +71,7 @@ def download(
     InputError
         If there is no key, it is refused, there is no such file, or nothing is asked for.
     FileFormatError
-        If a file does not have the length that was told, after several tries.
+        If a file does not have the length that was announced, after several tries.
 
     Examples
     --------

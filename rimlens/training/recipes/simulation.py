@@ -69,7 +69,7 @@ def pieces_from_table(table, convergence_grid, source_grid, psf_size=33, seed=0)
     >>> pieces_from_table(table, Grid((8, 8)), Grid((8, 8)))
     {'noise': WhiteNoise(mean=0.02, sigma=0.03, low=0.001, high=0.1)}
     """
-    # Models and priors are rooms of their own; most recipes never enter them.
+    # Most recipes name no model and no prior.
     from rimlens.prior import prior_from_table
 
     check_table(table)

@@ -129,7 +129,7 @@ def simulate(
             raise InputError(f"{name}: a positive integer is wanted, found {value!r}")
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe)
-    # What cannot be used is told before anything is written.
+    # What cannot be used is refused before anything is written.
     simulation_pieces(recipe)
     versions = {"rimlens": __version__, "numpy": np.__version__, **backend.versions()}
     seed = recipe.seed if seed is None else seed

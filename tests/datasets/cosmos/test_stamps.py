@@ -1,4 +1,4 @@
-"""Laws of what is made of an image: noise, neighbors, denoising, fields and their PSFs."""
+"""Checks of what is made of an image: noise, neighbors, denoising, fields and their PSFs."""
 
 import astropy.units as u
 import numpy as np

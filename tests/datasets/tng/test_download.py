@@ -1,4 +1,4 @@
-"""Laws of fetching files, against a server here that speaks as TNG's does."""
+"""Checks of fetching files, against a server here that speaks as TNG's does."""
 
 import json
 import re

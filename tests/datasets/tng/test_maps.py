@@ -1,4 +1,4 @@
-"""Laws of maps of simulated halos, and how collections of them are built."""
+"""Checks of maps of simulated halos, and how collections of them are built."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""Laws of the smoothing, the sharing out of particles, and the lines of sight."""
+"""Checks of the smoothing, the sharing out of particles, and the lines of sight."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of trained autoencoders: their maps, their latent vectors and their files."""
+"""Checks of trained autoencoders: their maps, their latent vectors and their files."""
 
 from importlib import resources
 

@@ -1,4 +1,4 @@
-"""Laws of the networks of variational autoencoders and of what they minimize."""
+"""Checks of the networks of variational autoencoders and of what they minimize."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Laws of the prior over the maps of an autoencoder."""
+"""Checks of the prior over the maps of an autoencoder."""
 
 import numpy as np
 import pytest

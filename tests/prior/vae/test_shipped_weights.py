@@ -1,4 +1,4 @@
-"""Laws of the autoencoders in the package."""
+"""Checks of the autoencoders in the package."""
 
 from importlib import resources
 

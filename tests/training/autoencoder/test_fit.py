@@ -1,4 +1,4 @@
-"""Laws of the training of autoencoders: it goes on after an interruption, and splits galaxies."""
+"""Checks of the training of autoencoders: resumed after interruptions, galaxies split."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Laws of the figures by which reconstructions and samples are judged."""
+"""Checks of the figures by which reconstructions and samples are judged."""
 
 import numpy as np
 import pytest

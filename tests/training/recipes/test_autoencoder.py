@@ -1,4 +1,4 @@
-"""Laws of the recipes of autoencoders."""
+"""Checks of the recipes of autoencoders."""
 
 import json
 from dataclasses import replace

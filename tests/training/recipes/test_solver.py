@@ -1,4 +1,4 @@
-"""Laws of training recipes."""
+"""Checks of training recipes."""
 
 import json
 from dataclasses import replace

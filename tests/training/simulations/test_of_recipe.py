@@ -1,4 +1,4 @@
-"""Laws of recipes that say what is simulated, and of training on simulations in a folder."""
+"""Checks of recipes that say what is simulated, and of training on simulations in a folder."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

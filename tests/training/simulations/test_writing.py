@@ -1,4 +1,4 @@
-"""Laws of sets of simulations on disk."""
+"""Checks of sets of simulations on disk."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Laws of the error that the refinement expects of a network."""
+"""Checks of the error that the refinement expects of a network."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Laws of training: it learns, goes on after an interruption, and its weights come back."""
+"""Checks of training: it learns, goes on after an interruption, and its weights come back."""
 
 from dataclasses import replace
 

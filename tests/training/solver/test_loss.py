@@ -1,4 +1,4 @@
-"""Laws of the loss, against plain numpy."""
+"""Checks of the loss, against plain numpy."""
 
 import numpy as np
 import pytest

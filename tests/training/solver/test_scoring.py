@@ -1,4 +1,4 @@
-"""Laws of the scores on held-back simulations."""
+"""Checks of the scores on held-back simulations."""
 
 import numpy as np
 import pytest

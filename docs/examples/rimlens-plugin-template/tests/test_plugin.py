@@ -1,4 +1,4 @@
-"""The laws of lenses, sources and priors."""
+"""The checks of lenses, sources and priors."""
 
 from rimlens_plugin_template import Moffat, Plummer, PlummerPrior
 
@@ -6,15 +6,15 @@ from rimlens.testing import check_lens, check_prior, check_source
 
 
 def test_lens():
-    """Plummer obeys the laws of lenses."""
+    """Plummer passes the checks of lenses."""
     check_lens(Plummer)
 
 
 def test_source():
-    """Moffat obeys the laws of sources."""
+    """Moffat passes the checks of sources."""
     check_source(Moffat)
 
 
 def test_prior():
-    """PlummerPrior obeys the laws of priors."""
+    """PlummerPrior passes the checks of priors."""
     check_prior(PlummerPrior)
