@@ -31,6 +31,23 @@ automodapi_toctreedirnm = "api"
 automodsumm_inherited_members = False
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
+# Of every docstring, form is checked, and that parameters and signature agree.  Missing sections
+# are allowed, as are those that a method inherits, and parameters that share a line.
+numpydoc_validation_checks = {
+    *("GL01", "GL03", "GL05", "GL06", "GL07", "GL08", "GL09", "GL10"),
+    *("SS01", "SS02", "SS03", "SS04", "SS06"),
+    *("PR02", "PR05", "PR06", "PR07", "PR08", "PR09", "PR10"),
+    *("RT05", "SA02", "SA03", "SA04"),
+}
+# Their parameters are declared once and have no place in a signature that numpydoc can read.
+numpydoc_validation_exclude = {
+    r"rimlens\.lens\.Pixelated",
+    r"rimlens\.source\.(Pixelated|Shapelets)",
+    # Autodoc looks at what a module imports, too, before it leaves that out.
+    r"rimlens\..*\.(ABC|IntEnum|WCS|abstractmethod|asdict|partial)$",
+    # The methods of an enumeration are written by Python.
+    r"rimlens\.random\.Stream\b",
+}
 # A class is documented where it is defined and named where it is offered.
 toc_object_entries = False
 

@@ -62,7 +62,7 @@ def critical_surface_density(z_lens, z_source, cosmology=None):
     z_lens, z_source : float
         Redshifts.
     cosmology : str or astropy.cosmology.FLRW, optional
-        astropy's default if not given.
+        The default of astropy if not given.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def kpc_per_arcsec(z_lens, cosmology=None):
     z_lens : float
         Redshift.
     cosmology : str or astropy.cosmology.FLRW, optional
-        astropy's default if not given.
+        The default of astropy if not given.
 
     Examples
     --------

@@ -17,6 +17,7 @@ class ReconstructionConverter(Converter):
 
     def from_yaml_tree(self, node, tag, ctx):
         """Return the object."""
+        from rimlens.reconstruction import Reconstruction
         from rimlens.reconstruction.files import from_tree
 
-        return from_tree(node)
+        return Reconstruction(**from_tree(node))

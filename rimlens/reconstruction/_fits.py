@@ -15,6 +15,7 @@ from rimlens.io.files import new_file
 from rimlens.io.metadata import readable
 from rimlens.observation.writing import header_holds
 from rimlens.reconstruction._stored import stored_observation
+from rimlens.reconstruction.verdict import Verdict
 
 _FORMAT = 1
 _MODELS = "MODELS"
@@ -79,16 +80,14 @@ def from_fits(path, content):
 
     Returns
     -------
-    rimlens.Reconstruction
-        As it was written.
+    dict
+        The arguments of a `rimlens.reconstruction.Reconstruction`.
 
     Raises
     ------
     FileFormatError
         If the file holds something else, comes from a newer version, or was truncated or altered.
     """
-    from rimlens.reconstruction import Reconstruction, Verdict
-
     hdus = _verified(path, content)
     sci = _map(hdus["SCI"])
     header = hdus[0].header
@@ -102,7 +101,7 @@ def from_fits(path, content):
         unit=sci.unit,
         meta=metadata["observation"],
     )
-    return Reconstruction(
+    return dict(
         observation=observation,
         source=_map(hdus["SOURCE"]),
         convergence=_map(hdus["KAPPA"]),

@@ -10,6 +10,7 @@ from rimlens.io.files import read_asdf, read_bytes, write_asdf
 from rimlens.io.metadata import readable
 from rimlens.reconstruction._fits import from_fits, to_fits
 from rimlens.reconstruction._stored import stored_observation
+from rimlens.reconstruction.verdict import Verdict
 
 _TAG = "asdf://rimlens/tags/reconstruction-1.0.0"
 _MODELS = ("pixel_frame_lens_model", "pixel_frame_source_model")
@@ -45,17 +46,20 @@ def write_reconstruction(path, reconstruction, overwrite=False):
         raise InputError(f"{path}: a name that ends in .asdf or .fits is wanted, found {suffix!r}")
 
 
-def read_reconstruction(path):
+def read_reconstruction(path, make):
     """Return the reconstruction in an ASDF or FITS file, recognized by its content.
 
     Parameters
     ----------
     path : str or path-like
         The file to read.
+    make : type
+        `rimlens.reconstruction.Reconstruction`, which imports this module and is therefore passed
+        to it.
 
     Returns
     -------
-    rimlens.Reconstruction
+    rimlens.reconstruction.Reconstruction
         As it was written.
 
     Raises
@@ -68,7 +72,7 @@ def read_reconstruction(path):
     if content.startswith(b"#ASDF"):
         return read_asdf(path, "reconstruction", _TAG, "a rimlens reconstruction")
     if content.startswith(b"SIMPLE  ="):
-        return from_fits(path, content)
+        return make(**from_fits(path, content))
     raise FileFormatError(
         f"{path}: is neither ASDF nor FITS; a file that Reconstruction.write wrote is wanted"
     )
@@ -115,7 +119,7 @@ def to_tree(reconstruction):
 
 
 def from_tree(node):
-    """Return the reconstruction that `to_tree` took apart.
+    """Return the parts of the reconstruction that `to_tree` took apart.
 
     Parameters
     ----------
@@ -124,13 +128,12 @@ def from_tree(node):
 
     Returns
     -------
-    rimlens.Reconstruction
-        As it was stored.
+    dict
+        The arguments of a `rimlens.reconstruction.Reconstruction`.
     """
     import numpy as np
 
     from rimlens.observation.units import known_unit
-    from rimlens.reconstruction import Reconstruction, Verdict
 
     stored = node["observation"]
     observation = stored_observation(
@@ -142,7 +145,7 @@ def from_tree(node):
         unit=known_unit(stored.get("unit")),
         meta=dict(stored["meta"]),
     )
-    return Reconstruction(
+    return dict(
         observation=observation,
         source=_map(node["source"]),
         convergence=_map(node["convergence"]),

@@ -474,7 +474,7 @@ class Reconstruction:
         """
         from rimlens.reconstruction.files import read_reconstruction
 
-        return read_reconstruction(path)
+        return read_reconstruction(path, cls)
 
 
 def center_offset(nddata, observation):

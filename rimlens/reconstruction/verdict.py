@@ -215,7 +215,7 @@ def assess(
         What to judge.
     domain : dict, optional
         The observations for which the weights are valid, lengths in pixels, as
-        `rimlens.RIMSolver.domain` gives it: pairs ``theta_E``, ``fwhm``,
+        `rimlens.rim.RIMSolver` has it: pairs ``theta_E``, ``fwhm``,
         ``peak_signal_to_noise`` and ``core_mask``.
     network_radii : NetworkRadii, optional
         How the solver reached its answer.

@@ -41,7 +41,7 @@ class MapSettings:
         Where the halo and the source are put.  Lengths and masses of the halo stay what they were
         at the snapshot's own redshift.
     cosmology : str or astropy.cosmology.FLRW, optional
-        astropy's default if not given.
+        The default of astropy if not given.
     neighbors : int, optional
         As in `kernel_widths`.
 

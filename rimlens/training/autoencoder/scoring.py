@@ -31,7 +31,7 @@ def score(vae: VAE, draws: Any, n: int, seed: int) -> dict[str, Any]:
     vae : VAE
         To be scored.
     draws : object
-        ``draw(n, rng)`` gives maps, such as `rimlens.training.autoencoder.fit.MapDraws`.
+        ``draw(n, rng)`` gives maps, such as ``rimlens.training.autoencoder.fit.MapDraws``.
     n : int
         How many.
     seed : int
