@@ -259,7 +259,7 @@ def _distribution(distribution):
     """Return name and version, as far as they are known."""
     try:
         described = distribution.metadata
-    except Exception:  # readers of metadata differ in what they raise about a torn installation
+    except Exception:  # noqa: BLE001 - readers of metadata differ in what they raise about a torn installation
         described = {}
     return described.get("Name") or "unnamed", described.get("Version") or "unknown"
 

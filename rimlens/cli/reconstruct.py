@@ -200,7 +200,7 @@ class _Run:
                     partial(_log.info, "%s: %s", file),
                     **self.parts,
                 )
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one file must stop no others
             reason = " ".join(str(error).split())
             if not isinstance(error, RimlensError):
                 reason = f"{type(error).__name__}: {reason}"
@@ -300,7 +300,7 @@ def write_results(reconstruction, output):
     reconstruction.write(fits)
     try:
         reconstruction.plot(figure)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a figure must cost no maps
         # Part of a picture is worse than none.
         figure.unlink(missing_ok=True)
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -150,7 +150,7 @@ class Model:
             mine.keys() == its.keys()
             and all(_equal(mine[k], its[k]) for k in mine)
             and self._brightness_unit == other._brightness_unit
-            and all(_equal(v, other._values[k]) for k, v in self._values.items())
+            and all(_equal(v, other._values[k]) for k, v in self._values.items())  # noqa: SLF001 - of one class
         )
 
     __hash__ = None  # type: ignore[assignment]

@@ -145,7 +145,7 @@ class Observation(NDData):
         """Return an observation from arrays that need no check."""
         new = type(self).__new__(type(self))
         psf = trim_psf(psf, data.shape)
-        new._set(data, filled(sigma, mask), mask, self.unit, psf, wcs, self.meta)
+        new._set(data, filled(sigma, mask), mask, self.unit, psf, wcs, self.meta)  # noqa: SLF001 - of one class
         return new
 
     @classmethod
