@@ -41,7 +41,7 @@ class Here(Executor):
         future = Future()
         try:
             future.set_result(function(*arguments))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as executors do
             future.set_exception(error)
         return future
 
