@@ -51,7 +51,7 @@ def main(weights, lenses, seed, json_path):
     """Score WEIGHTS, a name or a file, on held-back simulations."""
     from rimlens import RIMSolver
     from rimlens.training.recipes.solver import Recipe
-    from rimlens.training.solver.fit import simulator_of
+    from rimlens.training.simulations import simulator_of
     from rimlens.training.solver.scoring import score
 
     solver = RIMSolver.from_pretrained(weights)
