@@ -57,7 +57,7 @@ class NetworkRadii:
         Einstein radii in pixels that the network finds where each orientation of the image is
         treated alone, nan where it finds none; empty for a solver without orientations.
     network_radius : float
-        Einstein radius in pixels of the network's answer, before the steps that end it.
+        Einstein radius in pixels of the network's estimate, before the steps that end it.
     """
 
     radii: object = ()

@@ -48,7 +48,7 @@ def forward_models(rng):
 
 
 def results():
-    """Return named arrays: physics, gradients, a simulation and a network's answer."""
+    """Return named arrays: physics, gradients, a simulation and a network's estimate."""
     from keras import ops
 
     from map_model import MapModel

@@ -72,7 +72,7 @@ def test_the_solver_lowers_chi_square_in_latent_space(trained):
     assert trained.machine.lens.vector_size == 6 + 2
     assert trained.machine.source.vector_size == 6 + 1
     chi2 = trained.weights.scores["reduced_chi2_median_per_step"]
-    # From the network's first answer, which saw no gradient, to the end.
+    # From the network's first estimate, which saw no gradient, to the end.
     assert chi2[-1] < 0.7 * chi2[0]
     assert chi2[-1] < 2.0
 
