@@ -79,9 +79,8 @@ def test_a_batch_of_lenses_is_solved_as_one_by_one(restless, inputs, solved):
         for name in ("convergence", "shear", "source", "model"):
             # A library may order the additions of a batch differently, and random steps, which
             # fit nothing, amplify that.
-            np.testing.assert_allclose(
-                alone[name][0], solved[name][i], rtol=0, atol=2e-2 * np.abs(solved[name][i]).max()
-            )
+            scale = 0.05 if name == "shear" else np.abs(solved[name][i]).max()
+            np.testing.assert_allclose(alone[name][0], solved[name][i], rtol=0, atol=2e-2 * scale)
 
 
 def test_a_solution_does_not_depend_on_what_was_solved_before(restless, inputs, solved):
