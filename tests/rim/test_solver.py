@@ -78,7 +78,7 @@ def test_a_batch_of_lenses_is_solved_as_one_by_one(restless, inputs, solved):
         alone = restless.inference.solve_batch({name: v[i : i + 1] for name, v in inputs.items()})
         for name in ("convergence", "shear", "source", "model"):
             # A library may order the additions of a batch differently, and random steps, which
-            # fit nothing, amplify that; lenses that were mixed up would differ by their whole size.
+            # fit nothing, amplify that; a mixture of lenses would differ by their whole size.
             scale = 0.1 if name == "shear" else np.abs(solved[name][i]).max()
             np.testing.assert_allclose(alone[name][0], solved[name][i], rtol=0, atol=5e-2 * scale)
 
