@@ -149,20 +149,7 @@ class RIMSolver(Pretrained):
         return {w.path: ops.convert_to_numpy(w.value) for w in self.machine.trainable_weights}
 
     def set_arrays(self, arrays: dict[str, np.ndarray], origin: PathLike) -> None:
-        """Take over arrays.
-
-        Parameters
-        ----------
-        arrays : dict of ndarray
-            By the names of `arrays`.
-        origin : str or path
-            Where they come from, for an error.
-
-        Raises
-        ------
-        FileFormatError
-            If names or shapes are not those of the network.
-        """
+        """Take over arrays: see `rimlens.io.pretrained.Pretrained.set_arrays`."""
         variables = {w.path: w for w in self.machine.trainable_weights}
         require_shapes({name: tuple(w.shape) for name, w in variables.items()}, arrays, origin)
         for name, variable in variables.items():

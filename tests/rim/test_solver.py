@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 
 from map_model import MapModel
+from rimlens import backend
 from rimlens.errors import FileFormatError, InputError
 from rimlens.imaging import psf_transform, reduced_chi2
 from rimlens.rim import Architecture, RIMSolver
@@ -74,13 +75,16 @@ def test_the_model_is_that_of_the_solution(restless, inputs, solved):
 
 
 def test_a_batch_of_lenses_is_solved_as_one_by_one(restless, inputs, solved):
+    # A library may order the additions of a batch differently, and random steps, which fit
+    # nothing, amplify that: on JAX by so much that a shear near zero has no digit of its own.
+    on_jax = backend.name() == "jax"
     for i in range(2):
         alone = restless.inference.solve_batch({name: v[i : i + 1] for name, v in inputs.items()})
         for name in ("convergence", "shear", "source", "model"):
-            # A library may order the additions of a batch differently, and random steps, which
-            # fit nothing, amplify that; a mixture of lenses would differ by their whole size.
-            scale = 0.1 if name == "shear" else np.abs(solved[name][i]).max()
-            np.testing.assert_allclose(alone[name][0], solved[name][i], rtol=0, atol=5e-2 * scale)
+            atol = (5e-2 if on_jax else 1e-2) * np.abs(solved[name][i]).max()
+            if on_jax and name == "shear":
+                atol = 5e-3
+            np.testing.assert_allclose(alone[name][0], solved[name][i], rtol=0, atol=atol)
 
 
 def test_a_solution_does_not_depend_on_what_was_solved_before(restless, inputs, solved):

@@ -264,16 +264,28 @@ def test_coordinates_can_be_told_from_steps_and_back(lens):
     assert np.all(np.linalg.cond(coordinates) < 1e4)
 
 
-def test_radius_and_shear_are_those_of_the_truth(lens):
-    found = arrays(lens.unknowns.physical(lens.state)) if "lens" not in lens.state else None
-    if found is None:
-        pytest.skip("a model's are checked with the solver of models")
+@pytest.mark.parametrize("name", [name for name in LENSES if name != "model"])
+def test_radius_and_shear_of_a_map_are_those_of_the_truth(name, draws):
+    lens = problem("lens", name, draws)
+    found = arrays(lens.unknowns.physical(lens.state))
     np.testing.assert_allclose(
         lens.unknowns.einstein_radii(found),
         [einstein_radius(k, A.convergence_scale) for k in lens.batch["convergence"]],
         rtol=1e-4,
     )
     np.testing.assert_allclose(lens.unknowns.external_shear(found), lens.batch["shear"], rtol=1e-5)
+
+
+def test_radius_and_shear_of_a_model_are_those_of_the_truth(draws):
+    lens = problem("lens", "model", draws)
+    values = lens.unknowns.physical(lens.state)["lens"]
+    found = {"lens": arrays(values)}
+    true = LENS.model.copy(**lens.batch["lens"]).einstein_radius().value
+    # Variables in single precision.
+    np.testing.assert_allclose(lens.unknowns.einstein_radii(found), true, rtol=1e-4)
+    np.testing.assert_allclose(
+        lens.unknowns.external_shear(found), lens.batch["shear"], rtol=0, atol=1e-5
+    )
 
 
 def test_the_first_state_is_a_ring_of_the_radius_stated():

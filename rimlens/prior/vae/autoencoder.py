@@ -89,20 +89,7 @@ class VAE(Pretrained):
         return dict(self._arrays)
 
     def set_arrays(self, arrays: dict[str, np.ndarray], origin: PathLike) -> None:
-        """Take over arrays.
-
-        Parameters
-        ----------
-        arrays : dict of ndarray
-            By the names of `arrays`.
-        origin : str or path
-            Where they come from, for an error.
-
-        Raises
-        ------
-        FileFormatError
-            If names or shapes are not those of the networks.
-        """
+        """Take over arrays: see `rimlens.io.pretrained.Pretrained.set_arrays`."""
         latent = self.architecture.latent
         wanted = {w.path: tuple(w.shape) for w in self.network_variables}
         wanted |= {"latent_mean": (latent,), "latent_matrix": (latent, latent)}
