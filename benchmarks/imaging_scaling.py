@@ -2,7 +2,7 @@
 
 ``KERAS_BACKEND=jax python benchmarks/imaging_scaling.py FIGURE.png`` times the gradient of the
 chi-square of a pixelated lens of N x N pixels for N from 64 to 1024, warm, in single precision,
-and plots it with the law N^2 log N through the median.  Then it prints the memory per image of a
+and plots it with the curve N^2 log N through the median.  Then it prints the memory per image of a
 batch of 16 at N = 128, as XLA counts it, beside that of the arrays which must exist.
 """
 
@@ -85,12 +85,12 @@ def main(figure):
     """Time, plot and print."""
     times = np.array([milliseconds(n) for n in SIZES])
     sizes = np.array(SIZES)
-    law = sizes**2 * np.log(sizes)
-    law = law * np.median(times / law)
-    for n, time, expected in zip(sizes, times, law):
-        print(f"N = {n:4d}: {time:7.2f} ms, {time / expected:.2f} of the law")
+    expected_times = sizes**2 * np.log(sizes)
+    expected_times = expected_times * np.median(times / expected_times)
+    for n, time, expected in zip(sizes, times, expected_times):
+        print(f"N = {n:4d}: {time:7.2f} ms, {time / expected:.2f} of N^2 log N")
     fig, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    axes.loglog(sizes, law, color="0.6", label=r"$N^2 \log N$")
+    axes.loglog(sizes, expected_times, color="0.6", label=r"$N^2 \log N$")
     axes.loglog(sizes, times, "o", label="chi-square and gradient")
     axes.set(xlabel="pixels a side N", ylabel="time (ms)")
     axes.set_xticks(sizes[::2], sizes[::2])

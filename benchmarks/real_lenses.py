@@ -49,7 +49,7 @@ def run_command(path, weights):
         arguments = [str(path), "--data", "LENSSUB", "--weights", weights, "-o", folder, "--json"]
         start = time.perf_counter()
         process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=err)
-        # A line of JSON fits into the pipe; wait4 alone tells the memory of this one process.
+        # A line of JSON fits into the pipe; only wait4 gives the memory of this one process.
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -81,7 +81,7 @@ class InProcess:
 
         try:
             with warnings.catch_warnings():
-                # The command tells of masked pixels and the like; here that would tear the bar.
+                # The command reports masked pixels and the like; here that would tear the bar.
                 warnings.simplefilter("ignore", RimlensWarning)
                 observation = Observation.read(path, data="LENSSUB")
                 return summary(self.solver.reconstruct(observation))

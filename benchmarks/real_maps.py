@@ -97,7 +97,7 @@ def moved_source(nddata, source):
     """Return by how much the true source is moved, in arcsec, to where it fits the one found.
 
     A deflection that is the same everywhere moves the source and leaves the image alone; mass
-    beyond the field has such a part, which nobody can tell.
+    beyond the field has such a part, which is unknown.
     """
     from scipy.optimize import minimize
 

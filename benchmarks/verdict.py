@@ -5,7 +5,7 @@ weights, and simulations that are spoiled in ten ways, and prints how many of ea
 good.  It also prints how often the Einstein radius of a good one is off by more than 10 %.  The
 bounds of the verdict were chosen with the seeds 4000001 and 5000001; the default seed is another.
 
-A simulation counts as constrained if its truth tells: the light inside the true critical curve,
+A simulation counts as constrained by its truth: the light inside the true critical curve,
 which is that of the second images, stands out of the noise by 20 standard deviations.
 """
 

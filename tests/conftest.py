@@ -8,7 +8,7 @@ import pytest
 
 os.environ["MPLBACKEND"] = "agg"
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# Without it JAX has single precision only, and laws in double precision could not be checked.
+# Without it JAX has single precision only, and checks in double precision could not be checked.
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -1,4 +1,4 @@
-"""A reconstruction whose numbers are known in closed form, for the tests of three rooms."""
+"""A reconstruction whose numbers are known in closed form, for the tests of three subpackages."""
 
 import astropy.units as u
 import numpy as np

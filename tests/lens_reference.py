@@ -1,6 +1,6 @@
-"""Lenses beside the same lenses in lenstronomy, and the laws that every lens obeys.
+"""Lenses beside the same lenses in lenstronomy, and the checks that every lens passes.
 
-A table of `Case` names models; the laws take a case and the values of its parameters.
+A table of `Case` names models; the checks take a case and the values of its parameters.
 """
 
 from collections.abc import Callable

@@ -70,14 +70,14 @@ def test_every_public_model_and_prior_is_a_plugin():
     import rimlens.prior
     import rimlens.source
 
-    for kind, room, abstract in (
+    for kind, subpackage, abstract in (
         ("lens", rimlens.lens, "Lens"),
         ("source", rimlens.source, "Source"),
         ("prior", rimlens.prior, "Prior"),
     ):
-        public = {getattr(room, name) for name in room.__all__ if name != abstract}
+        public = {getattr(subpackage, name) for name in subpackage.__all__ if name != abstract}
         models = {
-            c for c in public if isinstance(c, type) and issubclass(c, getattr(room, abstract))
+            c for c in public if isinstance(c, type) and issubclass(c, getattr(subpackage, abstract))
         }
         assert {plugins.load(kind, name) for name in plugins.available(kind)} == models
 

@@ -26,8 +26,8 @@ def test_shards_beyond_a_tenth_are_a_line_each(capsys):
     with counted(20, "lenses") as count:
         for shard in (8, 8, 4):
             count(shard)
-    told = capsys.readouterr().err.splitlines()
-    assert told == ["lenses: 8 of 20", "lenses: 16 of 20", "lenses: 20 of 20"]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["lenses: 8 of 20", "lenses: 16 of 20", "lenses: 20 of 20"]
 
 
 def test_a_terminal_has_a_bar(monkeypatch):

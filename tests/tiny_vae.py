@@ -7,7 +7,7 @@ SIZE = 16
 
 
 def tiny_recipe(maps, **changes):
-    """Return a recipe for maps that four numbers tell apart."""
+    """Return a recipe for maps that differ in four numbers."""
     data = {
         "convergence": {
             "prior": "generated_convergence",

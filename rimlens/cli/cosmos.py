@@ -126,7 +126,7 @@ def download(folder, sample, keep_archive):
 
 @contextmanager
 def _resumable():
-    """Tell how to go on after an interruption."""
+    """Report how to go on after an interruption."""
     try:
         yield
     except KeyboardInterrupt:

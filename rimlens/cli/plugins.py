@@ -43,14 +43,14 @@ def check(name, kind):
     kind = kind or _kind_of(name)
     cls = plugins.load(kind, name)
     load_array_library()
-    laws = import_module(f"rimlens.testing.{kind}")
+    kit = import_module(f"rimlens.testing.{kind}")
     other = import_module("rimlens.backend.other").other
     try:
-        subject = laws.instance(cls)
+        subject = kit.instance(cls)
     except AssertionError as error:
         raise PluginError(str(error)) from error
     broken = 0
-    checks = getattr(laws, f"{kind}_checks")(None if other() else False)
+    checks = getattr(kit, f"{kind}_checks")(None if other() else False)
     for check, conforms in checks:
         try:
             conforms(subject)

@@ -255,7 +255,7 @@ def reconstruct_file(path, output, load, step, **parts):
     load : callable
         Gives the solver, as that of `solver_loader`.
     step : callable
-        Told of each of the `STEPS` steps.
+        Called at each of the `STEPS` steps with a sentence about it.
     **parts
         Passed to `Observation.read`.
 

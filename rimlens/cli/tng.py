@@ -74,7 +74,7 @@ def command():
     show_default=True,
     help="The neighbor whose distance sets how wide a particle is smoothed.",
 )
-@click.option("--length-unit", metavar="UNIT", help="Of a file that does not tell, as 'kpc/h'.")
+@click.option("--length-unit", metavar="UNIT", help="Of a file that does not state it, as 'kpc/h'.")
 @click.option("--mass-unit", metavar="UNIT", help="Likewise, as '1e10 Msun/h'.")
 @click.option("--allow-missing", is_flag=True, help="Go on without chunks that are missing.")
 @click.option("--overwrite", is_flag=True, help="Replace maps that exist.")
@@ -146,12 +146,12 @@ def download(url, **options):
     refuse_unwritable(options["folder"])
     from rimlens.datasets.tng import download as tng_download
 
-    def tell(total, done, name):
+    def report(total, done, name):
         note(f"{done + 1} of {total}: {name}")
 
     address = {} if url is None else {"url": url}
     try:
-        paths = tng_download(progress=tell, **address, **options)
+        paths = tng_download(progress=report, **address, **options)
     except KeyboardInterrupt:
         click.echo("\nInterrupted; the same command goes on from here.", err=True)
         raise SystemExit(130) from None

@@ -22,7 +22,7 @@ _PASSING = (408, 429, 500, 502, 503, 504)
 
 
 class _SameSite(urllib.request.HTTPRedirectHandler):
-    """Follows redirections, and tells a key to the site alone that it is for."""
+    """Follows redirections, and sends a key only to the site that it is for."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -119,7 +119,7 @@ def _append(address, part, headers, progress):
     have : int
         Bytes that are there now.
     total : int or None
-        Bytes of the whole; None if that is not known, because the server does not tell it and the
+        Bytes of the whole; None if that is not known, because the server does not state it and the
         transfer broke off, or because the file was of another one and is gone.
     """
     have = part.stat().st_size if part.exists() else 0

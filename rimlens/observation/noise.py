@@ -107,7 +107,7 @@ def unusable(data, sigma, mask):
 
     Noise is compared with the typical noise: the median of the noise of the pixels in use that
     lies within a factor of 100 of the scatter of the data. The scatter is the median difference of
-    neighboring pixels; it tells noise from flags even where most of a noise map is flags.
+    neighboring pixels; it separates noise from flags even where most of a noise map is flags.
 
     Parameters
     ----------

@@ -144,7 +144,7 @@ def _verified(path, content):
 
 
 def _sum_agrees(info, content):
-    """Tell whether an HDU adds up to minus zero, as its checksum makes it (FITS 4.0, app. J).
+    """Return whether an HDU adds up to minus zero, as its checksum makes it (FITS 4.0, app. J).
 
     astropy's own check passes over the filling of headers.
     """

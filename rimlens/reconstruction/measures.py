@@ -1,6 +1,6 @@
 """The measures that say whether a reconstruction can be believed.
 
-They look at the pixels where the light is, at what is left over there, at the images that tell
+They look at the pixels where the light is, at what is left over there, at the images that constrain
 the lens, at how well several answers of the network agree, and at what the weights were trained
 for.  Which values are in order is the business of `rimlens.reconstruction.verdict`.
 """
@@ -28,7 +28,7 @@ ARC_THRESHOLD = 2.0
 _AWAY = 3
 # Standard deviation in pixels of the Gaussian under which neighboring residuals count as one.
 _COHERENCE = 1.5
-# A mean over fewer pixels tells nothing, and a smaller mask is no lens's.
+# A mean over fewer pixels means nothing, and a smaller mask is no lens's.
 _FEWEST_PIXELS = 6
 _SMALLEST_MASK = 9
 # Masks that begin farther from the middle, in pixels, are those of neighbors.

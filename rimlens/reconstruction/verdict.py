@@ -31,7 +31,7 @@ class Verdict:
     ----------
     quality : str
         ``"good"``; ``"suspect"``, where something is wrong with the data, the fit or the answer;
-        or ``"unconstrained"``, where the image does not tell what the lens is.
+        or ``"unconstrained"``, where the image does not constrain the lens.
     reasons : tuple of str
         A sentence for each measure that is out of bounds; empty where the quality is good.
     measures : dict of str to float
@@ -112,7 +112,7 @@ _BOUNDS = (
     _Bound(
         "counter_image_significance", 8.0, np.inf, UNCONSTRAINED,
         "Hardly any light lies inside the critical curve ({value:.0f} standard deviations, {low:g}"
-        " are needed): a single image of the source does not tell the lens.",
+        " are needed): a single image of the source does not constrain the lens.",
     ),
     _Bound(
         "radius_error", 0.0, 0.09, UNCONSTRAINED,

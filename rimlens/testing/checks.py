@@ -75,18 +75,18 @@ def check_all(checks, subject):
         except ConformanceError as error:
             broken.append(str(error))
     if broken:
-        laws = "\n".join(f"- {line}" for line in broken)
+        failures = "\n".join(f"- {line}" for line in broken)
         raise ConformanceError(
-            f"{type(subject).__name__} fails {len(broken)} of {len(checks)} checks:\n{laws}"
+            f"{type(subject).__name__} fails {len(broken)} of {len(checks)} checks:\n{failures}"
         )
 
 
-def named(laws, other_library, both_backends, made):
+def named(functions, other_library, both_backends, made):
     """Return checks with their names, for models and for classes.
 
     Parameters
     ----------
-    laws : sequence of callable
+    functions : sequence of callable
         Each takes a model or a prior.
     other_library : callable
         The check that compares two array libraries; it takes whether that is required.
@@ -100,7 +100,7 @@ def named(laws, other_library, both_backends, made):
     list of tuple
         Names and functions of a model, a prior or a class.
     """
-    checks = {check.__name__: check for check in laws}
+    checks = {check.__name__: check for check in functions}
     if both_backends is not False:
         checks[other_library.__name__] = functools.partial(other_library, required=both_backends)
     return [

@@ -26,7 +26,7 @@ def check_lens(lens: Lens | type, both_backends: bool | None = None) -> None:
     Parameters
     ----------
     lens : Lens or type
-        A lens, or a class whose parameters have defaults.  Laws are checked at fixed draws near
+        A lens, or a class whose parameters have defaults.  Checks are made at fixed draws near
         its values, within the declared bounds.
     both_backends : bool, optional
         Whether to compare TensorFlow with JAX; by default if both are installed and the class can

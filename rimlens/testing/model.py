@@ -1,4 +1,4 @@
-"""Laws that lenses and sources share."""
+"""Checks that lenses and sources share."""
 
 from functools import partial
 
@@ -39,15 +39,15 @@ _OTHER_UNITS = {"arcsec": u.mas, "deg": u.rad, "": u.percent}
 _RESULTS = {"potential": u.arcsec**2, "deflection": u.arcsec, "convergence": None}
 
 
-def checks_of(instance, laws, both_backends):
+def checks_of(instance, checks, both_backends):
     """Return names and functions that take a model or a class.
 
     Parameters
     ----------
     instance : callable
         Returns the model to be checked.
-    laws : sequence of callable
-        What it passes besides the checks of all models.
+    checks : sequence of callable
+        Its own checks, besides those of all models.
     both_backends : bool or None
         As in `check_lens`.
 
@@ -56,7 +56,7 @@ def checks_of(instance, laws, both_backends):
     list of tuple
     """
     other_library = the_other_array_library_gives_the_same
-    return named([*_MODEL_CHECKS, *laws], other_library, both_backends, instance)
+    return named([*_MODEL_CHECKS, *checks], other_library, both_backends, instance)
 
 
 @conformance_check

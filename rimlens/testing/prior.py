@@ -40,7 +40,7 @@ def check_prior(prior: Prior | type, both_backends: bool | None = None) -> None:
     Parameters
     ----------
     prior : Prior or type
-        A prior, or a class that needs no arguments.  Laws are checked at fixed draws.
+        A prior, or a class that needs no arguments.  Checks are made at fixed draws.
     both_backends : bool, optional
         Whether to compare TensorFlow with JAX; by default if both are installed and the class can
         be imported by its module's name.

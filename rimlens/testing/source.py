@@ -28,7 +28,7 @@ def check_source(source: Source | type, both_backends: bool | None = None) -> No
     Parameters
     ----------
     source : Source or type
-        A source, or a class whose parameters have defaults.  Laws are checked at fixed draws near
+        A source, or a class whose parameters have defaults.  Checks are made at fixed draws near
         its values, within the declared bounds.
     both_backends : bool, optional
         Whether to compare TensorFlow with JAX; by default if both are installed and the class can

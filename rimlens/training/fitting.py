@@ -15,7 +15,7 @@ from rimlens.errors import InputError, OutputExistsError
 
 
 class EpochNumber(keras.callbacks.Callback):
-    """Tells a training set which epoch it is, also after training was resumed.
+    """Sets a training set's number of the epoch, also after training was resumed.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ NOISE = 0.05
 
 
 def run(folder, *arguments):
-    # As a user has it: nothing tells the array library to be quiet.
+    # This is a user's environment: nothing asks the array library to be quiet.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
     return subprocess.run(
         [*COMMAND, *arguments],

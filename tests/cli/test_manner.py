@@ -1,4 +1,4 @@
-"""Checks of all commands: what they tell, how errors read, and that nothing is left behind."""
+"""Checks of all commands: what they report, how errors read, and that nothing is left behind."""
 
 import logging
 import subprocess
@@ -117,8 +117,8 @@ def test_progress_is_a_line_a_step_where_there_is_no_terminal(capsys):
         for there in (0, 50, 100, 150, 999, 1000):
             show(there * 10**6, 1000 * 10**6)
         show(5, None)
-    told = capsys.readouterr().err
-    assert told == ("1/2 first\n2/2 second\n10 % of 1000 MB\n90 % of 1000 MB\n100 % of 1000 MB\n")
+    lines = capsys.readouterr().err
+    assert lines == ("1/2 first\n2/2 second\n10 % of 1000 MB\n90 % of 1000 MB\n100 % of 1000 MB\n")
 
 
 @pytest.mark.parametrize(

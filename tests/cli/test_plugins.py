@@ -37,7 +37,7 @@ def foreign(tmp_path, monkeypatch):
 
 @pytest.fixture
 def without_the_other_library(monkeypatch):
-    """The comparison of libraries is a law of the kit, and takes a process of its own."""
+    """The comparison of libraries is a check of the kit, and takes a process of its own."""
     monkeypatch.setattr("rimlens.backend.other.other", lambda: None)
 
 
@@ -83,8 +83,8 @@ def test_listing_imports_no_heavy_library():
 def test_check_has_a_line_for_each_law(call):
     done = call("plugins", "check", "sis")
     assert done.exit_code == 0
-    *laws, skipped, summary = done.stdout.splitlines()
-    assert laws == [f"passed  {n.replace('_', ' ')}" for n, _ in testing.lens_checks(False)]
+    *lines, skipped, summary = done.stdout.splitlines()
+    assert lines == [f"passed  {n.replace('_', ' ')}" for n, _ in testing.lens_checks(False)]
     assert skipped == "skipped the other array library gives the same: it is not installed"
     assert summary == "SIS passes 11 of 11 checks"
 

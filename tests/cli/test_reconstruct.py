@@ -102,8 +102,8 @@ def test_what_is_not_good_is_told_and_strict_makes_it_a_status(folder, solver, c
     solver.answer._verdict = Verdict(quality, reasons, {"chi2_arcs": np.nan})
     result = call("reconstruct", "lens.fits")
     assert result.exit_code == 0
-    told = f"Warning: lens.fits: the reconstruction is {quality}: It is off. It is dim.\n"
-    assert result.stderr == ("" if quality == "good" else told)
+    warning = f"Warning: lens.fits: the reconstruction is {quality}: It is off. It is dim.\n"
+    assert result.stderr == ("" if quality == "good" else warning)
     result = call("reconstruct", "lens.fits", "--strict", "-o", "strict")
     assert result.exit_code == (0 if quality == "good" else 3)
     assert {path.name for path in (folder / "strict").iterdir()} == OUTPUTS

@@ -1,4 +1,4 @@
-"""Checks of `rimlens simulate`: what it passes on and what it tells."""
+"""Checks of `rimlens simulate`: what it passes on and what it reports."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Checks of `rimlens train`: what it passes on and what it tells."""
+"""Checks of `rimlens train`: what it passes on and what it reports."""
 
 from types import SimpleNamespace
 

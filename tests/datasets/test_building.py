@@ -6,7 +6,7 @@ from rimlens.errors import InputError, OutputExistsError
 
 
 class Parts:
-    """Parts that count how often each was made, and fail where they are told to."""
+    """Parts that count how often each was made, and fail where they are asked to."""
 
     def __init__(self, broken=()):
         self.made, self.broken = [], set(broken)

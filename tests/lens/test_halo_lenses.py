@@ -111,7 +111,7 @@ def test_finite_with_finite_gradients_at_the_center(case, dtype, q, fraction):
 
 @every_case
 def test_finite_with_finite_gradients_at_the_scale_radius(case):
-    # The law looks at 1 arcsec from the center.
+    # The check looks at 1 arcsec from the center.
     values = case.at(0.5, R_s=1.0, theta_eff=1.0, q=1.0)
     assert_finite_with_finite_gradients(case, values, "float32")
 

@@ -85,7 +85,7 @@ def test_a_map_of_means_has_the_radius_of_the_closed_form(lens, scale, offset):
     assert einstein_radius(convergence, scale) == pytest.approx(closed_form(lens), rel=1e-3)
     x0, y0 = convergence_center(convergence)
     found = x0 - (grid.shape[1] - 1) / 2, y0 - (grid.shape[0] - 1) / 2
-    # A cusp seen at one pixel tells its place in it to a tenth.
+    # A cusp seen at one pixel shows its place in it to a tenth.
     assert found == pytest.approx(offset, abs=0.1)
 
 

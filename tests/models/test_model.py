@@ -1,4 +1,4 @@
-"""Laws that every model obeys whatever its physics: values, units, batches, copies, sums."""
+"""Checks that every model passes whatever its physics: values, units, batches, copies, sums."""
 
 import inspect
 

@@ -28,7 +28,7 @@ from rimlens.errors import (
 
 SHAPE = (20, 26)
 TAKEN = {"EXTENSIONS": "data=SCI uncertainty=ERR mask=DQ psf=PSF"}
-# The noise here is chosen to be told from other noise, not to fit the data.
+# The noise here is chosen to be recognizably different from other noise, not to fit the data.
 pytestmark = pytest.mark.filterwarnings("ignore:.*times the scatter of neighboring pixels")
 
 

@@ -97,8 +97,8 @@ def test_maps_without_einstein_radius_are_left_out(halos):
 def test_radii_of_the_table_are_believed(halos):
     twice = [2e3 * einstein_radius(kappa, 0.05) for kappa in halos.maps]
     table = {"group": [4, 5, 6], "theta_E": twice * u.mas}
-    told = MapCollection(halos.maps, FINE.pixel_scale, table)
-    np.testing.assert_allclose(radii(TNGPrior(lens(), told, theta_E=1.6)), 0.8, rtol=0.01)
+    labeled = MapCollection(halos.maps, FINE.pixel_scale, table)
+    np.testing.assert_allclose(radii(TNGPrior(lens(), labeled, theta_E=1.6)), 0.8, rtol=0.01)
 
 
 def test_parts_have_no_halo_in_common():

@@ -25,7 +25,7 @@ def stretch_angle_on_sky(gamma1, gamma2, wcs):
 
     A circle of sky positions is taken to pixels, stretched there by the inverse of the Jacobian
     A = [[1 - gamma1, -gamma2], [-gamma2, 1 + gamma1]] and taken back to the sky; the farthest
-    point from the center tells the angle.
+    point from the center shows the angle.
     """
     center = wcs.pixel_to_world(23.5, 19.5)
     angles = np.arange(0, 360, 0.05) * u.deg

@@ -1,4 +1,4 @@
-"""A verdict tells a reconstruction that can be believed from one that cannot."""
+"""A verdict separates reconstructions that can be believed from those that cannot."""
 
 import copy
 import pickle

@@ -27,7 +27,7 @@ def answer(solver, inputs):
 
 @pytest.mark.parametrize("orientation", [1, 2, 4, 7])
 def test_a_turned_lens_has_the_turned_answer(restless, inputs, orientation):
-    # The steps that end a solution have this law to themselves, in test_refinement.
+    # The refinement steps have the same check in test_refinement.
     found = answer(restless, orient(inputs, orientation))
     expected = answer(restless, inputs)
     for name, values in orient(expected, orientation).items():

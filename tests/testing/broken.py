@@ -1,4 +1,4 @@
-"""Plugins that break one law each, and the law that each of them breaks."""
+"""Plugins that fail one check each, and the check that each of them fails."""
 
 import numpy as np
 from astropy import units as u
@@ -11,13 +11,13 @@ from rimlens.models.parameter import BRIGHTNESS, Parameter, center
 from rimlens.prior import Prior
 from rimlens.source import Source
 
-# Law by class.
+# The check that a class fails.
 LENSES, SOURCES, PRIORS = {}, {}, {}
 
 
-def breaks(law, kit):
+def fails(check, kit):
     def enter(cls):
-        kit[cls] = law
+        kit[cls] = check
         return cls
 
     return enter
@@ -46,21 +46,21 @@ class HealthyLens(Lens):
         return (p.theta_E * p.s / (x * x + y * y + p.s**2)) ** 2
 
 
-@breaks("parameters_are_declared_properly", LENSES)
+@fails("parameters_are_declared_properly", LENSES)
 class UndescribedLens(HealthyLens):
     """Does not say what a parameter is."""
 
     parameters = {**HealthyLens.parameters, "s": Parameter("arcsec", "", 0.3, (0.01, None))}
 
 
-@breaks("parameters_are_declared_properly", LENSES)
+@fails("parameters_are_declared_properly", LENSES)
 class HidingLens(HealthyLens):
     """Has a parameter that cannot be reached: every lens has a method of this name."""
 
     parameters = {**HealthyLens.parameters, "shear": Parameter("", "of no effect", 0.0)}
 
 
-@breaks("copies_are_equal_and_changed_copies_are_not", LENSES)
+@fails("copies_are_equal_and_changed_copies_are_not", LENSES)
 class LensOfNoIdentity(HealthyLens):
     """Is equal to any of its class."""
 
@@ -70,7 +70,7 @@ class LensOfNoIdentity(HealthyLens):
         return type(other) is type(self)
 
 
-@breaks("values_and_gradients_are_finite", LENSES)
+@fails("values_and_gradients_are_finite", LENSES)
 class LensWithoutCenter(HealthyLens):
     """Divides zero by zero at the center."""
 
@@ -80,7 +80,7 @@ class LensWithoutCenter(HealthyLens):
         return alpha_x * (x / x), alpha_y
 
 
-@breaks("values_and_gradients_are_finite", LENSES)
+@fails("values_and_gradients_are_finite", LENSES)
 class LensWithoutGradientAtTheCenter(HealthyLens):
     """Guards a value at the center, but not its gradient."""
 
@@ -92,7 +92,7 @@ class LensWithoutGradientAtTheCenter(HealthyLens):
         return p.theta_E**2 * ops.sqrt(square + 1e-30) * cosine / (square + p.s**2), alpha_y
 
 
-@breaks("values_and_gradients_are_finite", LENSES)
+@fails("values_and_gradients_are_finite", LENSES)
 class LensBeyondSinglePrecision(HealthyLens):
     """Has a number on the way that single precision does not hold."""
 
@@ -100,7 +100,7 @@ class LensBeyondSinglePrecision(HealthyLens):
         return super().kappa(x, y, p) + 0.0 * (1e30 * x) ** 2
 
 
-@breaks("a_batch_gives_what_its_members_give", LENSES)
+@fails("a_batch_gives_what_its_members_give", LENSES)
 class CrowdedLens(HealthyLens):
     """Depends on how many are computed together."""
 
@@ -114,7 +114,7 @@ class CrowdedLens(HealthyLens):
         return (1 + 0.01 * x.shape[0]) * super().kappa(x, y, p)
 
 
-@breaks("gradients_are_those_of_finite_differences", LENSES)
+@fails("gradients_are_those_of_finite_differences", LENSES)
 class StiffLens(HealthyLens):
     """Hides a parameter from differentiation."""
 
@@ -123,7 +123,7 @@ class StiffLens(HealthyLens):
         return super().alpha(x, y, p)
 
 
-@breaks("quantities_and_numbers_agree", LENSES)
+@fails("quantities_and_numbers_agree", LENSES)
 class LensInOneUnit(HealthyLens):
     """Takes every angle for one in arcsec."""
 
@@ -133,7 +133,7 @@ class LensInOneUnit(HealthyLens):
         return super().deflection(x, y)
 
 
-@breaks("wrong_units_are_errors", LENSES)
+@fails("wrong_units_are_errors", LENSES)
 class LensInAnyUnit(HealthyLens):
     """Takes a mass for an angle in arcsec."""
 
@@ -143,12 +143,12 @@ class LensInAnyUnit(HealthyLens):
         return super().deflection(x, y)
 
 
-@breaks("asdf_files_give_back_what_was_written", LENSES)
+@fails("asdf_files_give_back_what_was_written", LENSES)
 class LensInNoEntryPoint(HealthyLens):
     """Is not named in the metadata of a package."""
 
 
-@breaks("asdf_files_give_back_what_was_written", LENSES)
+@fails("asdf_files_give_back_what_was_written", LENSES)
 class LensWithAFunction(HealthyLens):
     """Has a setting that no file can hold."""
 
@@ -161,7 +161,7 @@ class LensWithAFunction(HealthyLens):
         return {"function": self.function}
 
 
-@breaks("deflection_is_the_gradient_of_the_potential", LENSES)
+@fails("deflection_is_the_gradient_of_the_potential", LENSES)
 class DisplacedLens(HealthyLens):
     """Deflects a little more than its potential says."""
 
@@ -170,7 +170,7 @@ class DisplacedLens(HealthyLens):
         return alpha_x + 0.001, alpha_y
 
 
-@breaks("deflection_is_free_of_curl", LENSES)
+@fails("deflection_is_free_of_curl", LENSES)
 class TwistedLens(HealthyLens):
     """Turns images around its center."""
 
@@ -182,7 +182,7 @@ class TwistedLens(HealthyLens):
         return alpha_x - 0.001 * y, alpha_y + 0.001 * x
 
 
-@breaks("convergence_is_half_the_divergence_of_the_deflection", LENSES)
+@fails("convergence_is_half_the_divergence_of_the_deflection", LENSES)
 class HeavyLens(HealthyLens):
     """Has a convergence that is too high."""
 
@@ -204,7 +204,7 @@ class HealthySource(Source):
         return p.I_0 * ops.exp(-0.5 * (x * x + y * y) / p.sigma**2)
 
 
-@breaks("brightness_carries_its_unit", SOURCES)
+@fails("brightness_carries_its_unit", SOURCES)
 class UnitlessSource(HealthySource):
     """Loses the unit of its brightness."""
 
@@ -213,7 +213,7 @@ class UnitlessSource(HealthySource):
         return getattr(found, "value", found)
 
 
-@breaks("brightness_is_linear_in_its_parameters", SOURCES)
+@fails("brightness_is_linear_in_its_parameters", SOURCES)
 class SourceInTheSky(HealthySource):
     """Shines on a background of its own."""
 
@@ -221,7 +221,7 @@ class SourceInTheSky(HealthySource):
         return super().brightness(x, y, p) + 0.01
 
 
-@breaks("gradients_are_those_of_finite_differences", SOURCES)
+@fails("gradients_are_those_of_finite_differences", SOURCES)
 class StiffSource(HealthySource):
     """Hides a parameter from differentiation."""
 
@@ -254,7 +254,7 @@ class HealthyPrior(Prior):
         )
 
 
-@breaks("draws_are_allowed_by_the_model", PRIORS)
+@fails("draws_are_allowed_by_the_model", PRIORS)
 class WidePrior(HealthyPrior):
     """Draws what its model does not allow."""
 
@@ -263,7 +263,7 @@ class WidePrior(HealthyPrior):
         return {**values, "theta_E": values["theta_E"] - 15.0}
 
 
-@breaks("draws_repeat_with_the_seed", PRIORS)
+@fails("draws_repeat_with_the_seed", PRIORS)
 class ForgetfulPrior(HealthyPrior):
     """Does not draw with the generator that it is given."""
 
@@ -271,7 +271,7 @@ class ForgetfulPrior(HealthyPrior):
         return super().draws(n, np.random.default_rng())
 
 
-@breaks("draws_repeat_with_the_seed", PRIORS)
+@fails("draws_repeat_with_the_seed", PRIORS)
 class StubbornPrior(HealthyPrior):
     """Draws the same whatever the seed."""
 
@@ -279,7 +279,7 @@ class StubbornPrior(HealthyPrior):
         return super().draws(n, np.random.default_rng(0))
 
 
-@breaks("constrain_is_the_inverse_of_unconstrain", PRIORS)
+@fails("constrain_is_the_inverse_of_unconstrain", PRIORS)
 class OneWayPrior(HealthyPrior):
     """Comes back to another place."""
 
@@ -287,7 +287,7 @@ class OneWayPrior(HealthyPrior):
         return {"vector": super().inverse(values)["vector"] + 0.001}
 
 
-@breaks("a_projection_comes_near_to_what_is_projected", PRIORS)
+@fails("a_projection_comes_near_to_what_is_projected", PRIORS)
 class ForgetfulProjection(HealthyPrior):
     """Says that it projects, and answers with the middle whatever it is asked for."""
 
@@ -297,7 +297,7 @@ class ForgetfulProjection(HealthyPrior):
         return {"vector": 0.0 * super().inverse(values)["vector"]}
 
 
-@breaks("every_variable_gives_an_allowed_model", PRIORS)
+@fails("every_variable_gives_an_allowed_model", PRIORS)
 class NearPrior(HealthyPrior):
     """Is near enough to a negative radius for a network to get there."""
 
@@ -305,7 +305,7 @@ class NearPrior(HealthyPrior):
         return {**super().middle(), "theta_E": 5.0}
 
 
-@breaks("the_start_is_an_allowed_model", PRIORS)
+@fails("the_start_is_an_allowed_model", PRIORS)
 class PriorThatStartsOutside(HealthyPrior):
     """Starts at a negative radius."""
 
@@ -313,7 +313,7 @@ class PriorThatStartsOutside(HealthyPrior):
         return {"vector": np.full((n, 4), -11.0, "float32")}
 
 
-@breaks("a_batch_gives_what_its_members_give", PRIORS)
+@fails("a_batch_gives_what_its_members_give", PRIORS)
 class CrowdedPrior(HealthyPrior):
     """Depends on how many are computed together."""
 
@@ -325,7 +325,7 @@ class CrowdedPrior(HealthyPrior):
         return {"vector": vector - 0.01 * vector.shape[0]}
 
 
-@breaks("gradients_are_those_of_finite_differences", PRIORS)
+@fails("gradients_are_those_of_finite_differences", PRIORS)
 class StiffPrior(HealthyPrior):
     """Hides a variable from differentiation."""
 
@@ -334,7 +334,7 @@ class StiffPrior(HealthyPrior):
         return {**values, "s": ops.stop_gradient(values["s"])}
 
 
-@breaks("log_prob_is_finite_on_draws", PRIORS)
+@fails("log_prob_is_finite_on_draws", PRIORS)
 class PriorOfNoDensity(HealthyPrior):
     """Has a density in another shape than that of a batch."""
 
@@ -342,7 +342,7 @@ class PriorOfNoDensity(HealthyPrior):
         return super().density(values)[:, None]
 
 
-@breaks("log_prob_is_finite_on_draws", PRIORS)
+@fails("log_prob_is_finite_on_draws", PRIORS)
 class PriorWithAHole(HealthyPrior):
     """Says that some of its draws are impossible."""
 
@@ -350,7 +350,7 @@ class PriorWithAHole(HealthyPrior):
         return ops.where(values["theta_E"] > 10.0, super().density(values), -np.inf)
 
 
-@breaks("asdf_files_give_back_what_was_written", PRIORS)
+@fails("asdf_files_give_back_what_was_written", PRIORS)
 class PriorInNoEntryPoint(HealthyPrior):
     """Is not named in the metadata of a package."""
 
@@ -360,7 +360,7 @@ def library_factor():
     return 1.01 if backend.name() == "jax" else 1.0
 
 
-@breaks("the_other_array_library_gives_the_same", LENSES)
+@fails("the_other_array_library_gives_the_same", LENSES)
 class LensOfOneLibrary(HealthyLens):
     """Is another lens on TensorFlow and on JAX."""
 
@@ -374,7 +374,7 @@ class LensOfOneLibrary(HealthyLens):
         return library_factor() * super().kappa(x, y, p)
 
 
-@breaks("the_other_array_library_gives_the_same", PRIORS)
+@fails("the_other_array_library_gives_the_same", PRIORS)
 class PriorOfOneLibrary(HealthyPrior):
     """Is another prior on TensorFlow and on JAX."""
 

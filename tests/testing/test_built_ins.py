@@ -55,8 +55,8 @@ def built_in(kind):
 @pytest.mark.parametrize("name", built_in("lens"))
 def test_a_lens_obeys_the_laws(name):
     lens = plugins.load("lens", name)(**LENSES.get(name, {}))
-    for law, check in testing.lens_checks(both_backends=False):
-        if law not in APPROXIMATE.get(name, ()):
+    for name_of_check, check in testing.lens_checks(both_backends=False):
+        if name_of_check not in APPROXIMATE.get(name, ()):
             check(lens)
 
 

@@ -28,11 +28,11 @@ CHECKS = {
     **dict.fromkeys(broken.SOURCES, testing.source_checks),
     **dict.fromkeys(broken.PRIORS, testing.prior_checks),
 }
-LAWS = {**broken.LENSES, **broken.SOURCES, **broken.PRIORS}
+BROKEN = {**broken.LENSES, **broken.SOURCES, **broken.PRIORS}
 
 
-def broken_laws(subject, checks):
-    """Return the laws that a model or a prior breaks, each with the message."""
+def failed_checks(subject, checks):
+    """Return the checks that a model or a prior fails, each with the message."""
     found = {}
     for name, check in checks:
         try:
@@ -42,24 +42,24 @@ def broken_laws(subject, checks):
     return found
 
 
-@pytest.mark.parametrize("cls", LAWS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", BROKEN, ids=lambda cls: cls.__name__)
 def test_a_broken_plugin_is_caught_by_the_check_meant_for_it_alone(cls):
-    law = LAWS[cls]
-    if law == OTHER_LIBRARY and other() is None:
+    check = BROKEN[cls]
+    if check == OTHER_LIBRARY and other() is None:
         pytest.skip("one array library is installed")
-    found = broken_laws(cls, CHECKS[cls](both_backends=law == OTHER_LIBRARY))
-    assert list(found) == [law], found
-    assert found[law].startswith(f"{cls.__name__}: {law.replace('_', ' ')}: ")
-    assert "found" in found[law] or "hides" in found[law]
+    found = failed_checks(cls, CHECKS[cls](both_backends=check == OTHER_LIBRARY))
+    assert list(found) == [check], found
+    assert found[check].startswith(f"{cls.__name__}: {check.replace('_', ' ')}: ")
+    assert "found" in found[check] or "hides" in found[check]
 
 
-def test_every_law_is_broken_by_a_plugin():
+def test_a_plugin_fails_every_check():
     for checks, kits in (
         (testing.lens_checks, [broken.LENSES]),
         (testing.source_checks, [broken.SOURCES, broken.LENSES]),
         (testing.prior_checks, [broken.PRIORS]),
     ):
-        assert {name for name, _ in checks()} <= {law for kit in kits for law in kit.values()}
+        assert {name for name, _ in checks()} <= {check for kit in kits for check in kit.values()}
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_one_error_tells_of_all_laws_that_are_broken():
         testing.check_lens(HeavyDisplacedLens, both_backends=False)
     message = str(raised.value)
     assert message.startswith("HeavyDisplacedLens fails 3 of 11 checks:\n- ")
-    for law in ("gradient of the potential", "half the divergence", "asdf files"):
-        assert law in message
+    for check in ("gradient of the potential", "half the divergence", "asdf files"):
+        assert check in message
     assert isinstance(raised.value, AssertionError), "pytest shows it as a failed assertion"
 
 
@@ -163,7 +163,7 @@ def test_an_error_in_a_formula_is_told_as_a_broken_law():
         (testing.check_prior, AnalyticPrior, r"cannot be made .*check_prior\(AnalyticPrior\("),
     ],
 )
-def test_what_cannot_be_checked_is_told(check, given, message):
+def test_what_cannot_be_checked_is_reported(check, given, message):
     with pytest.raises(ConformanceError, match=message):
         check(given)
 

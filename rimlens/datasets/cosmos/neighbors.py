@@ -60,7 +60,7 @@ def isolate(galaxy: RealGalaxy, correlation: np.ndarray, fill: str = "noise") ->
     of the middle pixel, or the nearest within 15 per cent of the stamp's side.  Others are
     neighbors if they rise by six deviations; widened by three pixels, but not into the central
     one, they are replaced.  What touches the galaxy is taken for a part of it: clumps and arms
-    cannot be told from neighbors in one band.
+    cannot be distinguished from neighbors in one band.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 r"""Noise of drizzled images: correlated between neighboring pixels, the same everywhere.
 
 It has a variance :math:`\sigma^2`, which a catalog knows, and a correlation :math:`\rho` of two
-pixels by their separation, which the empty parts of its images tell.
+pixels by their separation, which is measured in the empty parts of its images.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Drizzling correlates pixels so far apart; what is left farther out is faint light.
 _REACH = 3
-# Pixels nearer than this to something seen, and images with fewer empty ones, tell nothing.
+# Pixels nearer than this to something seen, and images with fewer empty ones, are not used.
 _MARGIN = 4
 _LEAST_EMPTY = 100
 

@@ -88,7 +88,7 @@ def rasterize(
 
 
 def _warn_of_weak_maps(path, radii):
-    """Tell how many maps are no strong lenses."""
+    """Warn of maps that are no strong lenses, with their number."""
     weak, n = np.count_nonzero(~(np.asarray(radii, float) > 0)), len(radii)
     if weak:
         found = "none of them has" if weak == n else f"{weak} of them have no"

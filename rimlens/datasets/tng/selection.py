@@ -119,7 +119,7 @@ def halo_masses(catalog):
 
 
 def relaxedness(catalog):
-    """Return what tells relaxed groups from others.
+    """Return the measures that separate relaxed groups from others.
 
     Parameters
     ----------

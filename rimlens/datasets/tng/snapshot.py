@@ -53,7 +53,7 @@ class Snapshot:
     types : sequence of int, optional
         The types of particles to read.
     length_unit, mass_unit : str, optional
-        For files that do not tell their units, such as ``"kpc/h"`` and ``"1e10 Msun/h"``.
+        For files that do not state their units, such as ``"kpc/h"`` and ``"1e10 Msun/h"``.
 
     Attributes
     ----------

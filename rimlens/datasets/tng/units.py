@@ -34,7 +34,7 @@ class FileUnits:
     file : h5py.File
         A snapshot, a cutout or a group catalog.
     length, mass : str, optional
-        Units for a file that does not tell them, such as ``"kpc/h"`` and ``"1e10 Msun/h"``;
+        Units for a file that does not state them, such as ``"kpc/h"`` and ``"1e10 Msun/h"``;
         lengths are comoving.
 
     Raises
@@ -115,7 +115,7 @@ def _redshift(header, where):
 
 
 def _scaling(dataset, cgs):
-    """Return factor and powers that a data set tells, or None."""
+    """Return factor and powers that a data set states, or None."""
     for factor, a, h in _ATTRIBUTES if dataset is not None else ():
         value = dataset.attrs.get(factor)
         # Where a run does not know the unit, it writes zero.

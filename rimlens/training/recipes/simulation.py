@@ -112,7 +112,7 @@ def _made(name, entry, kinds):
 
 @contextmanager
 def _named(where, maker=None):
-    """Tell where in the table it was that something could not be made."""
+    """Add to an error which entry of the table it comes from."""
     try:
         yield
     except (InputError, TypeError) as error:

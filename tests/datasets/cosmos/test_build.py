@@ -138,11 +138,11 @@ def test_correlation_is_measured_where_none_is_given(path):
         collection = made(path, correlation=None)
     found = np.array(collection.meta["noise_correlation"])
     assert found.shape == (7, 7)
-    # Next neighbors; six stamps tell it to some hundredths.
+    # Next neighbors; six stamps measure it to some hundredths.
     assert found[3, 4] == pytest.approx(CORRELATION[2, 3], abs=0.15)
 
 
 def test_progress_tells_of_every_part(path):
-    told = []
-    made(path, progress=lambda names: told.extend(names) or told.append)
-    assert told == ["000000", "000003", "000006"] * 2
+    reported = []
+    made(path, progress=lambda names: reported.extend(names) or reported.append)
+    assert reported == ["000000", "000003", "000006"] * 2

@@ -51,15 +51,15 @@ def archive_of(name, kind=tarfile.REGTYPE, link=""):
 
 def test_sample_is_fetched_checked_and_unpacked(site, archive, tmp_path):
     record = site.add_record(RECORD, f"{NAME}.tar.gz", archive)
-    told = []
+    reported = []
     path = download_cosmos(
-        tmp_path / "data", "23.5", record=record, progress=lambda *n: told.append(n)
+        tmp_path / "data", "23.5", record=record, progress=lambda *n: reported.append(n)
     )
     assert path == tmp_path / "data" / NAME
     with CosmosCatalog(path) as catalog:
         assert catalog.galaxy(0).image.shape == (64, 64)
     assert [p.name for p in path.parent.iterdir()] == [NAME]
-    assert told[-1] == (len(archive), len(archive))
+    assert reported[-1] == (len(archive), len(archive))
     asked = len(site.asked)
     assert download_cosmos(tmp_path / "data", "23.5", record=record) == path
     assert len(site.asked) == asked

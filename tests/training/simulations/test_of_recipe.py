@@ -164,9 +164,9 @@ SHORT = {
 def test_a_solver_trains_on_the_priors_of_its_recipe(other, recipe, tmp_path, capsys):
     a = replace(recipe.architecture, steps=2)
     solver = train(replace(other, architecture=a, **SHORT), tmp_path / "w.asdf")
-    told = capsys.readouterr().out
-    assert [line[:4] for line in told.splitlines() if "loss: " in line] == ["2/2 ", "2/2 "]
-    assert not set("\r\b\x1b") & set(told)
+    output = capsys.readouterr().out
+    assert [line[:4] for line in output.splitlines() if "loss: " in line] == ["2/2 ", "2/2 "]
+    assert not set("\r\b\x1b") & set(output)
     assert solver.weights.recipe["simulation"]["noise"] == {"kind": "white", "mean": 0.02}
     assert np.all(np.isfinite(list(solver.weights.scores["reduced_chi2_median_per_step"])))
 

@@ -265,9 +265,9 @@ def test_a_batch_larger_than_the_set_is_refused(whole):
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(tmp_path, capsys):
     made(tmp_path / "set", progress=True)
-    told = capsys.readouterr().err.splitlines()
-    assert told[-1] == "simulations: 20 of 20"
-    assert len(told) == 3
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "simulations: 20 of 20"
+    assert len(lines) == 3
     made(tmp_path / "set", progress=False)
     assert capsys.readouterr() == ("", "")
 
