@@ -77,7 +77,9 @@ def test_every_public_model_and_prior_is_a_plugin():
     ):
         public = {getattr(subpackage, name) for name in subpackage.__all__ if name != abstract}
         models = {
-            c for c in public if isinstance(c, type) and issubclass(c, getattr(subpackage, abstract))
+            c
+            for c in public
+            if isinstance(c, type) and issubclass(c, getattr(subpackage, abstract))
         }
         assert {plugins.load(kind, name) for name in plugins.available(kind)} == models
 

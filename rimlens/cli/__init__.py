@@ -57,7 +57,7 @@ class _Commands(click.Group):
 
 @contextmanager
 def _in_a_line():
-    """Report in one line what a user can mend; a call without any argument still shows the help."""
+    """Report in one line what a user can mend; a call without arguments still shows the help."""
     try:
         yield
     except _HELP:

@@ -74,7 +74,9 @@ def command():
     show_default=True,
     help="The neighbor whose distance sets how wide a particle is smoothed.",
 )
-@click.option("--length-unit", metavar="UNIT", help="Of a file that does not state it, as 'kpc/h'.")
+@click.option(
+    "--length-unit", metavar="UNIT", help="Of a file that does not state it, as 'kpc/h'."
+)
 @click.option("--mass-unit", metavar="UNIT", help="Likewise, as '1e10 Msun/h'.")
 @click.option("--allow-missing", is_flag=True, help="Go on without chunks that are missing.")
 @click.option("--overwrite", is_flag=True, help="Replace maps that exist.")

@@ -176,8 +176,9 @@ class Observation(NDData):
         data, uncertainty, mask, psf : str, int or path-like, optional
             Where each is. A mask is not zero where a pixel is not to be used.
         uncertainty_type : {"std", "var", "ivar"}, optional
-            Standard deviation, variance or inverse variance. By default it follows from the name of
-            the extension or of the file (``_wht.fits``); any other name means a standard deviation.
+            Standard deviation, variance or inverse variance. By default it follows from the name
+            of the extension or of the file (``_wht.fits``); any other name means a standard
+            deviation.
         pixel_scale : Quantity or float, optional
             For an image without WCS, the side of a pixel; in arcsec if it has no unit. By default
             that of the keyword ``PIXSCALE``.
