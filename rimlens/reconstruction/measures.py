@@ -1,8 +1,8 @@
 """The measures that say whether a reconstruction can be believed.
 
 They look at the pixels where the light is, at what is left over there, at the images that
-constrain the lens, at how well several answers of the network agree, and at what the weights were trained
-for.  Which values are in order is the business of `rimlens.reconstruction.verdict`.
+constrain the lens, at how well several answers of the network agree, and at what the weights were
+trained for.  Which values are in order is the business of `rimlens.reconstruction.verdict`.
 """
 
 from __future__ import annotations
