@@ -70,6 +70,7 @@ with default_variables(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"):
 
 # They are written in `keras.ops`, so that Keras must be there.
 from rimlens.backend._speed.symmetric import SymmetricConvolution, prefers_matrices  # noqa: E402
+from rimlens.backend.derivatives import jacobian  # noqa: E402
 
 __all__ = [
     "SymmetricConvolution",
@@ -83,6 +84,7 @@ __all__ = [
     "derivative",
     "igamma",
     "irfft2",
+    "jacobian",
     "lgamma",
     "name",
     "on_cpu",

@@ -5,12 +5,13 @@ import math
 import numpy as np
 from keras import ops
 
+from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection, Grid, shear_deflection
 from rimlens.lens.pixelated import PixelatedConvergence
 from rimlens.maps import einstein_radius
 from rimlens.prior.maps import MapPrior, isothermal_variable
 from rimlens.rim.constants import CONSTANTS
-from rimlens.rim.gauss_newton import block_sum, jacobian
+from rimlens.rim.gauss_newton import block_sum
 from rimlens.rim.network import fold, unfold
 from rimlens.rim.unknowns import LensUnknowns, require_grid, require_kind
 
@@ -294,7 +295,7 @@ class ParametricLens(LensUnknowns):
         def deflection(vector):
             return ops.stack(on_grid(self.prior.constrain({"vector": vector})), axis=1)
 
-        columns = jacobian(deflection, state["lens"])
+        columns = backend.jacobian(deflection, state["lens"])
         return [columns[:, :, 0], columns[:, :, 1]]
 
     def network_maps(self, state, gradient):

@@ -7,7 +7,6 @@ from rimlens import backend
 from rimlens.imaging.sampling import BilinearSampling
 from rimlens.models.parameter import BRIGHTNESS
 from rimlens.rim.constants import CONSTANTS
-from rimlens.rim.gauss_newton import jacobian
 from rimlens.rim.network import fold, unfold
 from rimlens.rim.unknowns import SourceUnknowns, require_grid, require_kind
 
@@ -182,7 +181,7 @@ class ParametricSource(SourceUnknowns):
         def brightness(vector, x, y):
             return self.brightness({"source_vector": vector}, x, y)
 
-        return jacobian(brightness, state["source_vector"], *rays)
+        return backend.jacobian(brightness, state["source_vector"], *rays)
 
     def descent(self, gradient, rays, counted, jacobian):
         """Return no map's direction, and the descent along the variables."""

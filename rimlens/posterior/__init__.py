@@ -1,0 +1,1 @@
+"""The posterior of one lens: its maximum, its width, and draws from it."""

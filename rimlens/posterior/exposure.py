@@ -1,0 +1,114 @@
+"""What the likelihood needs of an image, in the box where lensed light can be."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import fft, ndimage
+
+from rimlens.imaging import Grid
+
+# Pixels beyond the rays that hit the source within which a point-spread function spreads light.
+MARGIN = 8
+# The correlation of noise is looked for up to so many pixels away, in at least so many pixels.
+REACH = 2
+FEWEST_PIXELS = 300
+
+
+class Exposure:
+    """An image, its noise and its point-spread function.
+
+    Parameters
+    ----------
+    image, sigma, weight : ndarray
+        In units of the robust peak; `weight` is 1 where a pixel counts.  Shape ``(ny, nx)``.
+    psf : ndarray
+        Of odd size, sum 1.
+    """
+
+    def __init__(self, image, sigma, weight, psf):
+        self.image = np.asarray(image, dtype=float)
+        self.sigma = np.asarray(sigma, dtype=float)
+        self.used = np.asarray(weight) > 0
+        self.per_noise = np.where(self.used, 1.0 / self.sigma, 0.0)
+        self.psf = np.asarray(psf, dtype="float32")
+        self.grid = Grid(self.image.shape)
+
+    @property
+    def signal_to_noise(self):
+        """That of the brightest pixel."""
+        return float(np.max(self.image * self.per_noise))
+
+    def noise_correlation(self, model):
+        """Return the factor by which smooth noise is more than that of independent pixels.
+
+        It is the sum of the autocorrelation of the empty sky, which is the variance of a mean over
+        many pixels in units of that of independent ones.
+
+        Parameters
+        ----------
+        model : ndarray
+            Where it is bright the sky is not empty.
+
+        Returns
+        -------
+        float
+            From 1 to 4; 1 where hardly any sky is left.
+        """
+        empty = ndimage.gaussian_filter(model, 1.0) < 0.3 * self.sigma
+        empty = ndimage.binary_erosion(empty, iterations=2) & self.used
+        if empty.sum() < FEWEST_PIXELS:
+            return 1.0
+        # A cosmic ray or a neighbor would decide alone.
+        sky = np.where(empty, np.clip(self.image * self.per_noise, -4.0, 4.0), 0.0)
+        total = 0.0
+        for dy in range(-REACH, REACH + 1):
+            for dx in range(-REACH, REACH + 1):
+                pairs = empty & np.roll(empty, (dy, dx), (0, 1))
+                total += np.mean((sky * np.roll(sky, (dy, dx), (0, 1)))[pairs])
+        return float(np.clip(total / np.mean(sky[empty] ** 2), 1.0, 4.0))
+
+    def box(self, x, y, frame):
+        """Return the slices of the image that light from a frame of the source reaches."""
+        column, row = frame.pixels(x, y)
+        side = 2 * frame.half / frame.pixel_scale
+        hit = (column > -1) & (column < side) & (row > -1) & (row < side)
+        slices = []
+        for axis, n in zip((1, 0), hit.shape):
+            along = np.flatnonzero(hit.any(axis=axis))
+            margin = min(self.psf.shape[0] // 2, MARGIN)
+            first, last = (along[0], along[-1]) if along.size else (0, n - 1)
+            slices.append(slice(max(0, first - margin), min(n, last + 1 + margin)))
+        return tuple(slices)
+
+
+class Blur:
+    """Convolution with a point-spread function in a box of an image, and its transpose.
+
+    Parameters
+    ----------
+    psf : ndarray
+        Of odd size, float32.
+    shape : tuple of int
+        Of the box.
+    """
+
+    def __init__(self, psf, shape):
+        self._shape, self._reach = shape, psf.shape[0] // 2
+        self._padded = tuple(fft.next_fast_len(n + psf.shape[0] - 1, real=True) for n in shape)
+        self._transform = fft.rfft2(psf, self._padded)
+        self._turned = fft.rfft2(np.ascontiguousarray(psf[::-1, ::-1]), self._padded)
+
+    def __call__(self, images):
+        """Return the blurred images, shape ``(..., ny, nx)``."""
+        return self._product(images, self._transform)
+
+    def transposed(self, images):
+        """Return the transposed operator's images."""
+        return self._product(images, self._turned)
+
+    def _product(self, images, transform):
+        spread = fft.rfft2(images.astype("float32", copy=False), self._padded)
+        spread *= transform
+        found = fft.irfft2(spread, self._padded)
+        rows, columns = (slice(self._reach, self._reach + n) for n in self._shape)
+        return found[..., rows, columns]

@@ -1,0 +1,255 @@
+r"""The posterior of a lens, the source integrated out, with its gradient and curvature.
+
+With :math:`G` the image of every cosine of a `SourceField` in units of the noise, :math:`D` the
+deviations of their coefficients, :math:`H = G D` and :math:`A = 1 + H^T H`, the negative logarithm
+of the posterior of the lens variables :math:`u` is
+
+.. math::
+    \tfrac12 \left( |d - H z|^2 + |z|^2 + \ln \det A + |u|^2 \right), \qquad z = A^{-1} H^T d
+
+(Warren & Dye 2003, ApJ 590, 673; Suyu et al. 2006, MNRAS 371, 983).  Its curvature is that of
+variable projection (Golub & Pereyra 2003, Inverse Problems 19, R1): of the change of the image
+along a variable only counts what no change of the source undoes.  The gradient is exact, that of
+the determinant included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from rimlens.posterior.exposure import Blur
+from rimlens.posterior.source_field import SPECTRA
+
+
+@dataclass(eq=False)
+class Evaluation:
+    """The posterior at one lens.
+
+    Parameters
+    ----------
+    u : ndarray
+        The lens variables, shape ``(m,)``.
+    state : object
+        The source's prior there: what `MarginalPosterior.followed` takes.
+    value : float
+        Negative logarithm of the posterior, up to a constant.
+    gradient, curvature : ndarray
+        By the lens variables, without the prior's curvature, which is one.
+    rays : tuple of ndarray
+        Source positions of the image's pixels.
+    source : ndarray
+        The source that fits best, as the state describes it.
+    """
+
+    u: np.ndarray
+    state: object
+    value: float
+    rays: tuple
+    source: np.ndarray
+    gradient: np.ndarray = None
+    curvature: np.ndarray = None
+    coefficients: np.ndarray = None
+    triangle: np.ndarray = None
+    response: np.ndarray = None
+    affine: np.ndarray = None
+    deviations: np.ndarray = None
+    weight: np.ndarray = None
+
+
+@dataclass(frozen=True, eq=False)
+class FieldState:
+    """A field and its spectrum, the prior of the source; the spectrum is None before it is known.
+
+    Parameters
+    ----------
+    field : SourceField
+        The field.
+    spectrum : Spectrum or None
+        Its spectrum.
+    """
+
+    field: object
+    spectrum: object = None
+
+
+class MarginalPosterior:
+    """The posterior of a lens in front of a pixelated source.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        The image.
+    lens : LensVariables
+        What is inferred of the lens.
+    temperature : float, optional
+        By what the variance of the noise is multiplied.
+    evidence : bool, optional
+        Whether the determinant counts; without, lens and source are maximized together.
+    """
+
+    def __init__(self, exposure, lens, temperature=1.0, evidence=True):
+        self.exposure, self.lens = exposure, lens
+        self.temperature, self.evidence = temperature, evidence
+
+    def trace(self, u):
+        """Return the source positions of the image's pixels."""
+        alpha_x, alpha_y = self.lens.deflection(u)
+        grid = self.exposure.grid
+        return grid.x - alpha_x, grid.y - alpha_y
+
+    def evaluate(self, u, state, rays=None, derivatives=True):
+        """Return the posterior at a lens.
+
+        Parameters
+        ----------
+        u : ndarray
+            Unit normal variables of the lens.
+        state : FieldState
+            The source's prior; of spectra near its own, the most likely is taken.
+        rays : tuple of ndarray, optional
+            Of the lens, if they are known.
+        derivatives : bool, optional
+            Whether gradient and curvature are wanted.
+
+        Returns
+        -------
+        Evaluation
+        """
+        rays = self.trace(u) if rays is None else rays
+        field = state.field
+        box = self.exposure.box(*rays, field.frame)
+        x, y = rays[0][box], rays[1][box]
+        per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
+        blur = Blur(self.exposure.psf, x.shape)
+        data = (self.exposure.image[box] * per_noise).ravel()
+        outside = np.sum((self.exposure.image * self.exposure.per_noise) ** 2) / self.temperature
+        outside -= data @ data
+        sampling, *slopes = field.frame.sampling(x, y)
+        images = (sampling @ field.basis).T.reshape(-1, *x.shape)
+        images = (blur(images) * per_noise).reshape(field.count, -1)
+        # Prior and data differ by many decades: products in single precision would lose the prior.
+        images = images.astype(float)
+        gram, pulled = images @ images.T, images @ data
+        spectrum = self._spectrum(state, gram, pulled)
+        deviations = field.deviations(spectrum)
+        triangle = _triangle(gram, deviations)
+        coefficients = scipy.linalg.cho_solve((triangle, True), deviations * pulled)
+        weighted = deviations * coefficients
+        source = field.basis @ weighted.astype("float32")
+        residual = data - weighted @ images
+        value = residual @ residual + outside + coefficients @ coefficients + u @ u
+        value += 2 * np.sum(np.log(np.diag(triangle))) if self.evidence else 0.0
+        found = Evaluation(u, FieldState(field, spectrum), 0.5 * value, rays, source)
+        if not derivatives:
+            return found
+
+        slope_x, slope_y = ((s @ source).reshape(x.shape).astype(float) for s in slopes)
+        of_x, of_y = (component[:, *box] for component in self.lens.jacobian(u))
+        weight = (slope_x**2 + slope_y**2) * per_noise**2
+        weight = np.maximum(weight, 1e-9 * weight.max() + 1e-30)
+        affine = _affine_fit(x, y, weight, of_x, of_y)
+        of_x, of_y = _without(affine, x, y, of_x, of_y)
+        change = (blur(-(slope_x * of_x + slope_y * of_y)) * per_noise).reshape(len(u), -1)
+        change = change.astype(float)
+        shared = deviations[:, None] * (images @ change.T)
+        response = scipy.linalg.cho_solve((triangle, True), shared)
+        found.curvature = change @ change.T - shared.T @ response
+        found.gradient = u - change @ residual
+        if self.evidence:
+            spread = scipy.linalg.cho_solve((triangle, True), np.diag(deviations))
+            spread = (spread.T @ images).astype("float32").reshape(-1, *x.shape)
+            spread = blur.transposed(spread * per_noise.astype("float32")).reshape(len(spread), -1)
+            basis = field.basis * deviations.astype("float32")
+            pull_x, pull_y = (
+                np.einsum("pk,kp->p", s @ basis, spread).reshape(x.shape) for s in slopes
+            )
+            found.gradient -= np.tensordot(of_x, pull_x, 2) + np.tensordot(of_y, pull_y, 2)
+        found.coefficients, found.triangle, found.response = coefficients, triangle, response
+        # The source plane moves against the deflection.
+        found.affine, found.deviations = -affine, deviations
+        found.weight = np.zeros(rays[0].shape)
+        found.weight[box] = weight
+        return found
+
+    def followed(self, at, u):
+        """Return the state and the rays of a lens near one that was evaluated.
+
+        Parameters
+        ----------
+        at : Evaluation
+            With derivatives.
+        u : ndarray
+            The new variables.
+
+        Returns
+        -------
+        state : FieldState
+        rays : tuple of ndarray
+        """
+        rays = self.trace(u)
+        used = at.weight > 0
+        design = _design(at.rays[0][used], at.rays[1][used])
+        weighted = design * at.weight[used][:, None]
+        moved = np.stack([component[used] for component in rays], axis=1)
+        affine = np.linalg.solve(design.T @ weighted, weighted.T @ moved)
+        return FieldState(at.state.field.followed(affine), at.state.spectrum), rays
+
+    def _spectrum(self, state, gram, pulled):
+        candidates = SPECTRA if state.spectrum is None else state.spectrum.near()
+
+        def surprise(spectrum):
+            deviations = state.field.deviations(spectrum)
+            triangle = _triangle(gram, deviations)
+            half = scipy.linalg.solve_triangular(triangle, deviations * pulled, lower=True)
+            return 2 * np.sum(np.log(np.diag(triangle))) - half @ half
+
+        return min(candidates, key=surprise)
+
+
+def affine_step(at, u):
+    """Return the affine map that the source plane goes through from an evaluation to a lens.
+
+    Parameters
+    ----------
+    at : Evaluation
+        With derivatives.
+    u : ndarray
+        The variables of the lens.
+
+    Returns
+    -------
+    ndarray
+        Constant, and coefficients of x and y, of the new x and y: shape ``(3, 2)``.
+    """
+    identity = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    return identity + np.tensordot(u - at.u, at.affine, axes=1)
+
+
+def _triangle(gram, deviations):
+    matrix = gram * np.outer(deviations, deviations)
+    matrix[np.diag_indices_from(matrix)] += 1.0
+    return scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+
+
+def _design(x, y):
+    return np.stack([np.ones(x.size), x.ravel(), y.ravel()], axis=1)
+
+
+def _affine_fit(x, y, weight, *components):
+    """Return the affine part of changes of the source position, shape ``(m, 3, 2)``."""
+    design = _design(x, y)
+    weighted = design * weight.ravel()[:, None]
+    normal = design.T @ weighted
+    parts = [np.linalg.solve(normal, weighted.T @ c.reshape(len(c), -1).T) for c in components]
+    return np.stack(parts, axis=-1).transpose(1, 0, 2)
+
+
+def _without(affine, x, y, *components):
+    """Return changes of the source position without their affine part."""
+    design = _design(x, y)
+    return [
+        c - (affine[:, :, i] @ design.T).reshape(c.shape) for i, c in enumerate(components)
+    ]
