@@ -54,6 +54,8 @@ class Weights:
         The error that the refinement expects of the network, and where it was measured.
     lens, source : Prior, optional
         The priors whose parameters are inferred, where these are the unknowns.
+    population : dict of ndarray, optional
+        What convergence maps look like: see `rimlens.posterior.LensPopulation`.
     """
 
     architecture: dict
@@ -72,6 +74,7 @@ class Weights:
     refinement: dict | None = None
     lens: object = None
     source: object = None
+    population: dict | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,11 +166,14 @@ def write_weights(
     metadata = {
         field.name: plain(getattr(weights, field.name), field.name)
         for field in fields(weights)
-        if field.name not in ("arrays", "lens", "source")
+        if field.name not in ("arrays", "lens", "source", "population")
     }
-    arrays = {str(name): _stored(a, name, dtype) for name, a in weights.arrays.items()}
+    for group in ("arrays", "population"):
+        arrays = getattr(weights, group, None)
+        if arrays is not None:
+            metadata[group] = {str(name): _stored(a, name, dtype) for name, a in arrays.items()}
     key, *_ = _FORMATS[type(weights)]
-    write_asdf(path, key, replace(weights, arrays=arrays, **metadata), overwrite)
+    write_asdf(path, key, replace(weights, **metadata), overwrite)
 
 
 def read_weights(path: PathLike, kind: type = Weights) -> Weights | VAEWeights:
@@ -192,11 +198,16 @@ def read_weights(path: PathLike, kind: type = Weights) -> Weights | VAEWeights:
         truncated or altered, or lacks a part.
     """
     weights = read_asdf(path, *_FORMATS[kind])
-    arrays = {name: np.array(a, dtype=np.float32) for name, a in weights.arrays.items()}
-    for name, array in arrays.items():
-        if not np.all(np.isfinite(array)):
-            raise FileFormatError(f"{path}: the array {name!r} has values that are not finite")
-    return replace(weights, arrays=arrays)
+    groups = {}
+    for group in ("arrays", "population"):
+        stored = getattr(weights, group, None)
+        if stored is None:
+            continue
+        groups[group] = {name: np.array(a, dtype=np.float32) for name, a in stored.items()}
+        for name, array in groups[group].items():
+            if not np.all(np.isfinite(array)):
+                raise FileFormatError(f"{path}: the array {name!r} has values that are not finite")
+    return replace(weights, **groups)
 
 
 def _stored(array, name, dtype):

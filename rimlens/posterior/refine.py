@@ -133,20 +133,24 @@ class _FieldSearch:
 
     def run(self, u, source, hottest=None):
         """Return the maximum that is reached from a start."""
-        posterior = MarginalPosterior(self._exposure, self._lens, evidence=self._evidence)
+        posterior = MarginalPosterior(self._exposure, self._lens)
         rays = posterior.trace(u)
         model = self._image(rays, source)
         if self.noise_correlation is None:
             self.noise_correlation = self._exposure.noise_correlation(model)
         hottest = _temperature(self._exposure, model) if hottest is None else hottest
+        spectrum = None
         for temperature in _cooling(hottest):
             posterior.temperature = temperature * self.noise_correlation
+            last = temperature == 1.0
+            # On the way the determinant hardly matters, and its gradient costs as much as the rest.
+            posterior.evidence = self._evidence and last
             # The envelope follows the source of this lens before the lens moves.
             for _ in range(2):
                 field = SourceField.around(source, self._grid, SMOOTHING, self._count)
-                at = posterior.evaluate(u, FieldState(field), rays, derivatives=False)
-                source = field.on_grid(at.source, self._grid)
-            last = temperature == 1.0
+                state = FieldState(field, spectrum)
+                at = posterior.evaluate(u, state, rays, derivatives=False)
+                source, spectrum = field.on_grid(at.source, self._grid), at.state.spectrum
             best = maximize(
                 posterior,
                 u,
@@ -156,6 +160,7 @@ class _FieldSearch:
                 self._report,
             )
             u, rays = best.u, best.rays
+            spectrum = best.state.spectrum
             source = best.state.field.on_grid(best.source, self._grid)
         return best
 

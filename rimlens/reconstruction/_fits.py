@@ -1,8 +1,8 @@
 """A reconstruction as a multi-extension FITS file that any FITS viewer opens.
 
 The primary header holds what the observation's header held and a summary; the extensions are SCI,
-ERR, DQ and PSF (the observation), MODEL, RESIDUAL, SOURCE, KAPPA, and the tables PARAMETERS, CHI2
-and META.  The models of lens and source, where such were inferred, are an ASDF file in MODELS.
+ERR, DQ and PSF (the observation), MODEL, RESIDUAL, SOURCE, KAPPA, SOURCE_ERR and KAPPA_ERR where
+there are errors, and the tables PARAMETERS, CHI2 and META.  The models of lens and source, where such were inferred, are an ASDF file in MODELS.
 """
 
 import io
@@ -59,6 +59,8 @@ def to_fits(path, reconstruction, overwrite=False):
                reconstruction.source.unit),
         _image("KAPPA", reconstruction.convergence.data, reconstruction.convergence.wcs,
                reconstruction.convergence.unit),
+        *_errors("SOURCE", reconstruction.source),
+        *_errors("KAPPA", reconstruction.convergence),
         _parameters(reconstruction.parameters),
         _history(reconstruction.chi2_history),
         _metadata(reconstruction),
@@ -103,8 +105,8 @@ def from_fits(path, content):
     )
     return dict(
         observation=observation,
-        source=_map(hdus["SOURCE"]),
-        convergence=_map(hdus["KAPPA"]),
+        source=_with_errors(hdus, "SOURCE"),
+        convergence=_with_errors(hdus, "KAPPA"),
         shear=(header["GAMMA1"], header["GAMMA2"]),
         model=_native(hdus["MODEL"].data),
         chi2_history=_native(hdus["CHI2"].data["CHI2"]),
@@ -215,6 +217,23 @@ def _image(name, data, wcs=None, unit=None):
     if unit is not None:
         header["BUNIT"] = unit_text(unit)
     return fits.ImageHDU(data, header=header, name=name)
+
+
+def _errors(name, nddata):
+    """Return the extension with the errors of a map, none where there are none."""
+    if nddata.uncertainty is None:
+        return []
+    return [_image(f"{name}_ERR", nddata.uncertainty.array, nddata.wcs, nddata.unit)]
+
+
+def _with_errors(hdus, name):
+    """Return a map with its errors, where they are in the file."""
+    from astropy.nddata import StdDevUncertainty
+
+    found = _map(hdus[name])
+    if f"{name}_ERR" in hdus:
+        found.uncertainty = StdDevUncertainty(_native(hdus[f"{name}_ERR"].data))
+    return found
 
 
 def _parameters(parameters):

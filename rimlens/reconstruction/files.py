@@ -160,7 +160,10 @@ def from_tree(node):
 
 
 def _map_node(nddata):
-    return _with_unit({"data": nddata.data, "wcs": nddata.wcs}, nddata.unit)
+    node = {"data": nddata.data, "wcs": nddata.wcs}
+    if nddata.uncertainty is not None:
+        node["uncertainty"] = nddata.uncertainty.array
+    return _with_unit(node, nddata.unit)
 
 
 def _with_unit(node, unit):
@@ -175,8 +178,16 @@ def _with_unit(node, unit):
 
 def _map(node):
     import numpy as np
-    from astropy.nddata import NDData
+    from astropy.nddata import NDData, StdDevUncertainty
 
     from rimlens.observation.units import known_unit
 
-    return NDData(np.array(node["data"]), unit=known_unit(node.get("unit")), wcs=node["wcs"])
+    uncertainty = None
+    if "uncertainty" in node:
+        uncertainty = StdDevUncertainty(np.array(node["uncertainty"]))
+    return NDData(
+        np.array(node["data"]),
+        uncertainty=uncertainty,
+        unit=known_unit(node.get("unit")),
+        wcs=node["wcs"],
+    )

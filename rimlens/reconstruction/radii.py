@@ -108,7 +108,7 @@ def model_intermediate_axis(lens):
     return None
 
 
-def map_intermediate_axis(convergence, pixel_scale=1.0):
+def map_intermediate_axis(convergence, pixel_scale=1.0, tolerance=_TOLERANCE, parts=_PARTS):
     """Return the intermediate-axis radius of a convergence map.
 
     The ellipse has the axis ratio and direction of the second moments of the convergence inside
@@ -120,6 +120,10 @@ def map_intermediate_axis(convergence, pixel_scale=1.0):
         Convergence averaged over pixels, shape ``(ny, nx)``.
     pixel_scale : float, optional
         Side of a pixel, in the unit wanted for the radius.
+    tolerance : float, optional
+        Relative, of the radius and of the shape.
+    parts : int, optional
+        Of a pixel, a side, where the ellipse cuts it.
 
     Returns
     -------
@@ -140,18 +144,18 @@ def map_intermediate_axis(convergence, pixel_scale=1.0):
     circle = einstein_radius(convergence, center=center)
     if not np.isfinite(circle):
         return float("nan")
-    center = _PARTS * (center + 0.5) - 0.5
-    parts = _parts(convergence)
-    y, x = np.indices(parts.shape)
+    center = parts * (center + 0.5) - 0.5
+    fine = _parts(convergence, parts)
+    y, x = np.indices(fine.shape)
     x, y = x - center[0], y - center[1]
-    q, phi, radius = 1.0, 0.0, _PARTS * circle
+    q, phi, radius = 1.0, 0.0, parts * circle
 
     def ellipse(radius):
         return EllipticalAperture(center, radius / np.sqrt(q), radius * np.sqrt(q), theta=phi)
 
     def excess(radius):
         aperture = ellipse(radius)
-        mass, _ = aperture.do_photometry(parts, method="exact")
+        mass, _ = aperture.do_photometry(fine, method="exact")
         return mass[0] / aperture.area - 1.0
 
     for _ in range(_TURNS):
@@ -159,29 +163,29 @@ def map_intermediate_axis(convergence, pixel_scale=1.0):
         low, high = 0.5 * before, 1.5 * before
         if not excess(low) > 0 > excess(high):
             return float("nan")
-        radius = brentq(excess, low, high, xtol=1e-6)
-        weight = ellipse(radius).to_mask(method="exact").to_image(parts.shape) * parts
+        radius = brentq(excess, low, high, xtol=0.1 * tolerance * before)
+        weight = ellipse(radius).to_mask(method="exact").to_image(fine.shape) * fine
         xx, xy, yy = (np.sum(weight * product) for product in (x * x, x * y, y * y))
         small, large = np.linalg.eigvalsh([[xx, xy], [xy, yy]])
         if not small > 0:
             return float("nan")
         phi = 0.5 * np.arctan2(2.0 * xy, xx - yy)
         flattened, q = q, np.sqrt(small / large)
-        if abs(radius / before - 1.0) + abs(q - flattened) < _TOLERANCE:
+        if abs(radius / before - 1.0) + abs(q - flattened) < tolerance:
             break
-    return float(radius / _PARTS * pixel_scale)
+    return float(radius / parts * pixel_scale)
 
 
-def _parts(convergence):
+def _parts(convergence, count):
     """Return the map on parts of its pixels, linear in every pixel and with the same mass."""
-    steps = (np.arange(_PARTS) + 0.5) / _PARTS - 0.5
+    steps = (np.arange(count) + 0.5) / count - 0.5
     along_x, along_y = slope(convergence), slope(convergence.T).T
-    parts = (
+    fine = (
         convergence[:, None, :, None]
         + along_y[:, None, :, None] * steps[:, None, None]
         + along_x[:, None, :, None] * steps
     )
-    return parts.reshape([_PARTS * n for n in convergence.shape])
+    return fine.reshape([count * n for n in convergence.shape])
 
 
 def _radius_of_area(values, center, side):

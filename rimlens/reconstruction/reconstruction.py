@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
-from astropy.nddata import NDData
+from astropy.nddata import NDData, StdDevUncertainty
 
 from rimlens.errors import InputError
 from rimlens.maps.einstein import einstein_radius
@@ -21,6 +22,7 @@ from rimlens.reconstruction.radii import (
     model_critical_radius,
     model_intermediate_axis,
 )
+from rimlens.reconstruction.samples import PosteriorSamples
 from rimlens.reconstruction.shear import Shear
 from rimlens.reconstruction.verdict import assess
 from rimlens.typing import PathLike
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from rimlens.reconstruction.verdict import Verdict
     from rimlens.source.source import Source
     from rimlens.typing import ArrayLike
+
+# So many draws know a standard deviation to 7 per cent.
+_DRAWS = 100
 
 
 class Reconstruction:
@@ -67,6 +72,9 @@ class Reconstruction:
         The like for the source.
     verdict : Verdict, optional
         Whether it can be believed; by default as `assess` says without knowing the solver.
+    draws : callable, optional
+        ``draws(n, rng)`` gives `n` draws from the posterior, a dict of arrays by the names of the
+        arguments of `PosteriorSamples`; then `sample` works, and the maps get uncertainties.
 
     Raises
     ------
@@ -88,6 +96,7 @@ class Reconstruction:
         pixel_frame_lens_model: Lens | None = None,
         pixel_frame_source_model: Source | None = None,
         verdict: Verdict | None = None,
+        draws: Callable[[int, np.random.Generator], dict[str, Any]] | None = None,
     ) -> None:
         self._observation = observation
         self._source = _checked_map(source, "source")
@@ -109,15 +118,22 @@ class Reconstruction:
         self._lens_model = pixel_frame_lens_model
         self._source_model = pixel_frame_source_model
         self._verdict = verdict
+        self._draws = draws
+        if draws is not None:
+            self._state_errors()
 
     def __getstate__(self):
-        """Return what was given; what was computed from it and kept is computed anew."""
+        """Return what was given; what was computed from it and kept is computed anew.
+
+        A copy has the errors of the original, and no draws: they need its solver.
+        """
         kept = {
             name
             for name in vars(self)
             if isinstance(getattr(type(self), name, None), cached_property)
         }
-        return {name: value for name, value in vars(self).items() if name not in kept}
+        state = {name: value for name, value in vars(self).items() if name not in kept}
+        return {**state, "_draws": None}
 
     def __repr__(self):
         """Return the numbers that say whether it went well."""
@@ -338,6 +354,55 @@ class Reconstruction:
     def chi2_history(self) -> Any:
         """Reduced chi-square after each step of the solver, shape ``(steps,)``."""
         return self._chi2_history
+
+    @property
+    def errors(self) -> Any:
+        """Standard deviations by name, of a refined reconstruction; otherwise empty.
+
+        Radii are in arcsec; `PosteriorSamples.errors` lists the names.  Those of the maps are the
+        uncertainties of `convergence` and `source`.
+        """
+        return dict(self.meta.get("errors", {}))
+
+    def sample(self, n: int = 100, rng: int | np.random.Generator = 0) -> PosteriorSamples:
+        """Draw lenses and sources together from their posterior.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many.
+        rng : int or numpy.random.Generator, optional
+            Seed or generator.
+
+        Returns
+        -------
+        PosteriorSamples
+
+        Raises
+        ------
+        InputError
+            If the reconstruction was not refined, or is a copy or from a file: those have errors
+            and no draws.
+        """
+        if self._draws is None:
+            raise InputError(
+                "sample: a reconstruction that a solver refined is wanted, found one without "
+                "draws; reconstruct with refine=True (files and copies keep the errors alone)"
+            )
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise InputError(f"n: an integer of at least 1 is wanted, found {n!r}")
+        found = self._draws(n, np.random.default_rng(rng))
+        if self._source.unit is not None:
+            found["source"] = found["source"] * self._source.unit
+        return PosteriorSamples(**found, pixel_scale=self._convergence_scale)
+
+    def _state_errors(self):
+        """Draw as often as errors need, and keep them."""
+        samples = self.sample(_DRAWS)
+        source = getattr(samples.source, "value", samples.source)
+        self._convergence.uncertainty = StdDevUncertainty(samples.convergence.std(axis=0))
+        self._source.uncertainty = StdDevUncertainty(source.std(axis=0))
+        self.meta["errors"] = samples.errors()
 
     @cached_property
     def einstein_radius(self) -> Any:

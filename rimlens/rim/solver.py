@@ -9,6 +9,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from astropy.nddata import NDData
 from keras import ops
@@ -20,6 +21,7 @@ from rimlens.imaging import Grid
 from rimlens.io.pretrained import Pretrained, require_shapes
 from rimlens.models.parameter import BRIGHTNESS
 from rimlens.observation import Observation, grid_wcs
+from rimlens.posterior.population import LensPopulation
 from rimlens.reconstruction import GOOD, Failure, NetworkRadii, Reconstruction
 from rimlens.reconstruction.models import mass_center, mean_convergence, move, on_the_sky
 from rimlens.rim.architecture import Architecture
@@ -27,6 +29,7 @@ from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from rimlens.rim.inference import BatchInference
 from rimlens.rim.preparation import frame_observation, normalize
 from rimlens.rim.recurrence import RecurrentInferenceMachine
+from rimlens.rim.refined import Refinement, check_method
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
@@ -68,6 +71,8 @@ class RIMSolver(Pretrained):
         self.lens, self.source = lens, source
         self.machine = RecurrentInferenceMachine(self.architecture, lens=lens, source=source)
         self.inference = BatchInference(self.machine)
+        self.population = None
+        self.error_scale = 1.0
 
     def __reduce__(self):
         """Pickle and copy what makes the solver again: compiled functions cannot be kept."""
@@ -76,6 +81,8 @@ class RIMSolver(Pretrained):
             "arrays": self.arrays,
             "weights": self.weights,
             "error_covariance_factor": self.error_covariance_factor,
+            "population": self.population,
+            "error_scale": self.error_scale,
         }
         return made, (), state
 
@@ -84,6 +91,8 @@ class RIMSolver(Pretrained):
         self.set_arrays(state["arrays"], "pickle")
         self.weights = state["weights"]
         self.error_covariance_factor = state["error_covariance_factor"]
+        self.population = state["population"]
+        self.error_scale = state["error_scale"]
 
     @property
     def error_covariance_factor(self) -> Any:
@@ -141,6 +150,9 @@ class RIMSolver(Pretrained):
             solver._set_error_covariance_factor(
                 weights.refinement.get("error_covariance_factor"), path
             )
+            solver.error_scale = float(weights.refinement.get("error_scale", 1.0))
+        if weights.population is not None:
+            solver.population = _population(weights.population, solver.machine.lens, path)
         return solver
 
     @property
@@ -161,7 +173,12 @@ class RIMSolver(Pretrained):
         return {} if self.weights is None else dict(self.weights.domain)
 
     def reconstruct(
-        self, observation: Observation | Sequence[Observation], progress: bool | None = None
+        self,
+        observation: Observation | Sequence[Observation],
+        progress: bool | None = None,
+        *,
+        refine: bool = False,
+        method: str = "evidence",
     ) -> Reconstruction | list[Any]:
         """Reconstruct one lens or several.
 
@@ -171,6 +188,12 @@ class RIMSolver(Pretrained):
             With the lens at the center of the image.
         progress : bool, optional
             Whether to show a progress bar; by default for more than one lens.
+        refine : bool, optional
+            Whether to search for the maximum of the posterior from the network's answer: it then
+            follows the data at any signal-to-noise, and has errors. It takes some seconds a lens.
+        method : {"evidence", "map"}, optional
+            How to refine: with the source integrated out (Suyu et al. 2006, MNRAS 371, 983), or
+            lens and source maximized together.
 
         Returns
         -------
@@ -181,8 +204,9 @@ class RIMSolver(Pretrained):
         Raises
         ------
         InputError
-            If something else than an observation is given, or, where it is a single one, every
-            pixel is masked or it cannot be brought to the solver's grid.
+            If something else than an observation is given, there is no such method, the weights
+            cannot be refined, or, where it is a single one, every pixel is masked or it cannot be
+            brought to the solver's grid.
 
         Warns
         -----
@@ -197,15 +221,18 @@ class RIMSolver(Pretrained):
                     f"observation: an Observation is wanted, found {type(item).__name__}; "
                     "Observation.from_nddata makes one of an NDData or CCDData"
                 )
+        check_method(method)
+        refinement = Refinement(self.machine, self.population) if refine else None
         progress = len(observations) > 1 if progress is None else progress
         if single:
-            found = self._reconstruct(observation)
+            with tqdm(desc="refinement", unit="step", disable=not (progress and refine)) as bar:
+                found = self._reconstruct(observation, refinement, method, bar.update)
             if found.quality != GOOD:
                 reasons = " ".join(found.verdict.reasons)
                 _warn(f"the reconstruction is {found.quality}: {reasons}")
             return found
         found = [
-            self._reconstruct_or_fail(item)
+            self._reconstruct_or_fail(item, refinement, method)
             for item in tqdm(observations, desc="lenses", disable=not progress)
         ]
         counts = Counter(item.quality for item in found if item.quality != GOOD)
@@ -214,13 +241,13 @@ class RIMSolver(Pretrained):
             _warn(f"{counts.total()} of {len(found)} are not good: {kinds}; each says why")
         return found
 
-    def _reconstruct_or_fail(self, observation):
+    def _reconstruct_or_fail(self, observation, refinement, method):
         try:
-            return self._reconstruct(observation)
+            return self._reconstruct(observation, refinement, method)
         except RimlensError as error:
             return Failure(observation, error)
 
-    def _reconstruct(self, observation):
+    def _reconstruct(self, observation, refinement=None, method="evidence", report=None):
         start = perf_counter()
         frame = frame_observation(observation, self.architecture.image_size)
         seen = frame.observation
@@ -229,19 +256,26 @@ class RIMSolver(Pretrained):
             frame.padded(seen.sigma, np.inf)[None],
             frame.padded(~seen.mask, 0.0)[None],
         )
-        result = self.inference.solve_batch(
-            {
-                "image": image,
-                "sigma": sigma,
-                "weight": frame.padded(~seen.mask, 0.0)[None].astype("float32"),
-                "psf": seen.psf[None].astype("float32"),
-            }
-        )
+        inputs = {
+            "image": image,
+            "sigma": sigma,
+            "weight": frame.padded(~seen.mask, 0.0)[None].astype("float32"),
+            "psf": seen.psf[None].astype("float32"),
+        }
+        result = self.inference.solve_batch(inputs)
+        history = result["reduced_chi2"][:, 0].astype(float)
+        source_grid, refined = self.machine.source.grid, None
+        if refinement is not None:
+            refined = refinement(inputs, result, method, report)
+            source_grid = refined.source_grid
+            result = {**result, **keras.tree.map_structure(lambda v: v[None], refined.result())}
+            residual = (image - result["model"]) / sigma
+            history = np.append(history, np.mean(residual[inputs["weight"] > 0] ** 2))
         convergence = result["convergence"][0].astype(float)
         scale = self.architecture.convergence_scale
-        a = self.architecture
         kappa_wcs = grid_wcs(seen.wcs, frame.center, scale, convergence.shape)
-        source_wcs = grid_wcs(seen.wcs, frame.center, a.source_scale, result["source"].shape[1:])
+        source_center = tuple(c + o for c, o in zip(frame.center, source_grid.center))
+        source_wcs = grid_wcs(seen.wcs, source_center, source_grid.pixel_scale, source_grid.shape)
         source = result["source"][0] * float(peak[0])
         models = self._models(result, frame, float(peak[0]))
         lens_model = models.get("pixel_frame_lens_model")
@@ -254,13 +288,15 @@ class RIMSolver(Pretrained):
             observation=seen,
             source=NDData(source.astype(float), unit=seen.unit, wcs=source_wcs),
             convergence=NDData(convergence, unit="", wcs=kappa_wcs),
+            draws=None if refined is None else self._draws(refined, frame, float(peak[0])),
             shear=result["shear"][0].astype(float),
             model=frame.trimmed(result["model"][0]).astype(float) * float(peak[0]),
-            chi2_history=result["reduced_chi2"][:, 0].astype(float),
+            chi2_history=history,
             meta={
                 "weights": "untrained" if self.weights is None else self.weights.name,
                 "rimlens": __version__,
                 "binning": frame.binning,
+                **({} if refined is None else {"refinement": method}),
                 "elapsed": perf_counter() - start,
             },
             **models,
@@ -270,6 +306,26 @@ class RIMSolver(Pretrained):
         )
         reconstruction.judge(self.domain, network_radii)
         return reconstruction
+
+    def _draws(self, refined, frame, peak):
+        """Return a function that draws from the posterior in the units of the observation."""
+        scale = frame.observation.pixel_scale.to_value("arcsec")
+        priors = {"lens": self.lens, "source_parameters": self.source}
+        units = {"arcsec": scale, BRIGHTNESS: peak}
+
+        def draw(n, rng):
+            found = refined.draws(n, rng, self.error_scale)
+            found["source"] = found["source"] * peak
+            for key, prior in priors.items():
+                if key in found:
+                    declared = prior.model.parameters
+                    found[key] = {
+                        name: value * units.get(declared[name].unit, 1.0)
+                        for name, value in found[key].items()
+                    }
+            return found
+
+        return draw
 
     def _models(self, result, frame, peak):
         """Return the inferred models in arcsec from the center of the framed image."""
@@ -307,6 +363,23 @@ class RIMSolver(Pretrained):
                 f"wanted, found {found.shape if found.ndim else values!r}"
             )
         self.inference.error_covariance_factor = found
+
+
+def _population(stored, lens, path):
+    """Return the population in a file of weights."""
+    names = {"mean", "modes", "shear_scatter"}
+    if set(stored) != names:
+        raise FileFormatError(
+            f"{path}: population: {sorted(names)} are wanted, found {sorted(stored)}"
+        )
+    mean, modes, scatter = (np.array(stored[n], dtype=float) for n in sorted(names))
+    shape = lens.grid.shape
+    if mean.shape != shape or modes.shape[1:] != shape or scatter.shape != (1,):
+        raise FileFormatError(
+            f"{path}: population: maps of shape {shape} are wanted, found {mean.shape} and "
+            f"{modes.shape}"
+        )
+    return LensPopulation(mean, modes, float(scatter[0]))
 
 
 def _offset(frame):

@@ -29,6 +29,11 @@ from rimlens.training.fitting import (
 from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.simulations import open_stored, simulator_of
 from rimlens.training.solver.calibration import measure_error_covariance
+from rimlens.training.solver.population import (
+    POPULATION_SEED,
+    measure_population,
+    stored_population,
+)
 from rimlens.training.solver.loss import WEIGHTS, losses
 from rimlens.training.solver.scoring import score, summary
 from rimlens.typing import PathLike
@@ -298,6 +303,7 @@ def describe(solver, simulator, recipe, spent):
             "seed": seed,
         }
         solver.error_covariance_factor = np.array(factor, dtype="float32")
+    solver.population = measure_population(solver, simulator, recipe.seed + POPULATION_SEED)
     held_back_seed = recipe.seed + 1_000_000
     scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
     a, d = recipe.architecture, recipe.domain
@@ -319,6 +325,7 @@ def describe(solver, simulator, recipe, spent):
         refinement=refinement,
         lens=solver.lens,
         source=solver.source,
+        population=stored_population(solver.population),
     )
 
 

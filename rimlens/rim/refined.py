@@ -1,0 +1,238 @@
+"""The refinement of a network's answer, on the solver's grid and in its units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+
+from rimlens.errors import InputError
+from rimlens.imaging import Grid, bilinear
+from rimlens.posterior.exposure import Blur, Exposure
+from rimlens.posterior.laplace import LaplacePosterior
+from rimlens.posterior.lenses import MapVariables, ModelVariables
+from rimlens.posterior.refine import refine_field, refine_models
+from rimlens.posterior.source_field import PIXELS
+from rimlens.rim.lens_unknowns import PixelatedLens
+from rimlens.spelling import did_you_mean
+
+METHODS = ("evidence", "map")
+
+
+def check_method(method):
+    """Refuse a method that there is not."""
+    if method not in METHODS:
+        hint = did_you_mean(method, METHODS)
+        raise InputError(f"method: one of {', '.join(METHODS)} is wanted, found {method!r}{hint}")
+
+
+class Refinement:
+    """Refines answers of one solver.
+
+    Parameters
+    ----------
+    machine : RecurrentInferenceMachine
+        Its unknowns are refined.
+    population : LensPopulation or None
+        What convergence maps look like; a solver of maps needs it.
+    """
+
+    def __init__(self, machine, population):
+        self._lens, self._source = machine.lens, machine.source
+        if isinstance(self._lens, PixelatedLens):
+            if population is None:
+                raise InputError(
+                    "refine: weights with a population of lenses are wanted, found weights without "
+                    "one; weights that this version of rimlens trains have it"
+                )
+            self._variables = MapVariables(population, self._lens.image_grid, self._lens.grid)
+        else:
+            grids = self._lens.image_grid, self._lens.grid
+            self._variables = ModelVariables(self._lens.prior, *grids)
+
+    def __call__(self, inputs, result, method="evidence", report=None):
+        """Refine one answer.
+
+        Parameters
+        ----------
+        inputs : dict of ndarray
+            As `BatchInference.solve_batch` takes them, a batch of one.
+        result : dict of ndarray
+            What it gave.
+        method : {"evidence", "map"}, optional
+            Whether the source is integrated out, or maximized together with the lens.
+        report : callable, optional
+            Called before every evaluation of the posterior.
+
+        Returns
+        -------
+        RefinedAnswer
+        """
+        exposure = Exposure(*(inputs[name][0] for name in ("image", "sigma", "weight", "psf")))
+        u = self._start(result)
+        if self._source.is_map:
+            source = result["source"][0].astype(float)
+            posterior = refine_field(
+                exposure,
+                self._variables,
+                u,
+                source,
+                self._source.grid,
+                evidence=method == "evidence",
+                report=report,
+            )
+        else:
+            values = {name: v[:1] for name, v in result["source_parameters"].items()}
+            v = ops.convert_to_numpy(self._source.prior.unconstrain(values)["vector"])[0]
+            posterior = refine_models(
+                exposure, self._variables, u, self._source.prior, v.astype(float), report=report
+            )
+        return RefinedAnswer(posterior, self._source, exposure)
+
+    def _start(self, result):
+        if isinstance(self._variables, MapVariables):
+            convergence = result["convergence"][0].astype(float)
+            return self._variables.start(convergence, result["shear"][0])
+        values = {name: v[:1] for name, v in result["lens"].items()}
+        vector = self._lens.prior.unconstrain(values)["vector"]
+        return ops.convert_to_numpy(vector)[0].astype(float)
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedAnswer:
+    """The maximum of a posterior and draws from it, lengths in pixels of the image.
+
+    Parameters
+    ----------
+    posterior : LaplacePosterior
+        About the maximum.
+    unknowns : SourceUnknowns
+        What is inferred of the source.
+    exposure : Exposure
+        The image.
+    """
+
+    posterior: LaplacePosterior
+    unknowns: object
+    exposure: Exposure
+
+    @property
+    def source_grid(self):
+        """The grid of the source: about its light, where it is a map."""
+        grid = self.unknowns.grid
+        if not self.unknowns.is_map:
+            return grid
+        x, y = self.posterior.maximum.state.field.frame.positions()
+        center = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
+        # The positions are centers of pixels: a frame has half of one more on each side.
+        side = max(np.ptp(x), np.ptp(y)) * PIXELS / (PIXELS - 1)
+        return Grid(grid.shape, side / max(grid.shape), center)
+
+    def result(self):
+        """Return the maximum, as `BatchInference.solve_batch` gives it, without batches.
+
+        Returns
+        -------
+        dict
+            ``convergence``, ``shear``, ``source``, ``model``, and the dicts ``lens`` and
+            ``source_parameters`` where models are.
+        """
+        u = self.posterior.maximum.u
+        found = self._physical(u, None if self.unknowns.is_map else u[self._size :])
+        rays = self.posterior.maximum.rays
+        if self.unknowns.is_map:
+            field = self.posterior.maximum.state.field
+            found["source"] = field.on_grid(self.posterior.maximum.source, self.source_grid)
+            lensed = _sampled(found["source"], self.source_grid, rays)
+        else:
+            lensed = self._brightness(found["source_parameters"], *rays)
+        blur = Blur(self.exposure.psf, lensed.shape)
+        return {**found, "model": blur(lensed).astype(float)}
+
+    def draws(self, n, rng, scale=1.0):
+        """Return draws.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        rng : numpy.random.Generator
+            Source of randomness.
+        scale : float, optional
+            By what their distance from the maximum is multiplied.
+
+        Returns
+        -------
+        dict of ndarray
+            As `result`, each with the draws as first axis, without ``model``, and with
+            ``magnification``, the light of the image over that of the source.
+        """
+        maximum = self.posterior.maximum
+        u, coefficients = self.posterior.draw(n, rng)
+        u = maximum.u + scale * (u - maximum.u)
+        if self.unknowns.is_map:
+            coefficients = maximum.coefficients + scale * (coefficients - maximum.coefficients)
+            sources = self.posterior.sources(u, coefficients, self.source_grid)
+        found = []
+        for i, variables in enumerate(u):
+            own = None if self.unknowns.is_map else variables[self._size :]
+            one = self._physical(variables, own)
+            if self.unknowns.is_map:
+                one["source"] = sources[i]
+            found.append({**one, "magnification": self._magnification(variables, one)})
+        return _stacked(found)
+
+    @property
+    def _size(self):
+        return self.posterior.lens.size
+
+    def _physical(self, u, v):
+        found = self.posterior.lens.physical(u[: self._size])
+        if v is None:
+            return found
+        state = {"source_vector": ops.convert_to_tensor(v.astype("float32")[None])}
+        of_source = self.unknowns.physical(state)
+        parameters = {
+            name: ops.convert_to_numpy(value)[0]
+            for name, value in of_source["source_parameters"].items()
+        }
+        source = ops.convert_to_numpy(of_source["source"])[0].astype(float)
+        return {**found, "source_parameters": parameters, "source": source}
+
+    def _magnification(self, u, values):
+        alpha_x, alpha_y = self.posterior.lens.deflection(u[: self._size])
+        grid = self.exposure.grid
+        rays = grid.x - alpha_x, grid.y - alpha_y
+        if self.unknowns.is_map:
+            lensed = _sampled(values["source"], self.source_grid, rays)
+        else:
+            lensed = self._brightness(values["source_parameters"], *rays)
+        area = self.source_grid.pixel_scale**2
+        return lensed.sum() / (values["source"].sum() * area)
+
+    def _brightness(self, parameters, x, y):
+        values = {
+            name: ops.convert_to_tensor(np.asarray(value, dtype="float32")[None])
+            for name, value in parameters.items()
+        }
+        x, y = (ops.convert_to_tensor(v.astype("float32")[None]) for v in (x, y))
+        found = self.unknowns.prior.model.tensor_surface_brightness(x, y, values)
+        return ops.convert_to_numpy(found)[0].astype(float)
+
+
+def _sampled(source, grid, rays):
+    """Return the brightness where rays end, as the forward model of a source map has it."""
+    x, y = (ops.convert_to_tensor(v.astype("float32")[None]) for v in rays)
+    values = ops.convert_to_tensor(source.astype("float32")[None])
+    return ops.convert_to_numpy(bilinear(values, grid, x, y))[0].astype(float)
+
+
+def _stacked(dicts):
+    first = dicts[0]
+    return {
+        name: _stacked([d[name] for d in dicts])
+        if isinstance(first[name], dict)
+        else np.stack([d[name] for d in dicts])
+        for name in first
+    }
