@@ -34,6 +34,8 @@ FORMATS = {
     "theta_E published": ".3f",
     "found": ".3f",
     "error %": "+.1f",
+    "stated %": ".1f",
+    "arcs": ".2f",
     "chi2": ".3f",
     "published chi2": ".3f",
     "ratio": ".2f",
@@ -43,10 +45,11 @@ FORMATS = {
 }
 
 
-def run_command(path, weights):
+def run_command(path, weights, refine=False):
     """Return the numbers of one lens from a process of its own, or what went wrong."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as err:
         arguments = [str(path), "--data", "LENSSUB", "--weights", weights, "-o", folder, "--json"]
+        arguments += ["--refine"] * refine
         start = time.perf_counter()
         process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=err)
         # A line of JSON fits into the pipe; only wait4 gives the memory of this one process.
@@ -73,7 +76,7 @@ class InProcess:
 
         self.solver = RIMSolver.from_pretrained(weights)
 
-    def __call__(self, path, weights):
+    def __call__(self, path, weights, refine=False):
         """Return the numbers of one lens, or what went wrong."""
         from rimlens import Observation
         from rimlens.cli.report import summary
@@ -84,7 +87,7 @@ class InProcess:
                 # The command reports masked pixels and the like; here that would tear the bar.
                 warnings.simplefilter("ignore", RimlensWarning)
                 observation = Observation.read(path, data="LENSSUB")
-                return summary(self.solver.reconstruct(observation))
+                return summary(self.solver.reconstruct(observation, refine=refine))
         except RimlensError as error:
             return {"failure": str(error)}
 
@@ -102,6 +105,8 @@ def row(published, result):
         "theta_E published": float(published["tE_pub"]),
         "found": found,
         "error %": np.inf if failed else 100 * (found / published["tE_pub"] - 1),
+        "stated %": 100 * (result.get("errors", {}).get("einstein_radius") or nan) / found,
+        "arcs": nan if failed else result.get("chi2_arcs") or nan,
         "chi2": chi2,
         "published chi2": float(published["chi2_red_lenstronomy"]),
         "ratio": chi2 / published["chi2_red_lenstronomy"],
@@ -134,6 +139,7 @@ def summary_of(lenses):
         "within 10 % (%)": 100 * float(np.mean(error <= 10)),
         "within 5 % (%)": 100 * float(np.mean(error <= 5)),
         "median reduced chi2": median("chi2"),
+        "median chi2 on the arcs": median("arcs"),
         "median ratio of chi2 to the published model's": median("ratio"),
         "longest solver time (s)": largest("solver s"),
         "longest command (s)": largest("command s"),
@@ -153,6 +159,7 @@ def finite(value):
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--weights", default="default", show_default=True, help="Weights: name or path.")
+@click.option("--refine", is_flag=True, help="Refine every answer.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first lenses of the table.")
 @click.option(
     "--command/--in-process",
@@ -161,14 +168,14 @@ def finite(value):
     help="Call the command for every lens (the default), or load the weights once.",
 )
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write all figures.")
-def main(folder, weights, limit, as_command, json_path):
+def main(folder, weights, refine, limit, as_command, json_path):
     """Reconstruct the lenses in FOLDER and compare with their published models."""
     published = Table.read(folder / "table.csv", format="ascii.csv")[:limit]
     runner = run_command if as_command else InProcess(weights)
     rows, failures = [], []
     for lens in tqdm(published, desc="lenses", disable=None):
         path = folder / f"{lens['lens']}_{lens['band']}.fits"
-        result = runner(path, weights)
+        result = runner(path, weights, refine)
         rows.append(row(lens, result))
         if "failure" in result:
             failures.append(f"{lens['lens']}: {result['failure']}")

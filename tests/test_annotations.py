@@ -18,6 +18,7 @@ SUBPACKAGES = [
     "models",
     "observation",
     "plotting",
+    "posterior",
     "prior",
     "prior.vae",
     "reconstruction",

@@ -154,7 +154,9 @@ class LensTable:
         record : dict
             From `rimlens.cli.report.summary` or `failure`.
         """
-        measures = record["measures"] or {}
+        measures = dict(record["measures"] or {})
+        if record["errors"]:
+            measures["theta_E_error"] = record["errors"]["einstein_radius"]
         taken = (record["extensions"] or {}).items()
         radii, shear = record["einstein_radii"] or {}, record["shear"] or {}
         numbers = {**measures, **radii, **shear, **record}

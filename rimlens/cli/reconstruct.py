@@ -50,6 +50,12 @@ NOT_GOOD = 3
     help="Weights in the package, or a file that `rimlens train` wrote.",
 )
 @click.option(
+    "--refine",
+    is_flag=True,
+    help="Search for the maximum of the posterior from the solver's answer, and state errors; "
+    "takes some seconds a lens.",
+)
+@click.option(
     "-o",
     "--output",
     "folder",
@@ -67,7 +73,7 @@ NOT_GOOD = 3
 @click.option(
     "--strict", is_flag=True, help=f"End with status {NOT_GOOD} if a quality is not good."
 )
-def command(files, weights, folder, overwrite, resume, as_json, strict, **parts):
+def command(files, weights, refine, folder, overwrite, resume, as_json, strict, **parts):
     """Find the convergence and the source of each lens.
 
     LENS.fits is a file, or a folder whose FITS files are all meant.  What is not given is looked
@@ -80,10 +86,10 @@ def command(files, weights, folder, overwrite, resume, as_json, strict, **parts)
     folder = Path(folder)
     several = resume or len(files) > 1 or Path(files[0]).is_dir()
     if several:
-        run = _Run(lens_files(files, others), others, folder, weights, parts, as_json)
+        run = _Run(lens_files(files, others), others, folder, weights, refine, parts, as_json)
         qualities = run.all(overwrite, resume)
     else:
-        qualities = [_one(files[0], others, folder, weights, parts, overwrite, as_json)]
+        qualities = [_one(files[0], others, folder, weights, refine, parts, overwrite, as_json)]
     failed = qualities.count("failed")
     if failed:
         raise RimlensError(
@@ -94,7 +100,7 @@ def command(files, weights, folder, overwrite, resume, as_json, strict, **parts)
         raise SystemExit(NOT_GOOD)
 
 
-def _one(file, others, folder, weights, parts, overwrite, as_json):
+def _one(file, others, folder, weights, refine, parts, overwrite, as_json):
     """Reconstruct one lens, print what is known of it and return its quality."""
     stem = output_stem(file)
     names = output_names(stem)
@@ -103,7 +109,7 @@ def _one(file, others, folder, weights, parts, overwrite, as_json):
         progress(STEPS, lines=False) as step,
     ):
         load = solver_loader(weights)
-        reconstruction = reconstruct_file(file, temporary / stem, load, step, **parts)
+        reconstruction = reconstruct_file(file, temporary / stem, load, step, refine, **parts)
     written = [path for path in (folder / name for name in names) if path.exists()]
     if as_json:
         click.echo(json.dumps(summary(reconstruction, file, written)))
@@ -115,7 +121,8 @@ def _one(file, others, folder, weights, parts, overwrite, as_json):
 class _Run:
     """The reconstruction of many lenses, which no bad one stops."""
 
-    def __init__(self, files, others, folder, weights, parts, as_json):
+    def __init__(self, files, others, folder, weights, refine, parts, as_json):
+        self.refine = refine
         self.files, self.folder, self.parts, self.as_json = files, folder, parts, as_json
         self.inputs = [*files, *others]
         self.weights = weights
@@ -127,7 +134,8 @@ class _Run:
         find(self.weights, "weights", "weights")
         path = self.folder / TABLE
         resume = resume and path.exists()
-        self.table = LensTable(path, {"weights": self.weights, **self.parts}, resume)
+        options = {"weights": self.weights, "refine": self.refine or None, **self.parts}
+        self.table = LensTable(path, options, resume)
         outputs = [path for file in self.files for path in self._outputs(file)]
         # The results of a run that goes on are its own; those of a lens without a row are partial.
         refuse_existing([path, *outputs], overwrite or resume, self.inputs)
@@ -198,6 +206,7 @@ class _Run:
                     temporary / stem,
                     self.load,
                     partial(_log.info, "%s: %s", file),
+                    self.refine,
                     **self.parts,
                 )
         except Exception as error:  # noqa: BLE001 - one file must stop no others
@@ -243,7 +252,7 @@ def solver_loader(weights):
     return load
 
 
-def reconstruct_file(path, output, load, step, **parts):
+def reconstruct_file(path, output, load, step, refine=False, **parts):
     """Reconstruct the lens in a file, write the results and warn of what is not good.
 
     Parameters
@@ -256,6 +265,8 @@ def reconstruct_file(path, output, load, step, **parts):
         Gives the solver, as that of `solver_loader`.
     step : callable
         Called at each of the `STEPS` steps with a sentence about it.
+    refine : bool, optional
+        As `RIMSolver.reconstruct` takes it.
     **parts
         Passed to `Observation.read`.
 
@@ -273,7 +284,7 @@ def reconstruct_file(path, output, load, step, **parts):
     with warnings.catch_warnings():
         # The warning is given below, with the file's name and once there are results.
         warnings.simplefilter("ignore", QualityWarning)
-        reconstruction = solver.reconstruct(observation, progress=False)
+        reconstruction = solver.reconstruct(observation, progress=False, refine=refine)
     step("writing")
     write_results(reconstruction, output)
     message = doubt(path, reconstruction.verdict)

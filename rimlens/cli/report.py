@@ -39,6 +39,7 @@ def summary(reconstruction, file=None, files=()):
         "file": None if file is None else str(file),
         **verdict,
         "theta_E": _finite(reconstruction.einstein_radius.to_value("arcsec")),
+        "errors": {name: _finite(error) for name, error in reconstruction.errors.items()},
         "einstein_radii": {
             name: _finite(radius.to_value("arcsec"))
             for name, radius in reconstruction.einstein_radii.items()
@@ -78,7 +79,7 @@ def failure(file, reason):
     >>> failure("lens.fits", "lens.fits: there is no such file")["quality"]
     'failed'
     """
-    numbers = "theta_E einstein_radii shear reduced_chi2 chi2_arcs measures"
+    numbers = "theta_E errors einstein_radii shear reduced_chi2 chi2_arcs measures"
     others = "extensions weights binning elapsed"
     return {
         "file": str(file),
@@ -170,7 +171,11 @@ def line(record):
 def radius_text(reconstruction):
     """Return the Einstein radius in words."""
     radius = reconstruction.einstein_radius.to_value("arcsec")
-    return f"{radius:.3f} arcsec" if math.isfinite(radius) else "none"
+    if not math.isfinite(radius):
+        return "none"
+    error = reconstruction.errors.get("einstein_radius", math.nan)
+    stated = f" +- {error:.3f}" if math.isfinite(error) else ""
+    return f"{radius:.3f}{stated} arcsec"
 
 
 def doubt(file, verdict):

@@ -250,6 +250,4 @@ def _affine_fit(x, y, weight, *components):
 def _without(affine, x, y, *components):
     """Return changes of the source position without their affine part."""
     design = _design(x, y)
-    return [
-        c - (affine[:, :, i] @ design.T).reshape(c.shape) for i, c in enumerate(components)
-    ]
+    return [c - (affine[:, :, i] @ design.T).reshape(c.shape) for i, c in enumerate(components)]

@@ -76,7 +76,9 @@ class LensPopulation:
             raise InputError("convergence: positive values are wanted, found others")
         n, ny, nx = convergence.shape
         if not 0 < count < min(n, ny * nx):
-            raise InputError(f"count: fewer components than the {n} maps are wanted, found {count}")
+            raise InputError(
+                f"count: fewer components than the {n} maps are wanted, found {count}"
+            )
         logarithm = np.log(convergence)
         mean = logarithm.mean(axis=0)
         root = _root_weight(mean)

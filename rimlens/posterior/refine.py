@@ -143,7 +143,7 @@ class _FieldSearch:
         for temperature in _cooling(hottest):
             posterior.temperature = temperature * self.noise_correlation
             last = temperature == 1.0
-            # On the way the determinant hardly matters, and its gradient costs as much as the rest.
+            # Its gradient costs as much as the rest, and on the way it hardly matters.
             posterior.evidence = self._evidence and last
             # The envelope follows the source of this lens before the lens moves.
             for _ in range(2):

@@ -6,14 +6,14 @@ In the coordinates :math:`\xi = M (\beta - c)` of its frame the surface brightne
     s(\xi) = e(\xi) \sum_k z_k \sqrt{P_k} \, \varphi_k(\xi), \qquad z_k \sim N(0, 1), \qquad
     P_k \propto f^2 (1 + l^2 k^2)^{-p}
 
-with the cosines :math:`\varphi_k` of a square, an envelope :math:`e` that follows the light, and an
-amplitude, a correlation length and a slope :math:`f, l, p` that the evidence chooses (Suyu et al.
-2006, MNRAS 371, 983).
+with the cosines :math:`\varphi_k` of a square, an envelope :math:`e` that follows the light, and
+an amplitude, a correlation length and a slope :math:`f, l, p` that the evidence chooses (Suyu et
+al. 2006, MNRAS 371, 983).
 
-No image tells where its source lies, nor how large it is: a constant deflection and a sheet of mass
-are not seen (Falco, Gorenstein & Shapiro 1985, ApJ 289, L1).  A source that is tied to its place
-would tie the lens to its first guess.  So the frame goes with the affine part of every change of
-the lens, and what the image does not know costs nothing.
+No image shows where its source lies, nor how large it is: a constant deflection and a sheet of
+mass are not seen (Falco, Gorenstein & Shapiro 1985, ApJ 289, L1).  A source that is tied to its
+place would tie the lens to its first guess.  So the frame follows the affine part of every change
+of the lens, and what the image does not constrain costs nothing.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class SourceFrame:
         """Return the columns and rows of source positions."""
         offsets = np.stack([x - self.center[0], y - self.center[1]])
         xi, eta = np.tensordot(self.matrix, offsets, axes=1)
-        return (xi + self.half) / self.pixel_scale - 0.5, (eta + self.half) / self.pixel_scale - 0.5
+        return (xi + self.half) / self.pixel_scale - 0.5, (
+            eta + self.half
+        ) / self.pixel_scale - 0.5
 
     def positions(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the source positions of its pixels, two of shape ``(PIXELS, PIXELS)``."""

@@ -43,8 +43,8 @@ class Refinement:
         if isinstance(self._lens, PixelatedLens):
             if population is None:
                 raise InputError(
-                    "refine: weights with a population of lenses are wanted, found weights without "
-                    "one; weights that this version of rimlens trains have it"
+                    "refine: weights with a population of lenses are wanted, found some without; "
+                    "weights that this version of rimlens trains have one"
                 )
             self._variables = MapVariables(population, self._lens.image_grid, self._lens.grid)
         else:

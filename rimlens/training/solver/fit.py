@@ -29,12 +29,12 @@ from rimlens.training.fitting import (
 from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.simulations import open_stored, simulator_of
 from rimlens.training.solver.calibration import measure_error_covariance
+from rimlens.training.solver.loss import WEIGHTS, losses
 from rimlens.training.solver.population import (
     POPULATION_SEED,
     measure_population,
     stored_population,
 )
-from rimlens.training.solver.loss import WEIGHTS, losses
 from rimlens.training.solver.scoring import score, summary
 from rimlens.typing import PathLike
 
