@@ -50,13 +50,11 @@ class Posterior:
     Examples
     --------
     >>> import numpy as np
-    >>> from rimlens.imaging import ConstantNoise, ForwardModel, Grid
+    >>> from rimlens.imaging import ForwardModel, Grid
     >>> from rimlens.lens import SIS
     >>> from rimlens.prior import AnalyticPrior, Uniform
     >>> from rimlens.source import Gaussian
-    >>> model = ForwardModel(
-    ...     Grid((32, 32), 0.1), SIS(theta_E=1.0), Gaussian(sigma=0.2), noise=ConstantNoise(0.1)
-    ... )  # fmt: skip
+    >>> model = ForwardModel(SIS(theta_E=1.0), Gaussian(), Grid((32, 32), 0.1), noise=0.1)
     >>> prior = AnalyticPrior(SIS(), theta_E=Uniform(0.5, 1.5))
     >>> posterior = Posterior(model, {"lens": prior}, model.simulate(rng=1)[0])
     >>> posterior.labels
@@ -69,7 +67,6 @@ class Posterior:
         self, forward_model: ForwardModel, priors: dict[str, Prior], data: ArrayLike
     ) -> None:
         self.forward_model, self.priors = forward_model, dict(priors)
-        self._data = forward_model.images(data)
         self._parts, labels, first = {}, [], 0
         for role, prior in self.priors.items():
             model = forward_model.models.get(role)
@@ -89,6 +86,7 @@ class Posterior:
             labels += [f"{role}.{name}" for name in names]
             first += size
         self.labels = tuple(labels)
+        self._data = forward_model.images(data)
         self._log_prob = backend.jit_compile(self._density)
         self._gradient = backend.jit_compile(self._differentiated)
 

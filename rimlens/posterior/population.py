@@ -98,7 +98,7 @@ class LensPopulation:
         change = ((np.log(convergence) - self.mean) * root).ravel()
         # A mode that is hardly there in the population is not fitted.
         normal = modes @ modes.T
-        normal[np.diag_indices_from(normal)] += 1e-6 * np.trace(normal) / len(normal)
+        normal[np.diag_indices_from(normal)] += 1e-10 * np.trace(normal) / len(normal)
         return np.linalg.solve(normal, modes @ change)
 
     def convergence(self, coefficients: np.ndarray) -> np.ndarray:

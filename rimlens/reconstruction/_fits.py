@@ -2,7 +2,8 @@
 
 The primary header holds what the observation's header held and a summary; the extensions are SCI,
 ERR, DQ and PSF (the observation), MODEL, RESIDUAL, SOURCE, KAPPA, SOURCE_ERR and KAPPA_ERR where
-there are errors, and the tables PARAMETERS, CHI2 and META.  The models of lens and source, where such were inferred, are an ASDF file in MODELS.
+there are errors, and the tables PARAMETERS, CHI2 and META.
+The models of lens and source, where such were inferred, are an ASDF file in MODELS.
 """
 
 import io

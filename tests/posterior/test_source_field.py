@@ -1,0 +1,88 @@
+"""A source field samples, follows a lens and has the variance that it states."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from rimlens.imaging import Grid
+from rimlens.posterior.source_field import PIXELS, SourceField, SourceFrame, Spectrum
+
+GRID = Grid((96, 96), 2 / 3)
+
+
+def source():
+    return np.exp(-0.5 * ((GRID.x - 3) ** 2 + (GRID.y + 2) ** 2) / 3.0**2)
+
+
+@pytest.fixture(scope="module")
+def field():
+    return SourceField.around(source(), GRID, 2.0, lambda half: 300)
+
+
+def frame():
+    return SourceFrame(np.array([1.0, -2.0]), 6.0, np.array([[1.1, 0.2], [-0.1, 0.9]]))
+
+
+def test_sampling_is_that_of_an_independent_code():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(PIXELS, PIXELS))
+    x, y = rng.uniform(-4, 6, 200), rng.uniform(-7, 3, 200)
+    sampling, *_ = frame().sampling(x, y)
+    columns, rows = frame().pixels(x, y)
+    wanted = ndimage.map_coordinates(values, [rows, columns], order=1, mode="grid-constant")
+    np.testing.assert_allclose(sampling @ values.ravel(), wanted, atol=1e-4)
+
+
+def test_slopes_are_finite_differences():
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=PIXELS**2)
+    x, y = rng.uniform(-2, 4, 200), rng.uniform(-5, 1, 200)
+    columns, rows = frame().pixels(x, y)
+    # A bilinear map has no slope at the lines between its pixels.
+    inside = (abs(columns % 1 - 0.5) < 0.45) & (abs(rows % 1 - 0.5) < 0.45)
+    _, along_x, along_y = frame().sampling(x, y)
+    step = 1e-3
+    for slope, dx, dy in ((along_x, step, 0), (along_y, 0, step)):
+        ahead, *_ = frame().sampling(x + dx, y + dy)
+        behind, *_ = frame().sampling(x - dx, y - dy)
+        wanted = ((ahead - behind) @ values) / (2 * step)
+        np.testing.assert_allclose((slope @ values)[inside], wanted[inside], atol=0.05)
+
+
+def test_a_frame_keeps_the_coordinates_of_what_it_follows():
+    affine = np.array([[0.5, -1.0], [1.2, 0.1], [-0.2, 0.9]])
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(2, 50))
+    moved = np.stack([np.ones(50), x, y], axis=1) @ affine
+    np.testing.assert_allclose(frame().followed(affine).pixels(*moved.T), frame().pixels(x, y))
+
+
+def test_positions_are_those_of_the_pixels():
+    columns, rows = frame().pixels(*frame().positions())
+    np.testing.assert_allclose(columns[0], np.arange(PIXELS), atol=1e-9)
+    np.testing.assert_allclose(rows[:, 0], np.arange(PIXELS), atol=1e-9)
+
+
+def test_the_field_lies_about_the_light(field):
+    assert field.frame.center == pytest.approx([3.0, -2.0], abs=0.4)
+    assert 6.0 < field.frame.half < 12.0
+
+
+def test_draws_have_the_variance_of_envelope_and_amplitude(field):
+    deviations = field.deviations(Spectrum(0.7, 1.0, 1.5))
+    assert np.sum(deviations**2) == pytest.approx(0.49)
+    white = np.random.default_rng(4).normal(size=(2000, field.count))
+    draws = (white * deviations) @ field.basis.T
+    # Close to the border a cosine has twice the mean square.
+    middle = (slice(None), slice(PIXELS // 4, -PIXELS // 4), slice(PIXELS // 4, -PIXELS // 4))
+    found = draws.reshape(-1, PIXELS, PIXELS)[middle].std(axis=0)
+    np.testing.assert_allclose(found / (0.7 * field.envelope[middle[1:]]), 1.0, atol=0.35)
+
+
+def test_a_map_goes_to_a_grid_and_vanishes_beyond(field):
+    x, y = field.frame.positions()
+    smooth = np.exp(-0.5 * ((x - 3) ** 2 + (y + 2) ** 2) / 3.0**2)
+    found = field.on_grid(smooth.ravel(), GRID)
+    inside = np.hypot(GRID.x - 3, GRID.y + 2) < 5
+    np.testing.assert_allclose(found[inside], source()[inside], atol=0.01)
+    assert np.all(found[np.hypot(GRID.x - 3, GRID.y + 2) > 20] == 0)
