@@ -20,6 +20,9 @@ import scipy.linalg
 
 from rimlens.errors import InputError
 
+# Relative, of a map that is projected: no mode is fitted to what is smaller.
+_MAP_ERROR = 0.001
+
 
 @dataclass(frozen=True, eq=False)
 class LensPopulation:
@@ -92,13 +95,12 @@ class LensPopulation:
         return cls(mean, modes, scatter)
 
     def project(self, convergence: np.ndarray) -> np.ndarray:
-        """Return the coefficients that come closest to a map, shape ``(m,)``."""
+        """Return the most likely coefficients of a map that is known to 0.1 per cent, ``(m,)``."""
         root = _root_weight(self.mean)
         modes = (self.modes * root).reshape(len(self.modes), -1)
         change = ((np.log(convergence) - self.mean) * root).ravel()
-        # A mode that is hardly there in the population is not fitted.
         normal = modes @ modes.T
-        normal[np.diag_indices_from(normal)] += 1e-10 * np.trace(normal) / len(normal)
+        normal[np.diag_indices_from(normal)] += _MAP_ERROR**2 * np.sum(root**2)
         return np.linalg.solve(normal, modes @ change)
 
     def convergence(self, coefficients: np.ndarray) -> np.ndarray:

@@ -193,6 +193,9 @@ class SourceField:
             The number of cosines for half a side of the frame.
         """
         smooth = ndimage.gaussian_filter(source, smoothing)
+        if not smooth.max() > 0:
+            # Nothing is known of its light: it may be anywhere.
+            source = smooth = np.ones(grid.shape)
         bright = smooth > FAINT * smooth.max()
         (left, right), (low, high) = ((v[bright].min(), v[bright].max()) for v in (grid.x, grid.y))
         largest = 0.53 * max(grid.shape) * grid.pixel_scale

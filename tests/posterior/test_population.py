@@ -32,7 +32,7 @@ def test_unseen_lenses_deflect_as_their_projections_do(population):
     errors = np.hypot(*(np.array(a) for a in deflection(np.float32(found - maps))))
     for error, radius in zip(errors, theta_E):
         ring = abs(IMAGE.radius / radius - 1) < 0.4
-        assert np.sqrt(np.mean(error[ring] ** 2)) < 0.03, radius
+        assert np.sqrt(np.mean(error[ring] ** 2)) < 0.06, radius
 
 
 def test_coefficients_are_unit_normal_over_the_population(population):
@@ -44,7 +44,10 @@ def test_coefficients_are_unit_normal_over_the_population(population):
 
 def test_projection_is_the_inverse_of_the_map(population):
     u = np.random.default_rng(5).normal(size=60)
-    np.testing.assert_allclose(population.project(population.convergence(u)), u, atol=1e-2)
+    found = population.project(population.convergence(u))
+    np.testing.assert_allclose(found[:15], u[:15], atol=0.3)
+    # Weak modes are left to the prior.
+    assert np.all(abs(found) <= abs(u) + 0.2)
 
 
 def test_scatter_of_the_shear_is_that_of_a_component(population):

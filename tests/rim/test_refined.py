@@ -1,0 +1,133 @@
+"""`reconstruct(refine=True)`: nearer to the truth, with errors that files keep."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from rimlens import Reconstruction, RIMSolver
+from rimlens.errors import InputError
+from rimlens.rim import Architecture
+from rimlens.simulation.hst import simulate_observation
+
+
+@pytest.fixture(scope="module")
+def solver():
+    return RIMSolver.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def lens():
+    return simulate_observation(3)
+
+
+@pytest.fixture(scope="module")
+def refined(solver, lens):
+    return solver.reconstruct(lens[0], refine=True)
+
+
+def arcs(observation, truth, reconstruction):
+    """Return the reduced chi-square where the network's own model is bright."""
+    bright = reconstruction.model.data > 2 * observation.sigma
+    return np.mean(reconstruction.normalized_residual[bright] ** 2)
+
+
+@pytest.mark.slow
+def test_the_radius_is_that_of_the_truth(refined, lens):
+    # The network alone is 13 per cent off, with a chi-square that hides it.
+    error = refined.einstein_radius.value / lens[1]["theta_E"] - 1
+    assert abs(error) < 0.015
+    assert abs(error) < 4 * refined.errors["einstein_radius"] / lens[1]["theta_E"]
+
+
+@pytest.mark.slow
+def test_the_arcs_are_fitted_and_the_sky_is_not(refined, lens):
+    sky = refined.model.data < 0.3 * refined.observation.sigma
+    assert arcs(*lens, refined) < 1.6
+    assert np.mean(refined.normalized_residual[sky] ** 2) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.slow
+def test_the_forward_model_predicts_the_model(refined):
+    found = np.array(refined.forward_model()())[0]
+    np.testing.assert_allclose(found, refined.model.data, atol=2e-3 * refined.model.data.max())
+
+
+@pytest.mark.slow
+def test_errors_are_those_of_samples(refined):
+    samples = refined.sample(60, rng=4)
+    assert len(samples) == 60
+    assert samples.source.unit == refined.source.unit
+    radius = samples.einstein_radius.to_value("arcsec")
+    assert refined.errors["einstein_radius"] == pytest.approx(radius.std(), rel=0.4)
+    assert radius.mean() == pytest.approx(refined.einstein_radius.value, rel=0.02)
+    errors = refined.convergence.uncertainty.array
+    np.testing.assert_allclose(np.median(samples.convergence.std(axis=0) / errors), 1, atol=0.3)
+    names = {"slope", "gamma1", "gamma_ext", "magnification", "einstein_radius_critical_curve"}
+    assert names < set(refined.errors)
+    assert all(0 < refined.errors[name] < np.inf for name in names)
+
+
+@pytest.mark.slow
+def test_samples_repeat_with_the_seed(refined):
+    first, second = (refined.sample(2, rng=5).source for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["asdf", "fits"])
+def test_files_keep_the_errors(refined, tmp_path, suffix):
+    path = tmp_path / f"refined.{suffix}"
+    refined.write(path)
+    found = Reconstruction.read(path)
+    assert found.errors == refined.errors
+    for name in ("source", "convergence"):
+        stored = getattr(found, name).uncertainty.array
+        np.testing.assert_array_equal(stored, getattr(refined, name).uncertainty.array)
+    with pytest.raises(InputError, match="sample: a reconstruction that a solver refined"):
+        found.sample(3)
+
+
+@pytest.mark.slow
+def test_copies_keep_the_errors_and_have_no_draws(refined):
+    copy = pickle.loads(pickle.dumps(refined))
+    assert copy.errors == refined.errors
+    with pytest.raises(InputError, match="files and copies keep the errors alone"):
+        copy.sample(3)
+
+
+@pytest.mark.slow
+def test_the_weights_are_left_as_they_are(solver, lens, refined):
+    before = {name: value.copy() for name, value in solver.arrays.items()}
+    solver.reconstruct(lens[0])
+    for name, value in solver.arrays.items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_without_refinement_there_are_no_errors(solver, lens):
+    found = solver.reconstruct(lens[0])
+    assert found.errors == {}
+    assert found.source.uncertainty is None
+
+
+def test_wrong_arguments_are_reported(solver, lens):
+    with pytest.raises(InputError, match="method: one of evidence, map is wanted, found 'evidenc'"):
+        solver.reconstruct(lens[0], refine=True, method="evidenc")
+    with pytest.raises(InputError, match="refine: weights with a population of lenses are wanted"):
+        RIMSolver(Architecture(filters=(4, 4))).reconstruct(lens[0], refine=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["epl", "analytic"])
+def test_solvers_of_models_are_refined_and_state_the_errors_of_parameters(weights, lens):
+    found = RIMSolver.from_pretrained(weights).reconstruct(lens[0], refine=True)
+    assert 0 < found.errors["einstein_radius"] < 0.2
+    assert abs(found.einstein_radius.value / lens[1]["theta_E"] - 1) < 0.06
+    assert any(name.startswith("lens.") for name in found.errors)
+
+
+@pytest.mark.slow
+def test_map_maximizes_lens_and_source_together(solver, lens, refined):
+    found = solver.reconstruct(lens[0], refine=True, method="map")
+    assert found.meta["refinement"] == "map"
+    assert abs(found.einstein_radius.value / lens[1]["theta_E"] - 1) < 0.05
