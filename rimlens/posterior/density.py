@@ -13,7 +13,7 @@ from rimlens.errors import InputError
 if TYPE_CHECKING:
     from rimlens.imaging import ForwardModel
     from rimlens.prior import Prior
-    from rimlens.typing import ArrayLike
+    from rimlens.typing import ArrayLike, Tensor
 
 
 class Posterior:
@@ -89,6 +89,21 @@ class Posterior:
         self._data = forward_model.images(data)
         self._log_prob = backend.jit_compile(self._density)
         self._gradient = backend.jit_compile(self._differentiated)
+
+    def tensor_log_prob(self, u: Tensor) -> Any:
+        """Return `log_prob` of tensors, for samplers that differentiate by themselves.
+
+        Parameters
+        ----------
+        u : tensor
+            Shape ``(n, m)``, of the forward model's type of number.
+
+        Returns
+        -------
+        tensor
+            Shape ``(n,)``.
+        """
+        return self._density(u, self._data)
 
     def log_prob(self, u: ArrayLike) -> Any:
         """Return the logarithm of the density, up to a constant.

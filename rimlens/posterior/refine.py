@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -129,6 +130,7 @@ class _FieldSearch:
     def __init__(self, exposure, lens, source_grid, evidence, effort, report):
         self._exposure, self._lens, self._grid = exposure, lens, source_grid
         self._evidence, self._effort, self._report = evidence, effort, report
+        self._count = partial(cosines, exposure)
         self.noise_correlation = None
 
     def run(self, u, source, hottest=None):
@@ -189,12 +191,25 @@ class _FieldSearch:
         )
         return Blur(self._exposure.psf, lensed.shape)(lensed)
 
-    def _count(self, half):
-        """Return how many cosines resolve what an image of this noise can show."""
-        sharper = max(1.0, self._exposure.signal_to_noise / ORDINARY_SIGNAL_TO_NOISE) ** 0.25
-        wanted = 0.25 * np.pi * (2 * half * sharper / RESOLUTION) ** 2
-        affordable = min(MOST, 2 * FEWEST + 4 * self._exposure.signal_to_noise)
-        return int(np.clip(wanted, FEWEST, affordable))
+
+def cosines(exposure, half):
+    """Return how many cosines resolve what an image of its noise can show.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        The image.
+    half : float
+        Half a side of the source's frame, in pixels of the image.
+
+    Returns
+    -------
+    int
+    """
+    sharper = max(1.0, exposure.signal_to_noise / ORDINARY_SIGNAL_TO_NOISE) ** 0.25
+    wanted = 0.25 * np.pi * (2 * half * sharper / RESOLUTION) ** 2
+    affordable = min(MOST, 2 * FEWEST + 4 * exposure.signal_to_noise)
+    return int(np.clip(wanted, FEWEST, affordable))
 
 
 def field_image(exposure, at):

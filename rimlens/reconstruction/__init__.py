@@ -10,6 +10,7 @@ from rimlens.maps.einstein import convergence_center, einstein_radius
 from rimlens.reconstruction.failure import Failure
 from rimlens.reconstruction.measures import NetworkRadii, measure
 from rimlens.reconstruction.reconstruction import Reconstruction
+from rimlens.reconstruction.samples import PosteriorSamples
 from rimlens.reconstruction.shear import Shear
 from rimlens.reconstruction.verdict import GOOD, SUSPECT, UNCONSTRAINED, Verdict, assess
 
@@ -18,6 +19,7 @@ __all__ = [
     "SUSPECT",
     "UNCONSTRAINED",
     "NetworkRadii",
+    "PosteriorSamples",
     "Failure",
     "Reconstruction",
     "Shear",

@@ -49,7 +49,9 @@ def test_it_is_likelihood_times_prior(posterior):
 
 def test_many_points_are_as_each_alone(posterior):
     u = posterior.initial(5, rng=2)
-    np.testing.assert_allclose(posterior.log_prob(u), [posterior.log_prob(v) for v in u], rtol=1e-4)
+    np.testing.assert_allclose(
+        posterior.log_prob(u), [posterior.log_prob(v) for v in u], rtol=1e-4
+    )
     np.testing.assert_allclose(posterior.gradient(u)[1], posterior.gradient(u[1]), rtol=1e-3)
 
 
@@ -79,7 +81,10 @@ def test_where_there_is_no_number_there_is_no_probability(posterior):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: p.log_prob(np.zeros(3)), r"u: shape \(4,\) or \(n, 4\) is wanted, found \(3,\)"),
+        (
+            lambda p: p.log_prob(np.zeros(3)),
+            r"u: shape \(4,\) or \(n, 4\) is wanted, found \(3,\)",
+        ),
         (
             lambda p: Posterior(
                 p.forward_model, {"lens": AnalyticPrior(SIS(), theta_E=Uniform(0.5, 2))}, 0

@@ -43,7 +43,8 @@ def test_gradient_is_that_of_finite_differences(case):
     posterior = ModelPosterior(exposure, lens, SOURCE)
     u, step = TRUTH + 0.05, 1e-2
     found = [
-        (posterior.evaluate(u + s, None).value - posterior.evaluate(u - s, None).value) / (2 * step)
+        (posterior.evaluate(u + s, None).value - posterior.evaluate(u - s, None).value)
+        / (2 * step)
         for s in step * np.eye(len(u))
     ]
     np.testing.assert_allclose(posterior.evaluate(u, None).gradient, found, rtol=0.05, atol=5.0)

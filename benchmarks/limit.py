@@ -1,0 +1,212 @@
+"""How near refined answers come to what the data allow, at five signal-to-noise ratios.
+
+``python benchmarks/limit.py`` draws held-back simulations of the domain of the weights with only the
+peak signal-to-noise changed and prints, for the network's answer and the refined one:
+
+* the reduced chi-square of all pixels in use, and on the arcs, chosen from the noiseless truth;
+* the error of the Einstein radius, and its ratio to the limit: the width of the posterior at the
+  truth (Gauss-Newton at the true unknowns, under the prior of the population);
+* the error of the source, rms relative to the truth, and its ratio to that of a source that is
+  inverted behind the true lens;
+* coverage: how often the 68 and 95 per cent intervals hold radius and map pixels, and the factor
+  by which the stated errors would have to be multiplied (the stored ``error_scale`` is undone).
+"""
+
+import json
+import sys
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+from astropy.table import Table
+from tqdm import tqdm
+
+RANGES = ((10, 20), (30, 50), (60, 120), (150, 300), (300, 600))
+SEED = 8_000_001
+DRAWS = 100
+ARCS = 2.0
+# Standard deviations that hold a half of a normal distribution.
+HALF = 0.6745
+
+
+class Bench:
+    """Runs one solver on one lens at a time."""
+
+    def __init__(self, weights):
+        from rimlens import RIMSolver
+        from rimlens.rim.refined import Refinement
+
+        self.solver = RIMSolver.from_pretrained(weights)
+        self.refinement = Refinement(self.solver.machine, self.solver.population)
+
+    def lens(self, batch, i):
+        """Return the figures of the lens `i` of a batch."""
+        from rimlens.maps import einstein_radius
+        from rimlens.rim.preparation import normalize
+
+        one = {name: batch[name][i : i + 1] for name in ("image", "sigma", "weight", "psf")}
+        image, sigma, peak = normalize(one["image"], one["sigma"], one["weight"])
+        inputs = {**one, "image": image, "sigma": sigma}
+        inputs = {name: value.astype("float32") for name, value in inputs.items()}
+        start = time.perf_counter()
+        result = self.solver.inference.solve_batch(inputs)
+        seconds = time.perf_counter() - start
+        start = time.perf_counter()
+        answer = self.refinement(inputs, result)
+        draws = answer.draws(DRAWS, np.random.default_rng(1))
+        refinement_seconds = time.perf_counter() - start
+
+        truth, true_source = batch["convergence"][i], batch["source"][i] / peak[0]
+        used = one["weight"][0] > 0
+        arcs = used & (batch["noiseless"][i] / peak[0] > ARCS * sigma[0])
+        scale = self.solver.machine.lens.grid.pixel_scale
+        radius = einstein_radius(truth, scale)
+
+        def chi2(model):
+            residual = ((image[0] - model) / sigma[0]) ** 2
+            return residual[used].mean(), residual[arcs].mean()
+
+        def radius_error(convergence):
+            return einstein_radius(convergence, scale) / radius - 1
+
+        def source_error(source):
+            return np.sqrt(np.sum((source - true_source) ** 2) / np.sum(true_source**2))
+
+        found = answer.result()
+        source = self._on_true_grid(found["source"], answer.source_grid)
+        limit, inverted = self._limit(answer.exposure, truth, batch["shear"][i], true_source)
+        radii = np.array([radius_error(k) for k in draws["convergence"]])
+        error = radius_error(found["convergence"])
+        maps = np.abs(np.log(truth / found["convergence"]))
+        maps = maps / np.log(draws["convergence"]).std(axis=0)
+        chi2_network, chi2_refined = chi2(result["model"][0]), chi2(found["model"])
+        return {
+            "chi2 network": chi2_network[0],
+            "arcs network": chi2_network[1],
+            "chi2": chi2_refined[0],
+            "arcs": chi2_refined[1],
+            "radius network": 100 * abs(radius_error(result["convergence"][0])),
+            "radius": 100 * abs(error),
+            "limit": 100 * limit * HALF,
+            "source network": source_error(result["source"][0]),
+            "source": source_error(source),
+            "inverted": source_error(inverted),
+            "pull": abs(error) / radii.std(),
+            "pixels within 1": np.mean(maps < 1),
+            "pixels within 2": np.mean(maps < 2),
+            "network s": seconds,
+            "refinement s": refinement_seconds,
+        }
+
+    def _on_true_grid(self, source, grid):
+        """Return a source on the grid of the truth."""
+        from scipy import ndimage
+
+        wanted = self.solver.machine.source.grid
+        (ny, nx), (x0, y0) = grid.shape, grid.center
+        rows = (wanted.y - y0) / grid.pixel_scale + (ny - 1) / 2
+        columns = (wanted.x - x0) / grid.pixel_scale + (nx - 1) / 2
+        return ndimage.map_coordinates(source, [rows, columns], order=1, mode="constant")
+
+    def _limit(self, exposure, convergence, shear, source):
+        """Return the width of the posterior of the radius at the truth, and the inverted source."""
+        from rimlens.maps import einstein_radius
+        from rimlens.posterior.laplace import LaplacePosterior
+        from rimlens.posterior.lenses import MapVariables
+        from rimlens.posterior.marginal import FieldState, MarginalPosterior
+        from rimlens.posterior.refine import SMOOTHING, cosines
+        from rimlens.posterior.source_field import SourceField
+
+        unknowns = self.solver.machine.lens
+        lens = MapVariables(self.solver.population, unknowns.image_grid, unknowns.grid)
+        grid = self.solver.machine.source.grid
+        posterior = MarginalPosterior(exposure, lens)
+        u = lens.start(convergence.astype(float), shear)
+        found = np.asarray(source, dtype=float)
+        for _ in range(2):
+            field = SourceField.around(
+                found, grid, SMOOTHING, lambda half: cosines(exposure, half)
+            )
+            at = posterior.evaluate(u, FieldState(field))
+            found = field.on_grid(at.source, grid)
+        drawn, _ = LaplacePosterior(at, lens, 1.0).draw(DRAWS, np.random.default_rng(2))
+        radii = [einstein_radius(lens.physical(v)["convergence"]) for v in drawn]
+        return np.std(radii) / np.mean(radii), found
+
+
+def row(low, high, figures):
+    """Return a row of the table from the figures of all lenses in a range."""
+
+    def median(name):
+        return float(np.median([f[name] for f in figures]))
+
+    def percentile(name):
+        return float(np.percentile([f[name] for f in figures], 84))
+
+    pulls = np.array([f["pull"] for f in figures])
+    scale = float(np.median(pulls) / HALF)
+    return {
+        "peak S/N": f"{low}-{high}",
+        "chi2 network": median("chi2 network"),
+        "chi2": median("chi2"),
+        "84 %": percentile("chi2"),
+        "arcs network": median("arcs network"),
+        "arcs": median("arcs"),
+        "radius network %": median("radius network"),
+        "radius %": median("radius"),
+        "limit %": median("limit"),
+        "source network": median("source network"),
+        "source": median("source"),
+        "inverted": median("inverted"),
+        "error scale": scale,
+        "within 1": float(np.mean(pulls < 1)),
+        "within 2": float(np.mean(pulls < 2)),
+        "pixels within 1": float(np.mean([f["pixels within 1"] for f in figures])),
+        "pixels within 2": float(np.mean([f["pixels within 2"] for f in figures])),
+        "refinement s": median("refinement s"),
+        "longest s": max(f["refinement s"] for f in figures),
+    }
+
+
+@click.command()
+@click.argument("weights", default="default")
+@click.option("-n", "--lenses", type=click.IntRange(min=2), default=200, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=SEED, show_default=True)
+@click.option("--row", "rows", type=click.IntRange(0, len(RANGES) - 1), multiple=True)
+@click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write all figures.")
+def main(weights, lenses, seed, rows, json_path):
+    """Compare refined answers of WEIGHTS, of maps, with what the data allow."""
+    from rimlens.training.recipes.solver import Recipe
+    from rimlens.training.simulations import simulator_of
+
+    warnings.simplefilter("ignore")
+    bench = Bench(weights)
+    recipe = Recipe.from_dict(bench.solver.weights.recipe, weights)
+    table, everything = [], {}
+    for number in rows or range(len(RANGES)):
+        low, high = RANGES[number]
+        domain = replace(recipe.domain, peak_signal_to_noise=(low, high))
+        simulator = simulator_of(replace(recipe, seed=seed, domain=domain))
+        batch = simulator.draw(lenses, np.random.default_rng(seed))
+        name = f"S/N {low}-{high}"
+        figures = [
+            bench.lens(batch, i)
+            for i in tqdm(range(lenses), name, disable=not sys.stderr.isatty())
+        ]
+        everything[name] = figures
+        table.append(row(low, high, figures))
+        # Each row takes long: what is known is printed and kept.
+        print(Table(rows=table[-1:]).pformat(max_width=-1)[-1], flush=True)
+        if json_path:
+            Path(json_path).write_text(json.dumps(everything, indent=1))
+    table = Table(rows=table)
+    for name in table.colnames[1:]:
+        table[name].format = ".3g"
+    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
+
+
+if __name__ == "__main__":
+    main()
