@@ -1,7 +1,7 @@
 """How near refined answers come to what the data allow, at five signal-to-noise ratios.
 
-``python benchmarks/limit.py`` draws held-back simulations of the domain of the weights with only the
-peak signal-to-noise changed and prints, for the network's answer and the refined one:
+``python benchmarks/limit.py`` draws held-back simulations of the domain of the weights with only
+the peak signal-to-noise changed and prints, for the network's answer and the refined one:
 
 * the reduced chi-square of all pixels in use, and on the arcs, chosen from the noiseless truth;
 * the error of the Einstein radius, and its ratio to the limit: the width of the posterior at the
@@ -112,7 +112,7 @@ class Bench:
         return ndimage.map_coordinates(source, [rows, columns], order=1, mode="constant")
 
     def _limit(self, exposure, convergence, shear, source):
-        """Return the width of the posterior of the radius at the truth, and the inverted source."""
+        """Return the width of the radius' posterior at the truth, and the inverted source."""
         from rimlens.maps import einstein_radius
         from rimlens.posterior.laplace import LaplacePosterior
         from rimlens.posterior.lenses import MapVariables

@@ -147,7 +147,7 @@ class MarginalPosterior:
             return found
 
         slope_x, slope_y = ((s @ source).reshape(x.shape).astype(float) for s in slopes)
-        of_x, of_y = (component[:, *box] for component in self.lens.jacobian(u))
+        of_x, of_y = (np.ascontiguousarray(c[:, *box]) for c in self.lens.jacobian(u))
         weight = (slope_x**2 + slope_y**2) * per_noise**2
         weight = np.maximum(weight, 1e-9 * weight.max() + 1e-30)
         affine = _affine_fit(x, y, weight, of_x, of_y)
@@ -243,7 +243,7 @@ def _affine_fit(x, y, weight, *components):
     design = _design(x, y)
     weighted = design * weight.ravel()[:, None]
     normal = design.T @ weighted
-    parts = [np.linalg.solve(normal, weighted.T @ c.reshape(len(c), -1).T) for c in components]
+    parts = [np.linalg.solve(normal, (c.reshape(len(c), -1) @ weighted).T) for c in components]
     return np.stack(parts, axis=-1).transpose(1, 0, 2)
 
 
