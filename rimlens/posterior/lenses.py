@@ -107,7 +107,9 @@ class ModelVariables(LensVariables):
         self.prior = prior
         (self.size,) = prior.variables["vector"]
         self._on_image = prior.model.on_grid(image_grid)
-        self._x, self._y = (ops.convert_to_tensor(np.float32(v)[None]) for v in (grid.x, grid.y))
+        self._x, self._y = (
+            ops.convert_to_tensor(v[None].astype("float32")) for v in (grid.x, grid.y)
+        )
         self._deflected = backend.jit_compile(self._deflection)
         self._differentiated = backend.jit_compile(self._jacobian)
 

@@ -16,6 +16,7 @@ the determinant included.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -49,14 +50,14 @@ class Evaluation:
     value: float
     rays: tuple
     source: np.ndarray
-    gradient: np.ndarray = None
-    curvature: np.ndarray = None
-    coefficients: np.ndarray = None
-    triangle: np.ndarray = None
-    response: np.ndarray = None
-    affine: np.ndarray = None
-    deviations: np.ndarray = None
-    weight: np.ndarray = None
+    gradient: Any = None
+    curvature: Any = None
+    coefficients: Any = None
+    triangle: Any = None
+    response: Any = None
+    affine: Any = None
+    deviations: Any = None
+    weight: Any = None
 
 
 @dataclass(frozen=True, eq=False)

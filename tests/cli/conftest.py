@@ -16,9 +16,11 @@ class FakeSolver:
         self.answer = known_reconstruction()
         self.error = None
         self.seen = []
+        self.refined = []
 
-    def reconstruct(self, observation, progress=None):
+    def reconstruct(self, observation, progress=None, refine=False):
         self.seen.append(observation)
+        self.refined.append(refine)
         if self.error is not None:
             raise self.error
         self.answer.observation.meta["EXTENSIONS"] = observation.meta.get("EXTENSIONS", "")

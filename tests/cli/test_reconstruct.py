@@ -61,6 +61,7 @@ def test_json_holds_every_number_and_what_it_is_worth(folder, solver, call):
         "quality": answer.quality,
         "reasons": list(answer.verdict.reasons),
         "theta_E": pytest.approx(answer.einstein_radius.value),
+        "errors": {},
         "einstein_radii": {
             name: pytest.approx(radius.value) for name, radius in answer.einstein_radii.items()
         },
@@ -77,6 +78,16 @@ def test_json_holds_every_number_and_what_it_is_worth(folder, solver, call):
         "elapsed": 1.25,
         "files": [f"new/lens_rimlens.{suffix}" for suffix in ("asdf", "fits", "png")],
     }
+
+
+def test_a_refined_lens_states_its_errors(folder, solver, call):
+    solver.answer.meta["errors"] = {"einstein_radius": 0.0123, "slope": float("nan")}
+    found = json.loads(call("reconstruct", "lens.fits", "--refine", "--json").stdout)
+    assert found["errors"] == {"einstein_radius": 0.0123, "slope": None}
+    printed = call("reconstruct", "lens.fits", "--refine", "--overwrite").stdout
+    assert " +- 0.012 arcsec\n" in printed
+    call("reconstruct", "lens.fits", "--overwrite")
+    assert solver.refined == [True, True, False]
 
 
 def test_parts_of_other_files_are_named_with_them(folder, solver, call):
