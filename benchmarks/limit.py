@@ -83,7 +83,7 @@ class Bench:
         maps = np.abs(np.log(truth / found["convergence"]))
         maps = maps / np.log(draws["convergence"]).std(axis=0)
         chi2_network, chi2_refined = chi2(result["model"][0]), chi2(found["model"])
-        return {
+        figures = {
             "chi2 network": chi2_network[0],
             "arcs network": chi2_network[1],
             "chi2": chi2_refined[0],
@@ -100,6 +100,7 @@ class Bench:
             "network s": seconds,
             "refinement s": refinement_seconds,
         }
+        return {name: float(value) for name, value in figures.items()}
 
     def _on_true_grid(self, source, grid):
         """Return a source on the grid of the truth."""

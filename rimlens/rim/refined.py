@@ -44,7 +44,7 @@ class Refinement:
             if population is None:
                 raise InputError(
                     "refine: weights with a population of lenses are wanted, found some without; "
-                    "weights that this version of rimlens trains have one"
+                    "train some with population = 4000 in the recipe"
                 )
             self._variables = MapVariables(population, self._lens.image_grid, self._lens.grid)
         else:

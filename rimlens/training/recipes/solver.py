@@ -56,6 +56,9 @@ class Recipe:
     calibration : int
         Simulations on which the error of the network's estimate is measured, which the refinement
         expects; without them it expects what the unknowns state.
+    population : int
+        Simulated lenses whose maps are the prior of `RIMSolver.reconstruct` with ``refine=True``;
+        without them, answers that are convergence maps cannot be refined.
     held_back : int
         Simulations on which the result is scored.
     theta_E_domain : tuple of float
@@ -87,6 +90,7 @@ class Recipe:
     precision: str = "mixed_bfloat16"
     psf_size: int = 33
     calibration: int = 0
+    population: int = 0
     held_back: int = 500
     theta_E_domain: tuple = (8.0, 46.0)
     architecture: Architecture = field(default_factory=Architecture)
@@ -120,6 +124,10 @@ class Recipe:
         if self.calibration and self.calibration < 10:
             raise InputError(
                 f"calibration: 0 or at least 10 simulations are wanted, found {self.calibration}"
+            )
+        if self.population and self.population < 40:
+            raise InputError(
+                f"population: 0 or at least 40 lenses are wanted, found {self.population}"
             )
         if self.simulation is not None:
             check_table(self.simulation, f"{self.name}, [simulation]")
@@ -171,6 +179,8 @@ class Recipe:
             del values["continued"]
         if not self.calibration:
             del values["calibration"]
+        if not self.population:
+            del values["population"]
         if self.simulation is None:
             del values["simulation"]
         return values

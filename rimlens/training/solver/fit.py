@@ -303,7 +303,10 @@ def describe(solver, simulator, recipe, spent):
             "seed": seed,
         }
         solver.error_covariance_factor = np.array(factor, dtype="float32")
-    solver.population = measure_population(solver, simulator, recipe.seed + POPULATION_SEED)
+    if recipe.population:
+        solver.population = measure_population(
+            solver, simulator, recipe.seed + POPULATION_SEED, recipe.population
+        )
     held_back_seed = recipe.seed + 1_000_000
     scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
     a, d = recipe.architecture, recipe.domain

@@ -8,12 +8,11 @@ from rimlens.rim.lens_unknowns import PixelatedLens
 
 # Added to the seed of a recipe: neither training, scoring nor calibration uses these draws.
 POPULATION_SEED = 5_000_000
-DRAWS = 4000
 AT_ONCE = 400
 MODES = 80
 
 
-def measure_population(solver, simulator, seed, draws=DRAWS):
+def measure_population(solver, simulator, seed, draws):
     """Return what the lenses of simulations look like.
 
     Parameters
@@ -24,7 +23,7 @@ def measure_population(solver, simulator, seed, draws=DRAWS):
         Draws the lenses, those alone that look like lenses in their image.
     seed : int
         Their seed.
-    draws : int, optional
+    draws : int
         How many.
 
     Returns
