@@ -231,7 +231,8 @@ def affine_step(at, u):
 
 def _triangle(gram, deviations):
     matrix = gram * np.outer(deviations, deviations)
-    matrix[np.diag_indices_from(matrix)] += 1.0
+    # Rounding grows with the largest value and could outdo the one of the prior.
+    matrix[np.diag_indices_from(matrix)] += 1.0 + 1e-12 * matrix.diagonal().max()
     return scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
 
 

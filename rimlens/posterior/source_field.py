@@ -29,6 +29,9 @@ from scipy import ndimage
 PIXELS = 48
 # What an envelope has at least, of its largest value.
 FLOOR = 0.03
+# Amplitudes and lengths beyond these describe no source.
+AMPLITUDES = (0.02, 50.0)
+LENGTHS = (0.1, 20.0)
 # Light fainter than this part of the peak does not count for the size of a frame.
 FAINT = 0.08
 
@@ -140,15 +143,22 @@ class Spectrum:
     length: float
     slope: float
 
+    @property
+    def is_plausible(self) -> bool:
+        """Whether it is within the ranges of amplitudes and lengths that are tried."""
+        low, high = AMPLITUDES
+        shortest, longest = LENGTHS
+        return low <= self.amplitude <= high and shortest <= self.length <= longest
+
     def near(self) -> list[Spectrum]:
         """Return itself and its neighbors, among which the evidence chooses."""
-        return [
-            self,
+        neighbors = [
             replace(self, amplitude=1.4 * self.amplitude),
             replace(self, amplitude=self.amplitude / 1.4),
             replace(self, length=1.3 * self.length),
             replace(self, length=self.length / 1.3),
         ]
+        return [self, *(n for n in neighbors if n.is_plausible)]
 
 
 SPECTRA = [

@@ -139,3 +139,11 @@ def test_the_most_likely_of_all_spectra_is_taken(case):
     # Once it is near, another round changes little.
     again = free.evaluate(np.zeros(6), found.state, derivatives=False)
     assert found.value - 5 < again.value <= found.value
+
+
+def test_an_image_far_above_the_noise_is_no_obstacle(case):
+    posterior, state, exposure = case
+    clean = Exposure(exposure.image, 1e-8 * exposure.sigma, exposure.used, exposure.psf)
+    found = MarginalPosterior(clean, posterior.lens).evaluate(np.zeros(6), state)
+    assert np.isfinite(found.value)
+    assert np.all(np.isfinite(found.gradient))

@@ -86,3 +86,10 @@ def test_a_map_goes_to_a_grid_and_vanishes_beyond(field):
     inside = np.hypot(GRID.x - 3, GRID.y + 2) < 5
     np.testing.assert_allclose(found[inside], source()[inside], atol=0.01)
     assert np.all(found[np.hypot(GRID.x - 3, GRID.y + 2) > 20] == 0)
+
+
+def test_neighbors_of_a_spectrum_stay_plausible():
+    spectrum = Spectrum(40.0, 0.11, 1.5)
+    assert spectrum in spectrum.near()
+    assert all(neighbor.is_plausible for neighbor in spectrum.near())
+    assert len(spectrum.near()) == 3
