@@ -132,6 +132,18 @@ def test_no_einstein_radius_is_unconstrained():
     assert "there is no Einstein radius" in reasons(found)
 
 
+def test_a_wide_posterior_is_unconstrained_though_the_orientations_agree():
+    known = known_reconstruction()
+    small = measure(known, AGREEING)["radius_error"]
+    known.meta["errors"] = {"einstein_radius": 0.2 * known.einstein_radius.value}
+    assert small < 0.09
+    assert measure(known, AGREEING)["radius_error"] == pytest.approx(0.2)
+    assert assess(known, DOMAIN, AGREEING).quality == "unconstrained"
+    # An error that is smaller than what is to be expected changes nothing.
+    known.meta["errors"] = {"einstein_radius": 1e-6}
+    assert measure(known, AGREEING)["radius_error"] == small
+
+
 def test_answers_that_disagree_are_unconstrained():
     network_radii = NetworkRadii(radii=12 + 2.0 * np.arange(-4, 4), network_radius=12.0)
     assert assess(known_reconstruction(), DOMAIN, network_radii).quality == "unconstrained"
