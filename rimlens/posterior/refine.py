@@ -82,7 +82,7 @@ def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=N
         # The first answer may lie in a wrong basin: another start keeps its radius and forgets the
         # rest, so that the noise that is annealed decides.
         forgetful = np.where(np.arange(len(u)) < 1, u, 0.0)
-        other = search.run(forgetful, search.source_behind(forgetful, source), HOTTEST)
+        other = search.run(forgetful, search.source_behind(forgetful), HOTTEST)
         best = min(best, other, key=lambda found: found.value)
     return LaplacePosterior(best, lens, search.noise_correlation)
 
@@ -166,8 +166,8 @@ class _FieldSearch:
             source = best.state.field.on_grid(best.source, self._grid)
         return best
 
-    def source_behind(self, u, source):
-        """Return a first map of the source behind another lens: as bright, and smooth."""
+    def source_behind(self, u):
+        """Return a first map of the source behind a lens: the image traced back, smoothed."""
         rays = MarginalPosterior(self._exposure, self._lens).trace(u)
         return ndimage.gaussian_filter(_traced_back(self._exposure, rays, self._grid), 3.0)
 
