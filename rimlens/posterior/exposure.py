@@ -38,6 +38,11 @@ class Exposure:
         """That of the brightest pixel."""
         return float(np.max(self.image * self.per_noise))
 
+    def trace(self, lens, u):
+        """Return the source positions of the pixels behind a lens, two of shape ``(ny, nx)``."""
+        alpha_x, alpha_y = lens.deflection(u)
+        return self.grid.x - alpha_x, self.grid.y - alpha_y
+
     def noise_correlation(self, model):
         """Return the factor by which smooth noise is more than that of independent pixels.
 

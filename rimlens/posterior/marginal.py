@@ -97,9 +97,7 @@ class MarginalPosterior:
 
     def trace(self, u):
         """Return the source positions of the image's pixels."""
-        alpha_x, alpha_y = self.lens.deflection(u)
-        grid = self.exposure.grid
-        return grid.x - alpha_x, grid.y - alpha_y
+        return self.exposure.trace(self.lens, u)
 
     def evaluate(self, u, state, rays=None, derivatives=True):
         """Return the posterior at a lens.

@@ -56,9 +56,7 @@ class ModelPosterior:
         return None, self._rays(u)
 
     def _rays(self, u):
-        alpha_x, alpha_y = self.lens.deflection(u[: self.lens.size])
-        grid = self.exposure.grid
-        return grid.x - alpha_x, grid.y - alpha_y
+        return self.exposure.trace(self.lens, u[: self.lens.size])
 
     def _source(self, u, rays):
         """Return the brightness at the rays, its slopes, and its change along the variables."""

@@ -13,7 +13,7 @@ from rimlens.posterior.laplace import LaplacePosterior
 from rimlens.posterior.marginal import FieldState, MarginalPosterior
 from rimlens.posterior.model_source import ModelPosterior
 from rimlens.posterior.search import maximize
-from rimlens.posterior.source_field import SourceField
+from rimlens.posterior.source_field import SourceField, rows_and_columns
 
 # Signal-to-noise up to which a source is resolved to this many pixels of the image.
 ORDINARY_SIGNAL_TO_NOISE = 50.0
@@ -180,15 +180,8 @@ class _FieldSearch:
         return np.mean(((self._exposure.image - model) * self._exposure.per_noise)[bright] ** 2)
 
     def _image(self, rays, source):
-        x, y = rays
-        scale = self._grid.pixel_scale
-        ny, nx = self._grid.shape
-        lensed = ndimage.map_coordinates(
-            source,
-            [y / scale + (ny - 1) / 2, x / scale + (nx - 1) / 2],
-            order=1,
-            mode="constant",
-        )
+        where = rows_and_columns(self._grid, *rays)
+        lensed = ndimage.map_coordinates(source, where, order=1, mode="constant")
         return Blur(self._exposure.psf, lensed.shape)(lensed)
 
 
@@ -222,8 +215,7 @@ def field_image(exposure, at):
 def _traced_back(exposure, rays, grid):
     """Return the mean brightness of the pixels whose rays end in each pixel of the source."""
     ny, nx = grid.shape
-    column = np.round(rays[0] / grid.pixel_scale + (nx - 1) / 2).astype(int)
-    row = np.round(rays[1] / grid.pixel_scale + (ny - 1) / 2).astype(int)
+    row, column = (np.round(v).astype(int) for v in rows_and_columns(grid, *rays))
     inside = exposure.used & (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
     where = row[inside] * nx + column[inside]
     total = np.bincount(where, exposure.image[inside], ny * nx)

@@ -214,7 +214,7 @@ class SourceField:
         frame = SourceFrame(center, half, np.eye(2))
         outline = ndimage.gaussian_filter(np.abs(source), smoothing)
         envelope = ndimage.map_coordinates(
-            outline, _rows_and_columns(grid, *frame.positions()), order=1, mode="nearest"
+            outline, rows_and_columns(grid, *frame.positions()), order=1, mode="nearest"
         )
         return cls(frame, envelope + FLOOR * envelope.max(), count(half))
 
@@ -264,7 +264,8 @@ class SourceField:
         return ndimage.map_coordinates(values, [rows, columns], order=1, mode="constant")
 
 
-def _rows_and_columns(grid, x, y):
+def rows_and_columns(grid, x, y):
+    """Return the rows and columns of a grid at positions."""
     ny, nx = grid.shape
     center_x, center_y = grid.center
     return [

@@ -201,9 +201,7 @@ class RefinedAnswer:
         return {**found, "source_parameters": parameters, "source": source}
 
     def _magnification(self, u, values):
-        alpha_x, alpha_y = self.posterior.lens.deflection(u[: self._size])
-        grid = self.exposure.grid
-        rays = grid.x - alpha_x, grid.y - alpha_y
+        rays = self.exposure.trace(self.posterior.lens, u[: self._size])
         if self.unknowns.is_map:
             lensed = _sampled(values["source"], self.source_grid, rays)
         else:
