@@ -6,8 +6,8 @@ the peak signal-to-noise changed and prints, for the network's answer and the re
 * the reduced chi-square of all pixels in use, and on the arcs, chosen from the noiseless truth;
 * the error of the Einstein radius, and its ratio to the limit: the width of the posterior at the
   truth (Gauss-Newton at the true unknowns, under the prior of the population);
-* the error of the source, rms relative to the truth, and its ratio to that of a source that is
-  inverted behind the true lens;
+* the error of the source, rms relative to the truth, beside the limit, which is the width of its
+  posterior at the truth, and beside that of a source that is inverted behind the true lens;
 * coverage: how often the 68 and 95 per cent intervals hold radius and map pixels, and the factor
   by which the stated errors would have to be multiplied (the stored ``error_scale`` is undone).
 """
@@ -77,7 +77,9 @@ class Bench:
 
         found = answer.result()
         source = self._on_true_grid(found["source"], answer.source_grid)
-        limit, inverted = self._limit(answer.exposure, truth, batch["shear"][i], true_source)
+        limit, inverted, width = self._limit(
+            answer, truth, batch["shear"][i], true_source.astype(float)
+        )
         radii = np.array([radius_error(k) for k in draws["convergence"]])
         error = radius_error(found["convergence"])
         maps = np.abs(np.log(truth / found["convergence"]))
@@ -93,6 +95,7 @@ class Bench:
             "limit": 100 * limit * HALF,
             "source network": source_error(result["source"][0]),
             "source": source_error(source),
+            "source limit": width,
             "inverted": source_error(inverted),
             "pull": abs(error) / radii.std(),
             "pixels within 1": np.mean(maps < 1),
@@ -112,30 +115,33 @@ class Bench:
         columns = (wanted.x - x0) / grid.pixel_scale + (nx - 1) / 2
         return ndimage.map_coordinates(source, [rows, columns], order=1, mode="constant")
 
-    def _limit(self, exposure, convergence, shear, source):
-        """Return the width of the radius' posterior at the truth, and the inverted source."""
+    def _limit(self, answer, convergence, shear, source):
+        """Return the radius' width at the truth, and the source inverted behind it and its width.
+
+        The widths are the standard deviation of the logarithm of the radius, and the rms of the
+        source's draws about the inverted source relative to it.
+        """
         from rimlens.maps import einstein_radius
         from rimlens.posterior.laplace import LaplacePosterior
-        from rimlens.posterior.lenses import MapVariables
         from rimlens.posterior.marginal import FieldState, MarginalPosterior
-        from rimlens.posterior.refine import SMOOTHING, cosines
-        from rimlens.posterior.source_field import SourceField
+        from rimlens.posterior.refine import field_around
+        from rimlens.posterior.starts import Start
 
-        unknowns = self.solver.machine.lens
-        lens = MapVariables(self.solver.population, unknowns.image_grid, unknowns.grid)
-        grid = self.solver.machine.source.grid
-        posterior = MarginalPosterior(exposure, lens)
-        u = lens.start(convergence.astype(float), shear)
-        found = np.asarray(source, dtype=float)
+        grid, lens = self.solver.machine.source.grid, answer.posterior.lens
+        correlation = answer.posterior.noise_correlation
+        posterior = MarginalPosterior(answer.exposure, lens, correlation)
+        start = Start.of_map(lens.start(convergence.astype(float), shear), source, grid)
         for _ in range(2):
-            field = SourceField.around(
-                found, grid, SMOOTHING, lambda half: cosines(exposure, half)
-            )
-            at = posterior.evaluate(u, FieldState(field))
-            found = field.on_grid(at.source, grid)
-        drawn, _ = LaplacePosterior(at, lens, 1.0).draw(DRAWS, np.random.default_rng(2))
-        radii = [einstein_radius(lens.physical(v)["convergence"]) for v in drawn]
-        return np.std(radii) / np.mean(radii), found
+            field = field_around(answer.exposure, start.brightness, grid)
+            at = posterior.evaluate(start.u, FieldState(field))
+            start = Start.after(at)
+        at_truth = LaplacePosterior(at, lens, correlation)
+        u, coefficients = at_truth.draw(DRAWS, np.random.default_rng(2))
+        radii = [einstein_radius(lens.physical(v)["convergence"]) for v in u]
+        inverted = start.brightness(grid.x, grid.y)
+        scatter = at_truth.sources(u, coefficients, grid) - inverted
+        width = np.median(np.sqrt(np.sum(scatter**2, axis=(1, 2)) / np.sum(inverted**2)))
+        return np.std(radii) / np.mean(radii), inverted, width
 
 
 def row(low, high, figures):
@@ -159,8 +165,10 @@ def row(low, high, figures):
         "radius network %": median("radius network"),
         "radius %": median("radius"),
         "limit %": median("limit"),
+        "ratio": float(np.median([f["radius"] / f["limit"] for f in figures])),
         "source network": median("source network"),
         "source": median("source"),
+        "source limit": median("source limit"),
         "inverted": median("inverted"),
         "error scale": scale,
         "within 1": float(np.mean(pulls < 1)),

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from rimlens.imaging import Grid
+from rimlens.posterior.source_field import ENDS, PIXELS
 
 # Pixels beyond the rays that hit the source within which a point-spread function spreads light.
 MARGIN = 8
@@ -75,8 +76,8 @@ class Exposure:
     def box(self, x, y, frame):
         """Return the slices of the image that light from a frame of the source reaches."""
         column, row = frame.pixels(x, y)
-        side = 2 * frame.half / frame.pixel_scale
-        hit = (column > -1) & (column < side) & (row > -1) & (row < side)
+        hit = (column > -1) & (column < PIXELS) & (row > -1) & (row < PIXELS)
+        hit &= frame.distance(x, y) < ENDS
         slices = []
         for axis, n in zip((1, 0), hit.shape):
             along = np.flatnonzero(hit.any(axis=axis))

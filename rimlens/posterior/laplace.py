@@ -81,5 +81,5 @@ class LaplacePosterior:
         found = np.empty((len(u), *grid.shape))
         for i, (lens, values) in enumerate(zip(u, maps)):
             field = at.state.field.followed(affine_step(at, lens))
-            found[i] = field.on_grid(values, grid)
+            found[i] = field.brightness(values, grid.x, grid.y)
         return found

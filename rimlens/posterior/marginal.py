@@ -52,6 +52,8 @@ class Evaluation:
     source: np.ndarray
     gradient: Any = None
     curvature: Any = None
+    images: Any = None
+    residual: Any = None
     coefficients: Any = None
     triangle: Any = None
     response: Any = None
@@ -126,7 +128,7 @@ class MarginalPosterior:
         data = (self.exposure.image[box] * per_noise).ravel()
         outside = np.sum((self.exposure.image * self.exposure.per_noise) ** 2) / self.temperature
         outside -= data @ data
-        sampling, *slopes = field.frame.sampling(x, y)
+        sampling, *_ = field.frame.sampling(x, y)
         images = (sampling @ field.basis).T.reshape(-1, *x.shape)
         images = (blur(images) * per_noise).reshape(field.count, -1)
         # Prior and data differ by many decades: products in single precision would lose the prior.
@@ -142,36 +144,46 @@ class MarginalPosterior:
         value = residual @ residual + outside + coefficients @ coefficients + u @ u
         value += 2 * np.sum(np.log(np.diag(triangle))) if self.evidence else 0.0
         found = Evaluation(u, FieldState(field, spectrum), 0.5 * value, rays, source)
-        if not derivatives:
-            return found
+        found.coefficients, found.triangle, found.deviations = coefficients, triangle, deviations
+        found.images, found.residual = images, residual
+        return self.differentiate(found) if derivatives else found
 
-        slope_x, slope_y = ((s @ source).reshape(x.shape).astype(float) for s in slopes)
-        of_x, of_y = (np.ascontiguousarray(c[:, *box]) for c in self.lens.jacobian(u))
+    def differentiate(self, at):
+        """Add gradient and curvature to an evaluation without, and return it."""
+        field, deviations, images = at.state.field, at.deviations, at.images
+        box = self.exposure.box(*at.rays, field.frame)
+        x, y = at.rays[0][box], at.rays[1][box]
+        per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
+        blur = Blur(self.exposure.psf, x.shape)
+        _, *slopes = field.frame.sampling(x, y)
+        slope_x, slope_y = ((s @ at.source).reshape(x.shape).astype(float) for s in slopes)
+        of_x, of_y = (np.ascontiguousarray(c[:, *box]) for c in self.lens.jacobian(at.u))
         weight = (slope_x**2 + slope_y**2) * per_noise**2
         weight = np.maximum(weight, 1e-9 * weight.max() + 1e-30)
         affine = _affine_fit(x, y, weight, of_x, of_y)
         of_x, of_y = _without(affine, x, y, of_x, of_y)
-        change = (blur(-(slope_x * of_x + slope_y * of_y)) * per_noise).reshape(len(u), -1)
+        change = (blur(-(slope_x * of_x + slope_y * of_y)) * per_noise).reshape(len(at.u), -1)
         change = change.astype(float)
         shared = deviations[:, None] * (images @ change.T)
-        response = scipy.linalg.cho_solve((triangle, True), shared)
-        found.curvature = change @ change.T - shared.T @ response
-        found.gradient = u - change @ residual
+        at.response = scipy.linalg.cho_solve((at.triangle, True), shared)
+        at.curvature = change @ change.T - shared.T @ at.response
+        at.gradient = at.u - change @ at.residual
         if self.evidence:
-            spread = scipy.linalg.cho_solve((triangle, True), np.diag(deviations))
+            spread = scipy.linalg.cho_solve((at.triangle, True), np.diag(deviations))
             spread = (spread.T @ images).astype("float32").reshape(-1, *x.shape)
             spread = blur.transposed(spread * per_noise.astype("float32")).reshape(len(spread), -1)
             basis = field.basis * deviations.astype("float32")
             pull_x, pull_y = (
                 np.einsum("pk,kp->p", s @ basis, spread).reshape(x.shape) for s in slopes
             )
-            found.gradient -= np.tensordot(of_x, pull_x, 2) + np.tensordot(of_y, pull_y, 2)
-        found.coefficients, found.triangle, found.response = coefficients, triangle, response
+            at.gradient -= np.tensordot(of_x, pull_x, 2) + np.tensordot(of_y, pull_y, 2)
         # The source plane moves against the deflection.
-        found.affine, found.deviations = -affine, deviations
-        found.weight = np.zeros(rays[0].shape)
-        found.weight[box] = weight
-        return found
+        at.affine = -affine
+        at.weight = np.zeros(at.rays[0].shape)
+        at.weight[box] = weight
+        # They are large and have done their part.
+        at.images = at.residual = None
+        return at
 
     def followed(self, at, u):
         """Return the state and the rays of a lens near one that was evaluated.

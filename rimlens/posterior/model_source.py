@@ -35,25 +35,34 @@ class ModelPosterior:
         light, *_ = self._source(u, self._rays(u))
         return self._blur(light).astype(float)
 
-    def evaluate(self, u, state, rays=None):
+    def evaluate(self, u, state, rays=None, derivatives=True):
         """Return the posterior at variables, the lens's first; there is no other state."""
-        n = self.lens.size
         rays = self._rays(u) if rays is None else rays
-        light, (slope_x, slope_y), of_source = self._source(u, rays)
-        per_noise = self.exposure.per_noise / np.sqrt(self.temperature)
-        residual = (self.exposure.image - self._blur(light)) * per_noise
-        of_x, of_y = self.lens.jacobian(u[:n])
-        change = np.concatenate([-(slope_x * of_x + slope_y * of_y), of_source])
-        change = (self._blur(change) * per_noise).reshape(len(u), -1).astype(float)
+        light, *_ = self._source(u, rays)
+        residual = (self.exposure.image - self._blur(light)) * self._per_noise
         value = 0.5 * (np.sum(residual**2) + u @ u)
-        found = Evaluation(u, None, value, rays, u[n:])
-        found.gradient = u - change @ residual.ravel()
-        found.curvature = change @ change.T
-        return found
+        found = Evaluation(u, None, value, rays, u[self.lens.size :], residual=residual)
+        return self.differentiate(found) if derivatives else found
+
+    def differentiate(self, at):
+        """Add gradient and curvature to an evaluation without, and return it."""
+        n = self.lens.size
+        _, (slope_x, slope_y), of_source = self._source(at.u, at.rays)
+        of_x, of_y = self.lens.jacobian(at.u[:n])
+        change = np.concatenate([-(slope_x * of_x + slope_y * of_y), of_source])
+        change = (self._blur(change) * self._per_noise).reshape(len(at.u), -1).astype(float)
+        at.gradient = at.u - change @ at.residual.ravel()
+        at.curvature = change @ change.T
+        at.residual = None
+        return at
 
     def followed(self, at, u):
         """Return no state, and the rays of other variables."""
         return None, self._rays(u)
+
+    @property
+    def _per_noise(self):
+        return self.exposure.per_noise / np.sqrt(self.temperature)
 
     def _rays(self, u):
         return self.exposure.trace(self.lens, u[: self.lens.size])

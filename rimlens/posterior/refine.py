@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from scipy import ndimage
+from threadpoolctl import threadpool_limits
 
 from rimlens.posterior.exposure import Blur
 from rimlens.posterior.laplace import LaplacePosterior
 from rimlens.posterior.marginal import FieldState, MarginalPosterior
+from rimlens.posterior.mean import mean_along_radius
 from rimlens.posterior.model_source import ModelPosterior
 from rimlens.posterior.search import maximize
-from rimlens.posterior.source_field import SourceField, rows_and_columns
+from rimlens.posterior.source_field import SourceField
+from rimlens.posterior.starts import Start, likely_starts
 
-# Signal-to-noise up to which a source is resolved to this many pixels of the image.
-ORDINARY_SIGNAL_TO_NOISE = 50.0
-RESOLUTION = 0.7
-# Cosines at least and at most.
-FEWEST, MOST = 200, 1500
-# The search begins with noise of so much more variance that the first answer would fit to this
-# reduced chi-square, at most this much, and cools by this factor.
+# So many cosines resolve a source at this signal-to-noise; they grow with its root.
+ORDINARY_SIGNAL_TO_NOISE = 40.0
+ORDINARY_COUNT = 260
+FEWEST, MOST = 60, 1200
+# Light is told from noise down to this part of the peak, at most and at least.
+FAINTEST, BRIGHTEST = 0.01, 0.1
+# A search begins with noise of so much more variance that the signal-to-noise is this, or that the
+# first answer fits to this reduced chi-square if that takes more, and cools by this factor.
+FIRST_SIGNAL_TO_NOISE = 10.0
 FIRST_CHI2 = 2.0
-HOTTEST = 100.0
 COOLING = 4.0
-# Above this reduced chi-square on the arcs another start is tried.
-WRONG_BASIN = 1.5
+# Other starts begin at a lower signal-to-noise; they are compared with the first answer's at this.
+LIKELY_SIGNAL_TO_NOISE = 5.0
+COMPARED_SIGNAL_TO_NOISE = 20.0
+# A maximum may be a wrong one where the arcs have more than this reduced chi-square, or half the
+# square of the lens variables is more than this; another is taken if it gains so much.
+WRONG_CHI2 = 1.3
+UNLIKELY = 10.0
+BETTER = 10.0
 ARC_THRESHOLD = 2.0
-# Standard deviation, in pixels of the source map, of the Gaussian that makes an envelope.
-SMOOTHING = 2.0
+# Twice the cosines are worth it where the logarithm of the evidence gains so much.
+WORTH = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,11 @@ class Effort:
     warm_tolerance: float = 1.0
 
 
+# The matrices are small: threads would spend more time on each other than on them.
+_one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
+
+
+@_one_thread
 def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=None, report=None):
     """Maximize the posterior of a lens in front of a pixelated source.
 
@@ -77,16 +90,22 @@ def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=N
     LaplacePosterior
     """
     search = _FieldSearch(exposure, lens, source_grid, evidence, effort or Effort(), report)
-    best = search.run(u, source)
-    if search.chi2_on_arcs(best) > WRONG_BASIN:
-        # The first answer may lie in a wrong basin: another start keeps its radius and forgets the
-        # rest, so that the noise that is annealed decides.
-        forgetful = np.where(np.arange(len(u)) < 1, u, 0.0)
-        other = search.run(forgetful, search.source_behind(forgetful), HOTTEST)
-        best = min(best, other, key=lambda found: found.value)
+    first = Start.of_map(u, source, source_grid)
+    model = search.image(first)
+    search.noise_correlation = exposure.noise_correlation(model)
+    compared = max(1.0, (exposure.signal_to_noise / COMPARED_SIGNAL_TO_NOISE) ** 2)
+    found = search.run(first, _cooling(_temperature(exposure, model), compared))
+    if search.looks_wrong(found, compared):
+        other = search.best_of(likely_starts(exposure, lens, u, source_grid), compared)
+        if other.value < found.value - BETTER:
+            found = other
+    if compared > 1.0:
+        found = search.run(Start.after(found), _cooling(compared, 1.0)[1:])
+    best = mean_along_radius(search.posterior(1.0), search.resolved(found))
     return LaplacePosterior(best, lens, search.noise_correlation)
 
 
+@_one_thread
 def refine_models(exposure, lens, u, source_prior, v, effort=None, report=None):
     """Maximize the posterior of the parameters of a lens and of a source model.
 
@@ -111,7 +130,7 @@ def refine_models(exposure, lens, u, source_prior, v, effort=None, report=None):
     model = first.image(start)
     correlation = exposure.noise_correlation(model)
     hottest = _temperature(exposure, model)
-    for temperature in _cooling(hottest):
+    for temperature in _cooling(hottest, 1.0):
         posterior = ModelPosterior(exposure, lens, source_prior, temperature * correlation)
         last = temperature == 1.0
         best = maximize(
@@ -130,79 +149,110 @@ class _FieldSearch:
     def __init__(self, exposure, lens, source_grid, evidence, effort, report):
         self._exposure, self._lens, self._grid = exposure, lens, source_grid
         self._evidence, self._effort, self._report = evidence, effort, report
-        self._count = partial(cosines, exposure)
-        self.noise_correlation = None
+        self.noise_correlation = 1.0
 
-    def run(self, u, source, hottest=None):
-        """Return the maximum that is reached from a start."""
-        posterior = MarginalPosterior(self._exposure, self._lens)
-        rays = posterior.trace(u)
-        model = self._image(rays, source)
-        if self.noise_correlation is None:
-            self.noise_correlation = self._exposure.noise_correlation(model)
-        hottest = _temperature(self._exposure, model) if hottest is None else hottest
-        spectrum = None
-        for temperature in _cooling(hottest):
-            posterior.temperature = temperature * self.noise_correlation
-            last = temperature == 1.0
-            # Its gradient costs as much as the rest, and on the way it hardly matters.
-            posterior.evidence = self._evidence and last
-            # The envelope follows the source of this lens before the lens moves.
-            for _ in range(2):
-                field = SourceField.around(source, self._grid, SMOOTHING, self._count)
-                state = FieldState(field, spectrum)
-                at = posterior.evaluate(u, state, rays, derivatives=False)
-                source, spectrum = field.on_grid(at.source, self._grid), at.state.spectrum
-            best = maximize(
-                posterior,
-                u,
-                at.state,
-                self._effort.steps if last else self._effort.warm_steps,
-                self._effort.tolerance if last else self._effort.warm_tolerance,
-                self._report,
-            )
-            u, rays = best.u, best.rays
-            spectrum = best.state.spectrum
-            source = best.state.field.on_grid(best.source, self._grid)
+    def run(self, start, temperatures):
+        """Return the maximum that is reached from a start while the noise cools."""
+        for temperature in temperatures:
+            found = self._maximum(start, temperature)
+            start = Start.after(found)
+        return found
+
+    def best_of(self, starts, coldest):
+        """Return the best maximum that is reached from several starts, of which few get far."""
+        hottest = (self._exposure.signal_to_noise / LIKELY_SIGNAL_TO_NOISE) ** 2
+        for temperature in _cooling(hottest, coldest):
+            found = [self._maximum(start, temperature) for start in starts]
+            found.sort(key=lambda at: at.value)
+            starts = [Start.after(at) for at in found[: (len(found) + 1) // 2]]
+        return found[0]
+
+    def resolved(self, best):
+        """Return the maximum with as many cosines of the source as the evidence asks for."""
+        finer = 1
+        while best.state.field.count < MOST:
+            finer *= 2
+            start = Start.after(best)
+            if self._first(start, 1.0, finer).value > best.value - WORTH:
+                break
+            best = self._maximum(start, 1.0, finer, self._effort.warm_steps)
         return best
 
-    def source_behind(self, u):
-        """Return a first map of the source behind a lens: the image traced back, smoothed."""
-        rays = MarginalPosterior(self._exposure, self._lens).trace(u)
-        return ndimage.gaussian_filter(_traced_back(self._exposure, rays, self._grid), 3.0)
+    def image(self, start):
+        """Return the image that a start predicts."""
+        lensed = start.brightness(*self._exposure.trace(self._lens, start.u))
+        return Blur(self._exposure.psf, lensed.shape)(lensed).astype(float)
 
-    def chi2_on_arcs(self, at):
-        """Return the reduced chi-square where the model is bright."""
-        model = field_image(self._exposure, at)
-        bright = self._exposure.used & (model > ARC_THRESHOLD * self._exposure.sigma)
+    def posterior(self, temperature):
+        """Return the posterior with so much more variance of the noise."""
+        # The gradient of the determinant costs as much as the rest and hardly matters on the way.
+        return MarginalPosterior(
+            self._exposure,
+            self._lens,
+            temperature * self.noise_correlation,
+            self._evidence and temperature == 1.0,
+        )
+
+    def _first(self, start, temperature, finer=1):
+        """Return the evaluation at a start, with a field about its source."""
+        posterior = self.posterior(temperature)
+        rays = posterior.trace(start.u)
+        # The envelope follows the source of this lens before the lens moves.
+        for _ in range(2):
+            field = field_around(self._exposure, start.brightness, self._grid, temperature, finer)
+            state = FieldState(field, start.spectrum)
+            at = posterior.evaluate(start.u, state, rays, derivatives=False)
+            start = Start.after(at)
+        return at
+
+    def _maximum(self, start, temperature, finer=1, steps=None):
+        last = temperature == 1.0
+        steps = steps or (self._effort.steps if last else self._effort.warm_steps)
+        return maximize(
+            self.posterior(temperature),
+            start.u,
+            self._first(start, temperature, finer).state,
+            steps,
+            self._effort.tolerance if last else self._effort.warm_tolerance,
+            self._report,
+        )
+
+    def looks_wrong(self, at, temperature):
+        """Return whether a maximum does not fit the arcs, or only with an unlikely lens."""
+        if 0.5 * at.u @ at.u > UNLIKELY:
+            return True
+        model, sigma = field_image(self._exposure, at), np.sqrt(temperature)
+        bright = self._exposure.used & (model > ARC_THRESHOLD * sigma * self._exposure.sigma)
         if not bright.any():
-            return np.inf
-        return np.mean(((self._exposure.image - model) * self._exposure.per_noise)[bright] ** 2)
-
-    def _image(self, rays, source):
-        where = rows_and_columns(self._grid, *rays)
-        lensed = ndimage.map_coordinates(source, where, order=1, mode="constant")
-        return Blur(self._exposure.psf, lensed.shape)(lensed)
+            return True
+        residual = (self._exposure.image - model) * self._exposure.per_noise / sigma
+        return np.mean(residual[bright] ** 2) > WRONG_CHI2
 
 
-def cosines(exposure, half):
-    """Return how many cosines resolve what an image of its noise can show.
+def field_around(exposure, brightness, grid, temperature=1.0, finer=1):
+    """Return a field about a source that resolves what an image of its noise can show.
 
     Parameters
     ----------
     exposure : Exposure
         The image.
-    half : float
-        Half a side of the source's frame, in pixels of the image.
+    brightness : callable
+        Of source positions.
+    grid : Grid
+        Where the light is looked for.
+    temperature : float, optional
+        By what the variance of the noise is multiplied.
+    finer : int, optional
+        By what the usual number of cosines is multiplied.
 
     Returns
     -------
-    int
+    SourceField
     """
-    sharper = max(1.0, exposure.signal_to_noise / ORDINARY_SIGNAL_TO_NOISE) ** 0.25
-    wanted = 0.25 * np.pi * (2 * half * sharper / RESOLUTION) ** 2
-    affordable = min(MOST, 2 * FEWEST + 4 * exposure.signal_to_noise)
-    return int(np.clip(wanted, FEWEST, affordable))
+    signal_to_noise = exposure.signal_to_noise / np.sqrt(temperature)
+    wanted = finer * ORDINARY_COUNT * np.sqrt(signal_to_noise / ORDINARY_SIGNAL_TO_NOISE)
+    faint = float(np.clip(1 / signal_to_noise, FAINTEST, BRIGHTEST))
+    return SourceField.around(brightness, grid, int(np.clip(wanted, FEWEST, MOST)), faint)
 
 
 def field_image(exposure, at):
@@ -212,30 +262,17 @@ def field_image(exposure, at):
     return Blur(exposure.psf, lensed.shape)(lensed).astype(float)
 
 
-def _traced_back(exposure, rays, grid):
-    """Return the mean brightness of the pixels whose rays end in each pixel of the source."""
-    ny, nx = grid.shape
-    row, column = (np.round(v).astype(int) for v in rows_and_columns(grid, *rays))
-    inside = exposure.used & (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
-    where = row[inside] * nx + column[inside]
-    total = np.bincount(where, exposure.image[inside], ny * nx)
-    hits = np.bincount(where, minlength=ny * nx)
-    return (total / np.maximum(hits, 1)).reshape(ny, nx)
-
-
 def _temperature(exposure, model):
     """Return the factor of the noise's variance with which a search begins."""
     bright = exposure.used & (model > ARC_THRESHOLD * exposure.sigma)
     if not bright.any():
         return 1.0
     chi2 = np.mean(((exposure.image - model) * exposure.per_noise)[bright] ** 2)
-    return float(np.clip(chi2 / FIRST_CHI2, 1.0, HOTTEST))
+    of_noise = (exposure.signal_to_noise / FIRST_SIGNAL_TO_NOISE) ** 2
+    return float(max(chi2 / FIRST_CHI2, of_noise, 1.0))
 
 
-def _cooling(hottest):
-    """Yield falling temperatures, the last of them one."""
-    temperature = hottest
-    while temperature > 1.0:
-        yield temperature
-        temperature /= COOLING
-    yield 1.0
+def _cooling(hottest, coldest):
+    """Return falling temperatures, the last of them the coldest."""
+    count = max(0, int(np.ceil(np.log(hottest / coldest) / np.log(COOLING))))
+    return [*np.geomspace(hottest, coldest, count + 1)[:-1], coldest]

@@ -44,10 +44,10 @@ def maximize(posterior, u, state, steps, tolerance, report=None):
             tried = best.u - np.linalg.solve(matrix, best.gradient)
             state, rays = posterior.followed(best, tried)
             report()
-            found = posterior.evaluate(tried, state, rays)
+            found = posterior.evaluate(tried, state, rays, derivatives=False)
             if found.value < best.value:
                 gained = best.value - found.value
-                best, damping = found, damping / 5
+                best, damping = posterior.differentiate(found), damping / 5
                 break
             damping = max(10 * damping, DAMPING)
         if gained is None or gained < tolerance:

@@ -1,6 +1,7 @@
 r"""The source as a Gaussian random field behind an envelope, on a frame that follows the lens.
 
-In the coordinates :math:`\xi = M (\beta - c)` of its frame the surface brightness is
+In the coordinates :math:`\xi = w(M (\beta - c))` of its frame, which :math:`w` stretches in the
+middle, the surface brightness is
 
 .. math::
     s(\xi) = e(\xi) \sum_k z_k \sqrt{P_k} \, \varphi_k(\xi), \qquad z_k \sim N(0, 1), \qquad
@@ -27,52 +28,70 @@ from scipy import ndimage
 
 # Pixels a side on which the envelope and the cosines are known.
 PIXELS = 48
+# Distance from the middle of a frame, in halves of its side, beyond which its pixels widen.
+CORE = 0.3
 # What an envelope has at least, of its largest value.
-FLOOR = 0.03
+FLOOR = 0.003
+# Standard deviation, in pixels of the frame, of the Gaussian that makes an envelope.
+SMOOTHING = 1.5
+# Light fainter than this part of the peak does not count for the size of a frame.
+FAINT = 0.02
+# Beyond this radius, in halves of a side, a field fades to nothing.
+FADES, ENDS = 0.9, 1.0
 # Amplitudes and lengths beyond these describe no source.
 AMPLITUDES = (0.02, 50.0)
 LENGTHS = (0.1, 20.0)
-# Light fainter than this part of the peak does not count for the size of a frame.
-FAINT = 0.08
+SLOPES = (1.5, 2.5)
 
 
 @dataclass(frozen=True, eq=False)
 class SourceFrame:
-    """A square in the source plane.
+    r"""A square in the source plane, whose pixels are finest in the middle.
+
+    A source is brightest and sharpest in its middle and smooth outside.  So a position at the
+    distance :math:`r` from the middle, in units of half a side, has the distance
+
+    .. math::
+        w(r) = \operatorname{arsinh}(r / r_c) / \operatorname{arsinh}(1 / r_c)
+
+    in the coordinates of the pixels, with :math:`r_c` = `CORE`.
 
     Parameters
     ----------
     center : ndarray
         Source position of its middle, ``(x, y)``.
     half : float
-        Half of its side, in the coordinates of the frame.
+        Half of its side, in pixels of the image if the matrix is one.
     matrix : ndarray
-        From source positions to the coordinates of the frame, shape ``(2, 2)``.
+        The affine map from source positions to the frame, shape ``(2, 2)``.
     """
 
     center: np.ndarray
     half: float
     matrix: np.ndarray
 
-    @property
-    def pixel_scale(self) -> float:
-        """Side of a pixel in the coordinates of the frame."""
-        return 2 * self.half / PIXELS
-
     def pixels(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the columns and rows of source positions."""
-        offsets = np.stack([x - self.center[0], y - self.center[1]])
-        xi, eta = np.tensordot(self.matrix, offsets, axes=1)
-        return (xi + self.half) / self.pixel_scale - 0.5, (
-            eta + self.half
-        ) / self.pixel_scale - 0.5
+        columns, rows = _to_pixels(_warped(self._scaled(x, y)))
+        return columns, rows
 
     def positions(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the source positions of its pixels, two of shape ``(PIXELS, PIXELS)``."""
-        axis = (np.arange(PIXELS) + 0.5) * self.pixel_scale - self.half
-        eta, xi = np.meshgrid(axis, axis, indexing="ij")
-        x, y = np.tensordot(np.linalg.inv(self.matrix), np.stack([xi, eta]), axes=1)
+        axis = (2 * np.arange(PIXELS) + 1) / PIXELS - 1
+        warped = np.stack(np.meshgrid(axis, axis))
+        w = np.maximum(np.hypot(*warped), 1e-12)
+        scaled = warped * CORE * np.sinh(w * _WARP) / w
+        x, y = np.tensordot(self.half * np.linalg.inv(self.matrix), scaled, axes=1)
         return x + self.center[0], y + self.center[1]
+
+    def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the distances of source positions from the middle, in halves of a side."""
+        return np.hypot(*self._scaled(x, y))
+
+    @property
+    def extent(self) -> np.ndarray:
+        """How far light reaches from the middle along x and along y."""
+        return self.half * np.linalg.norm(np.linalg.inv(self.matrix), axis=1)
 
     def followed(self, affine: np.ndarray) -> SourceFrame:
         """Return the frame after the source plane went through an affine map.
@@ -102,9 +121,12 @@ class SourceFrame:
         value, slope_x, slope_y : scipy.sparse.csr_array
             Shape ``(positions, PIXELS**2)``; the slopes are by the source position.
         """
-        column, row = (v.ravel() for v in self.pixels(x, y))
+        scaled = self._scaled(x.ravel(), y.ravel())
+        column, row = _to_pixels(_warped(scaled))
         left, low = np.floor(column).astype(int), np.floor(row).astype(int)
         right, up = column - left, row - low
+        # From a change of the source position to that of column and row.
+        change = 0.5 * PIXELS / self.half * (_warp_jacobian(scaled) @ self.matrix)
         rows, columns, parts = [], [], []
         for dy in (0, 1):
             for dx in (0, 1):
@@ -113,16 +135,41 @@ class SourceFrame:
                 of_x, of_y = (right if dx else 1 - right)[at], (up if dy else 1 - up)[at]
                 rows.append(at)
                 columns.append((i * PIXELS + j)[at])
-                parts.append([of_x * of_y, (2 * dx - 1) * of_y, (2 * dy - 1) * of_x])
+                slopes = np.stack([(2 * dx - 1) * of_y, (2 * dy - 1) * of_x])
+                parts.append([of_x * of_y, *np.einsum("ip,pik->kp", slopes, change[at])])
         where = np.concatenate(rows), np.concatenate(columns)
         shape = (column.size, PIXELS**2)
-        value, along_xi, along_eta = (
+        return tuple(
             scipy.sparse.csr_array((np.concatenate(p).astype("float32"), where), shape=shape)
             for p in zip(*parts)
         )
-        m = self.matrix / self.pixel_scale
-        slope_x, slope_y = (m[0, i] * along_xi + m[1, i] * along_eta for i in (0, 1))
-        return value, slope_x, slope_y
+
+    def _scaled(self, x, y):
+        """Return positions relative to the middle in halves of a side, two components."""
+        offsets = np.stack([x - self.center[0], y - self.center[1]])
+        return np.tensordot(self.matrix / self.half, offsets, axes=1)
+
+
+_WARP = np.arcsinh(1 / CORE)
+
+
+def _warped(scaled):
+    r = np.maximum(np.hypot(*scaled), 1e-12)
+    return scaled * np.arcsinh(r / CORE) / (_WARP * r)
+
+
+def _warp_jacobian(scaled):
+    """Return the derivatives of warped positions, shape ``(n, 2, 2)``."""
+    r = np.maximum(np.hypot(*scaled), 1e-12)
+    ratio = np.arcsinh(r / CORE) / (_WARP * r)
+    along = 1 / (_WARP * np.hypot(r, CORE)) - ratio
+    unit = (scaled / r).T
+    outer = unit[:, :, None] * unit[:, None, :]
+    return ratio[:, None, None] * np.eye(2) + along[:, None, None] * outer
+
+
+def _to_pixels(warped):
+    return 0.5 * PIXELS * (warped + 1) - 0.5
 
 
 @dataclass(frozen=True)
@@ -157,6 +204,7 @@ class Spectrum:
             replace(self, amplitude=self.amplitude / 1.4),
             replace(self, length=1.3 * self.length),
             replace(self, length=self.length / 1.3),
+            *(replace(self, slope=slope) for slope in SLOPES if slope != self.slope),
         ]
         return [self, *(n for n in neighbors if n.is_plausible)]
 
@@ -164,8 +212,8 @@ class Spectrum:
 SPECTRA = [
     Spectrum(amplitude, length, slope)
     for amplitude in (0.25, 0.5, 1.0, 2.0, 4.0)
-    for length in (0.5, 1.0, 2.0, 4.0)
-    for slope in (1.5, 2.5)
+    for length in (0.5, 1.0, 2.0, 4.0, 8.0)
+    for slope in SLOPES
 ]
 
 
@@ -188,35 +236,38 @@ class SourceField:
     count: int
 
     @classmethod
-    def around(cls, source: np.ndarray, grid, smoothing: float, count) -> SourceField:
-        """Return the field whose envelope follows a map of the source.
+    def around(cls, brightness, grid, count, faint=FAINT) -> SourceField:
+        """Return the field whose envelope follows a source.
 
         Parameters
         ----------
-        source : ndarray
-            On `grid`.
+        brightness : callable
+            Of source positions ``x, y``.
         grid : Grid
-            Of the map, in pixels of the image.
-        smoothing : float
-            Standard deviation of the Gaussian that makes the envelope, in pixels of the map.
-        count : callable
-            The number of cosines for half a side of the frame.
+            Where the light is looked for, in pixels of the image.
+        count : int
+            How many cosines.
+        faint : float, optional
+            Light fainter than this part of the peak does not count for the size of the frame.
+
+        Returns
+        -------
+        SourceField
         """
-        smooth = ndimage.gaussian_filter(source, smoothing)
-        if not smooth.max() > 0:
-            # Nothing is known of its light: it may be anywhere.
-            source = smooth = np.ones(grid.shape)
-        bright = smooth > FAINT * smooth.max()
-        (left, right), (low, high) = ((v[bright].min(), v[bright].max()) for v in (grid.x, grid.y))
+        light = np.maximum(ndimage.gaussian_filter(brightness(grid.x, grid.y), 1.0), 0.0)
+        if not light.max() > 0:
+            # Nothing is known of the source: it may be anywhere.
+            light = np.ones(grid.shape)
+            brightness = np.ones_like
+        center = np.array([np.average(v, weights=light**2) for v in (grid.x, grid.y)])
+        bright = light > faint * light.max()
+        reach = max(abs(v[bright] - c).max() for v, c in zip((grid.x, grid.y), center))
         largest = 0.53 * max(grid.shape) * grid.pixel_scale
-        half = min(0.6 * max(right - left, high - low) + 2.5, largest)
-        center = np.array([left + right, low + high]) / 2
-        frame = SourceFrame(center, half, np.eye(2))
-        outline = ndimage.gaussian_filter(np.abs(source), smoothing)
-        envelope = ndimage.map_coordinates(
-            outline, rows_and_columns(grid, *frame.positions()), order=1, mode="nearest"
-        )
-        return cls(frame, envelope + FLOOR * envelope.max(), count(half))
+        frame = SourceFrame(center, min(1.2 * reach + 1.5, largest), np.eye(2))
+        x, y = frame.positions()
+        outline = ndimage.gaussian_filter(np.abs(brightness(x, y)), SMOOTHING, mode="nearest")
+        fading = np.clip((ENDS - frame.distance(x, y)) / (ENDS - FADES), 0.0, 1.0)
+        return cls(frame, (outline + FLOOR * light.max()) * fading, count)
 
     def followed(self, affine: np.ndarray) -> SourceField:
         """Return the field on a frame that followed: see `SourceFrame.followed`."""
@@ -249,17 +300,17 @@ class SourceField:
         power = (1 + (0.1 * spectrum.length * wave_number) ** 2) ** -spectrum.slope
         return spectrum.amplitude * np.sqrt(power / power.sum())
 
-    def on_grid(self, source: np.ndarray, grid) -> np.ndarray:
-        """Return maps of the frame on a grid; zero beyond the frame.
+    def brightness(self, source: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the brightness of a map of the frame at source positions; zero beyond the frame.
 
         Parameters
         ----------
         source : ndarray
             Shape ``(PIXELS**2,)``.
-        grid : Grid
-            In pixels of the image.
+        x, y : ndarray
+            Source positions.
         """
-        columns, rows = self.frame.pixels(grid.x, grid.y)
+        columns, rows = self.frame.pixels(x, y)
         values = source.reshape(PIXELS, PIXELS)
         return ndimage.map_coordinates(values, [rows, columns], order=1, mode="constant")
 

@@ -13,7 +13,6 @@ from rimlens.posterior.exposure import Blur, Exposure
 from rimlens.posterior.laplace import LaplacePosterior
 from rimlens.posterior.lenses import MapVariables, ModelVariables
 from rimlens.posterior.refine import refine_field, refine_models
-from rimlens.posterior.source_field import PIXELS
 from rimlens.rim.lens_unknowns import PixelatedLens
 from rimlens.spelling import did_you_mean
 
@@ -123,11 +122,8 @@ class RefinedAnswer:
         grid = self.unknowns.grid
         if not self.unknowns.is_map:
             return grid
-        x, y = self.posterior.maximum.state.field.frame.positions()
-        center = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
-        # The positions are centers of pixels: a frame has half of one more on each side.
-        side = max(np.ptp(x), np.ptp(y)) * PIXELS / (PIXELS - 1)
-        return Grid(grid.shape, side / max(grid.shape), center)
+        frame = self.posterior.maximum.state.field.frame
+        return Grid(grid.shape, 2 * max(frame.extent) / max(grid.shape), tuple(frame.center))
 
     def result(self):
         """Return the maximum, as `BatchInference.solve_batch` gives it, without batches.
@@ -143,8 +139,9 @@ class RefinedAnswer:
         rays = self.posterior.maximum.rays
         if self.unknowns.is_map:
             field = self.posterior.maximum.state.field
-            found["source"] = field.on_grid(self.posterior.maximum.source, self.source_grid)
-            lensed = _sampled(found["source"], self.source_grid, rays)
+            grid = self.source_grid
+            found["source"] = field.brightness(self.posterior.maximum.source, grid.x, grid.y)
+            lensed = _sampled(found["source"], grid, rays)
         else:
             lensed = self._brightness(found["source_parameters"], *rays)
         blur = Blur(self.exposure.psf, lensed.shape)
