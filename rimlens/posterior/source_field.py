@@ -257,8 +257,7 @@ class SourceField:
         light = np.maximum(ndimage.gaussian_filter(brightness(grid.x, grid.y), 1.0), 0.0)
         if not light.max() > 0:
             # Nothing is known of the source: it may be anywhere.
-            light = np.ones(grid.shape)
-            brightness = np.ones_like
+            light, brightness = np.ones(grid.shape), _everywhere
         center = np.array([np.average(v, weights=light**2) for v in (grid.x, grid.y)])
         bright = light > faint * light.max()
         reach = max(abs(v[bright] - c).max() for v, c in zip((grid.x, grid.y), center))
@@ -313,6 +312,10 @@ class SourceField:
         columns, rows = self.frame.pixels(x, y)
         values = source.reshape(PIXELS, PIXELS)
         return ndimage.map_coordinates(values, [rows, columns], order=1, mode="constant")
+
+
+def _everywhere(x, y):
+    return np.ones(np.broadcast_shapes(x.shape, y.shape))
 
 
 def rows_and_columns(grid, x, y):

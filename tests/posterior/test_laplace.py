@@ -17,7 +17,7 @@ def posterior():
     """A linear model of the image: three variables of the lens, forty of the source."""
     rng = np.random.default_rng(1)
     change, images = rng.normal(size=(100, 3)), 0.3 * rng.normal(size=(100, COUNT))
-    field = SourceField.around(np.exp(-0.1 * GRID.radius**2), GRID, 2.0, lambda half: COUNT)
+    field = SourceField.around(lambda x, y: np.exp(-0.1 * (x**2 + y**2)), GRID, COUNT)
     precision = images.T @ images + np.eye(COUNT)
     response = np.linalg.solve(precision, images.T @ change)
     at = Evaluation(np.zeros(3), FieldState(field, Spectrum(1.0, 1.0, 1.5)), 0.0, None, None)
@@ -48,7 +48,7 @@ def test_sources_are_those_of_the_coefficients(posterior):
     at = laplace.maximum
     (found,) = laplace.sources(np.zeros((1, 3)), at.coefficients[None], GRID)
     wanted = at.state.field.basis @ (at.coefficients * at.deviations)
-    np.testing.assert_allclose(found, at.state.field.on_grid(wanted, GRID), atol=1e-5)
+    np.testing.assert_allclose(found, at.state.field.brightness(wanted, GRID.x, GRID.y), atol=1e-5)
 
 
 def test_a_source_is_moved_by_its_lens(posterior):

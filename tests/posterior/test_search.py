@@ -12,15 +12,18 @@ class Valley:
     def __init__(self, slope=10.0):
         self.slope, self.values = slope, []
 
-    def evaluate(self, u, state, rays=None):
+    def evaluate(self, u, state, rays=None, derivatives=True):
         residual = np.array([self.slope * (u[1] - u[0] ** 2), 1 - u[0]])
-        change = -np.array([[-2 * self.slope * u[0], self.slope], [-1.0, 0.0]])
         value = 0.5 * (residual @ residual + u @ u)
         self.values.append(value)
-        found = Evaluation(u, None, value, None, None)
-        found.gradient = u - change.T @ residual
-        found.curvature = change.T @ change
-        return found
+        found = Evaluation(u, None, value, None, None, residual=residual)
+        return self.differentiate(found) if derivatives else found
+
+    def differentiate(self, at):
+        change = -np.array([[-2 * self.slope * at.u[0], self.slope], [-1.0, 0.0]])
+        at.gradient = at.u - change.T @ at.residual
+        at.curvature = change.T @ change
+        return at
 
     def followed(self, at, u):
         return None, None

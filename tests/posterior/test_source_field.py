@@ -5,18 +5,18 @@ import pytest
 from scipy import ndimage
 
 from rimlens.imaging import Grid
-from rimlens.posterior.source_field import PIXELS, SourceField, SourceFrame, Spectrum
+from rimlens.posterior.source_field import CORE, PIXELS, SourceField, SourceFrame, Spectrum
 
 GRID = Grid((96, 96), 2 / 3)
 
 
-def source():
-    return np.exp(-0.5 * ((GRID.x - 3) ** 2 + (GRID.y + 2) ** 2) / 3.0**2)
+def source(x, y):
+    return np.exp(-0.5 * ((x - 3) ** 2 + (y + 2) ** 2) / 3.0**2)
 
 
 @pytest.fixture(scope="module")
 def field():
-    return SourceField.around(source(), GRID, 2.0, lambda half: 300)
+    return SourceField.around(source, GRID, 300)
 
 
 def frame():
@@ -65,7 +65,31 @@ def test_positions_are_those_of_the_pixels():
 
 def test_the_field_lies_about_the_light(field):
     assert field.frame.center == pytest.approx([3.0, -2.0], abs=0.4)
-    assert 6.0 < field.frame.half < 12.0
+    # The light falls to two per cent at 2.8 standard deviations.
+    assert 2.8 * 3.0 < field.frame.half < 1.5 * 2.8 * 3.0
+
+
+def test_pixels_are_finest_in_the_middle():
+    x, y = frame().positions()
+    sides = np.hypot(np.diff(x, axis=1), np.diff(y, axis=1))[PIXELS // 2]
+    assert np.all(np.diff(sides[PIXELS // 2 :]) > 0)
+    # From the middle to the border they grow as the slope of w does: by the root of 1 + 1/CORE^2.
+    assert sides[-1] / sides.min() == pytest.approx(np.hypot(1, 1 / CORE), rel=0.1)
+
+
+def test_a_field_fades_to_nothing_within_its_extent(field):
+    x, y = field.frame.positions()
+    reach_x, reach_y = field.frame.extent
+    beyond = np.hypot((x - field.frame.center[0]) / reach_x, (y - field.frame.center[1]) / reach_y)
+    assert np.all(field.envelope[beyond >= 1.0] == 0)
+    assert np.all(field.envelope[beyond < 0.89] > 0)
+
+
+def test_where_nothing_is_known_the_source_may_be_anywhere():
+    field = SourceField.around(lambda x, y: 0 * x, GRID, 50)
+    assert field.frame.half == pytest.approx(0.53 * 64)
+    assert np.all(field.basis[:, 0] >= 0)
+    assert field.envelope.max() > 0
 
 
 def test_draws_have_the_variance_of_envelope_and_amplitude(field):
@@ -74,22 +98,23 @@ def test_draws_have_the_variance_of_envelope_and_amplitude(field):
     white = np.random.default_rng(4).normal(size=(2000, field.count))
     draws = (white * deviations) @ field.basis.T
     # Close to the border a cosine has twice the mean square.
-    middle = (slice(None), slice(PIXELS // 4, -PIXELS // 4), slice(PIXELS // 4, -PIXELS // 4))
+    quarter = slice(PIXELS // 4, -PIXELS // 4)
+    middle = (slice(None), quarter, quarter)
     found = draws.reshape(-1, PIXELS, PIXELS)[middle].std(axis=0)
     np.testing.assert_allclose(found / (0.7 * field.envelope[middle[1:]]), 1.0, atol=0.35)
 
 
-def test_a_map_goes_to_a_grid_and_vanishes_beyond(field):
-    x, y = field.frame.positions()
-    smooth = np.exp(-0.5 * ((x - 3) ** 2 + (y + 2) ** 2) / 3.0**2)
-    found = field.on_grid(smooth.ravel(), GRID)
+def test_a_map_has_its_brightness_and_vanishes_beyond(field):
+    smooth = source(*field.frame.positions())
+    found = field.brightness(smooth.ravel(), GRID.x, GRID.y)
     inside = np.hypot(GRID.x - 3, GRID.y + 2) < 5
-    np.testing.assert_allclose(found[inside], source()[inside], atol=0.01)
-    assert np.all(found[np.hypot(GRID.x - 3, GRID.y + 2) > 20] == 0)
+    np.testing.assert_allclose(found[inside], source(GRID.x, GRID.y)[inside], atol=0.01)
+    assert np.all(found[np.hypot(GRID.x - 3, GRID.y + 2) > 2.3 * field.frame.half] == 0)
 
 
 def test_neighbors_of_a_spectrum_stay_plausible():
     spectrum = Spectrum(40.0, 0.11, 1.5)
     assert spectrum in spectrum.near()
     assert all(neighbor.is_plausible for neighbor in spectrum.near())
-    assert len(spectrum.near()) == 3
+    # Itself, two that are smaller in amplitude or longer, and the other slope.
+    assert len(spectrum.near()) == 4
