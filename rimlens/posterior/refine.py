@@ -22,19 +22,18 @@ ORDINARY_COUNT = 260
 FEWEST, MOST = 60, 1200
 # Light is told from noise down to this part of the peak, at most and at least.
 FAINTEST, BRIGHTEST = 0.01, 0.1
-# A search begins with noise of so much more variance that the signal-to-noise is this, or that the
-# first answer fits to this reduced chi-square if that takes more, and cools by this factor.
-FIRST_SIGNAL_TO_NOISE = 10.0
+# A search begins with noise of so much more variance that the first answer fits to this reduced
+# chi-square, and cools by this factor.
 FIRST_CHI2 = 2.0
 COOLING = 4.0
-# Other starts begin at a lower signal-to-noise; they are compared with the first answer's at this.
+# A maximum may be a wrong one where the arcs have more than this reduced chi-square, or half the
+# square of the lens variables is more than this.  Then other starts are tried from this
+# signal-to-noise on, of which one is taken if the logarithm of the posterior gains so much.
+WRONG_CHI2 = 1.3
+UNLIKELY = 12.0
 LIKELY_SIGNAL_TO_NOISE = 5.0
 COMPARED_SIGNAL_TO_NOISE = 20.0
-# A maximum may be a wrong one where the arcs have more than this reduced chi-square, or half the
-# square of the lens variables is more than this; another is taken if it gains so much.
-WRONG_CHI2 = 1.3
-UNLIKELY = 10.0
-BETTER = 10.0
+BETTER = 25.0
 ARC_THRESHOLD = 2.0
 # Twice the cosines are worth it where the logarithm of the evidence gains so much.
 WORTH = 5.0
@@ -93,14 +92,13 @@ def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=N
     first = Start.of_map(u, source, source_grid)
     model = search.image(first)
     search.noise_correlation = exposure.noise_correlation(model)
-    compared = max(1.0, (exposure.signal_to_noise / COMPARED_SIGNAL_TO_NOISE) ** 2)
-    found = search.run(first, _cooling(_temperature(exposure, model), compared))
-    if search.looks_wrong(found, compared):
-        other = search.best_of(likely_starts(exposure, lens, u, source_grid), compared)
+    found, temperature = search.first(first, _cooling(_temperature(exposure, model), 1.0))
+    if search.looks_wrong(found, temperature):
+        other = search.best_of(likely_starts(exposure, lens, u, source_grid), temperature)
         if other.value < found.value - BETTER:
             found = other
-    if compared > 1.0:
-        found = search.run(Start.after(found), _cooling(compared, 1.0)[1:])
+    if temperature > 1.0:
+        found = search.run(Start.after(found), _cooling(temperature, 1.0)[1:])
     best = mean_along_radius(search.posterior(1.0), search.resolved(found))
     return LaplacePosterior(best, lens, search.noise_correlation)
 
@@ -150,6 +148,16 @@ class _FieldSearch:
         self._exposure, self._lens, self._grid = exposure, lens, source_grid
         self._evidence, self._effort, self._report = evidence, effort, report
         self.noise_correlation = 1.0
+
+    def first(self, start, temperatures):
+        """Return the maximum reached from a first answer, and where the search was broken off."""
+        cold = (self._exposure.signal_to_noise / COMPARED_SIGNAL_TO_NOISE) ** 2
+        for temperature in temperatures:
+            found = self._maximum(start, temperature)
+            if temperature > cold and self.looks_wrong(found, temperature):
+                break
+            start = Start.after(found)
+        return found, temperature
 
     def run(self, start, temperatures):
         """Return the maximum that is reached from a start while the noise cools."""
@@ -268,8 +276,7 @@ def _temperature(exposure, model):
     if not bright.any():
         return 1.0
     chi2 = np.mean(((exposure.image - model) * exposure.per_noise)[bright] ** 2)
-    of_noise = (exposure.signal_to_noise / FIRST_SIGNAL_TO_NOISE) ** 2
-    return float(max(chi2 / FIRST_CHI2, of_noise, 1.0))
+    return float(max(chi2 / FIRST_CHI2, 1.0))
 
 
 def _cooling(hottest, coldest):
