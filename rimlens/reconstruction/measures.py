@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import astropy.units as u
 import numpy as np
 from astropy.wcs.utils import proj_plane_pixel_area
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from rimlens.maps.critical_curves import inverse_magnification
 from rimlens.maps.einstein import convergence_center
@@ -84,7 +84,8 @@ def measure(
         the model is found in the data, in all pixels and in those inside the critical curve;
         ``reduced_chi2``, ``chi2_arcs`` (where the model exceeds two standard deviations) and
         ``chi2_inside`` (those of them inside 0.7 Einstein radii) and ``chi2_blank`` (well away
-        from it), with ``arc_pixels``; ``largest_residual``: that of
+        from it), with ``arc_pixels``; ``p_value``: the probability of so large a chi-square on
+        the arcs or a larger one; ``largest_residual``: that of
         residuals smoothed over 1.5 pixels, in its own standard deviations;
         ``autocorrelation_arcs`` and ``autocorrelation_blank``: mean product of the normalized
         residuals of neighbors; ``einstein_radius``, ``center_offset`` and ``mask_offset`` (of a
@@ -109,6 +110,7 @@ def measure(
         "chi2_inside": image.chi2(image.arcs & (image.distance < _INSIDE * radius)),
         "chi2_blank": image.chi2(blank),
         "arc_pixels": float(np.count_nonzero(image.arcs)),
+        "p_value": image.p_value(image.arcs, blank),
         "largest_residual": image.largest_residual,
         "autocorrelation_arcs": image.autocorrelation(image.arcs),
         "autocorrelation_blank": image.autocorrelation(blank),
@@ -181,6 +183,17 @@ class _Image:
             products.append((values[1:] * values[:-1])[both])
         products = np.concatenate(products)
         return float(np.mean(products)) if products.size >= _FEWEST_PIXELS else np.nan
+
+    def p_value(self, where, blank):
+        """Return the probability of so large a chi-square of some pixels, or a larger one.
+
+        The noise of neighbors is as correlated as that of the blank sky: the variance of the
+        chi-square is that of fewer pixels.
+        """
+        correlation = self.autocorrelation(blank) / self.chi2(blank)
+        correlation = 0.0 if np.isnan(correlation) else correlation
+        pixels = np.count_nonzero(where) / (1 + 4 * correlation**2)
+        return float(stats.chi2.sf(pixels * self.chi2(where), pixels))
 
     @property
     def largest_residual(self):

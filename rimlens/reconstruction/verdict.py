@@ -7,7 +7,7 @@ the model does to the arcs.  A verdict is built from the measures of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,6 +94,12 @@ class _Bound:
     high: float
     quality: str
     reason: str
+    # What a refined reconstruction, which follows the data, may have at most.
+    refined_high: float = np.inf
+
+    def of(self, refined):
+        """Return the bound of a reconstruction that is refined or not."""
+        return replace(self, high=min(self.high, self.refined_high)) if refined else self
 
 
 _NO_RADIUS = _Bound(
@@ -129,6 +135,7 @@ _BOUNDS = (
         "chi2_arcs", 0.0, 4.5, SUSPECT,
         "The reduced chi-square on the arcs is {value:.2f}, and at most {high:g} is expected: the "
         "model does not fit them.",
+        refined_high=2.0,
     ),
     _Bound(
         "chi2_inside", 0.0, 7.3, SUSPECT,
@@ -232,9 +239,10 @@ def assess(
     'good'
     """
     measures = measure(reconstruction, network_radii)
+    bounds = (bound.of(bool(reconstruction.errors)) for bound in _BOUNDS)
     broken = [
         bound
-        for bound in (*_BOUNDS, *_domain_bounds(domain or {}))
+        for bound in (*bounds, *_domain_bounds(domain or {}))
         if not np.isnan(measures[bound.measure])
         and not bound.low <= measures[bound.measure] <= bound.high
     ]

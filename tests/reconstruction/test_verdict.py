@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from astropy.nddata import NDData
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from known_lens import PIXEL_SCALE, SIGMA, THETA_E, known_reconstruction
 from rimlens.errors import InputError
@@ -61,6 +61,28 @@ def test_measures_of_the_known_lens_are_those_of_its_noise():
     # The ring's middle lies half way between pixels, as the map's does.
     assert measures["center_offset"] < 0.1
     assert measures["core_mask"] == pytest.approx(0.15 / PIXEL_SCALE, abs=1)
+
+
+def test_the_p_value_is_uniform_where_the_model_is_right():
+    rng = np.random.default_rng(3)
+    known = known_reconstruction()
+    data = [known.model.data + rng.normal(0, SIGMA, known.model.data.shape) for _ in range(60)]
+    found = [measure(changed(data=values))["p_value"] for values in data]
+    assert stats.kstest(found, "uniform").pvalue > 1e-3
+    loud = known.model.data + rng.normal(0, 1.5 * SIGMA, known.model.data.shape)
+    assert measure(changed(data=loud))["p_value"] < 1e-6
+
+
+def test_a_refined_reconstruction_must_fit_its_arcs_better():
+    known = known_reconstruction()
+    arcs = known.model.data > 2 * SIGMA
+    noise = np.random.default_rng(4).normal(0, SIGMA, arcs.shape)
+    found = changed(data=known.model.data + np.where(arcs, 1.7, 1.0) * noise)
+    assert 2.0 < measure(found)["chi2_arcs"] < 4.5
+    assert "on the arcs" not in reasons(found)
+    found.meta["errors"] = {"einstein_radius": 0.01}
+    assert "on the arcs" in reasons(found)
+    assert "at most 2 is expected" in reasons(found)
 
 
 def test_a_mask_off_the_middle_tells_that_the_lens_is_there():
