@@ -22,6 +22,9 @@ ORDINARY_COUNT = 260
 FEWEST, MOST = 60, 1200
 # Light is told from noise down to this part of the peak, at most and at least.
 FAINTEST, BRIGHTEST = 0.01, 0.1
+# A wrong lens distorts the source, and an envelope of all of its shape holds on to that lens, the
+# more the higher the signal-to-noise: from the first to the second it becomes round.
+ROUND = (40.0, 160.0)
 # A search begins with noise of so much more variance that the first answer fits to this reduced
 # chi-square, and cools by this factor.
 FIRST_CHI2 = 2.0
@@ -260,7 +263,15 @@ def field_around(exposure, brightness, grid, temperature=1.0, finer=1):
     signal_to_noise = exposure.signal_to_noise / np.sqrt(temperature)
     wanted = finer * ORDINARY_COUNT * np.sqrt(signal_to_noise / ORDINARY_SIGNAL_TO_NOISE)
     faint = float(np.clip(1 / signal_to_noise, FAINTEST, BRIGHTEST))
-    return SourceField.around(brightness, grid, int(np.clip(wanted, FEWEST, MOST)), faint)
+    low, high = ROUND
+    roundness = np.log(exposure.signal_to_noise / low) / np.log(high / low)
+    return SourceField.around(
+        brightness,
+        grid,
+        int(np.clip(wanted, FEWEST, MOST)),
+        faint,
+        float(np.clip(roundness, 0.0, 1.0)),
+    )
 
 
 def field_image(exposure, at):

@@ -36,6 +36,10 @@ FLOOR = 0.003
 SMOOTHING = 1.5
 # Light fainter than this part of the peak does not count for the size of a frame.
 FAINT = 0.02
+# Light brighter than this part of the peak counts for the shape of a frame, with so much added to
+# its standard deviations, in pixels of the image.
+BRIGHT = 0.1
+SMALLEST = 0.22
 # Beyond this radius, in halves of a side, a field fades to nothing.
 FADES, ENDS = 0.9, 1.0
 # Amplitudes and lengths beyond these describe no source.
@@ -236,7 +240,7 @@ class SourceField:
     count: int
 
     @classmethod
-    def around(cls, brightness, grid, count, faint=FAINT) -> SourceField:
+    def around(cls, brightness, grid, count, faint=FAINT, roundness=0.0) -> SourceField:
         """Return the field whose envelope follows a source.
 
         Parameters
@@ -249,6 +253,8 @@ class SourceField:
             How many cosines.
         faint : float, optional
             Light fainter than this part of the peak does not count for the size of the frame.
+        roundness : float, optional
+            Part of the envelope that is round in the frame; the rest has the shape of the source.
 
         Returns
         -------
@@ -258,13 +264,14 @@ class SourceField:
         if not light.max() > 0:
             # Nothing is known of the source: it may be anywhere.
             light, brightness = np.ones(grid.shape), _everywhere
-        center = np.array([np.average(v, weights=light**2) for v in (grid.x, grid.y)])
-        bright = light > faint * light.max()
-        reach = max(abs(v[bright] - c).max() for v, c in zip((grid.x, grid.y), center))
+        center, matrix = _center_and_shape(light, grid)
+        frame = SourceFrame(center, 1.0, matrix)
+        reach = np.max(frame.distance(grid.x, grid.y)[light > faint * light.max()])
         largest = 0.53 * max(grid.shape) * grid.pixel_scale
-        frame = SourceFrame(center, min(1.2 * reach + 1.5, largest), np.eye(2))
+        frame = replace(frame, half=min(1.1 * reach + 1.0, largest))
         x, y = frame.positions()
-        outline = ndimage.gaussian_filter(np.abs(brightness(x, y)), SMOOTHING, mode="nearest")
+        source = np.abs(brightness(x, y))
+        outline = roundness * _round_profile(source) + (1 - roundness) * _smoothed(source)
         fading = np.clip((ENDS - frame.distance(x, y)) / (ENDS - FADES), 0.0, 1.0)
         return cls(frame, (outline + FLOOR * light.max()) * fading, count)
 
@@ -312,6 +319,31 @@ class SourceField:
         columns, rows = self.frame.pixels(x, y)
         values = source.reshape(PIXELS, PIXELS)
         return ndimage.map_coordinates(values, [rows, columns], order=1, mode="constant")
+
+
+def _center_and_shape(light, grid):
+    """Return where light is brightest, and the matrix of determinant one that makes it round."""
+    center = np.array([np.average(v, weights=light**2) for v in (grid.x, grid.y)])
+    offsets = np.stack([grid.x - center[0], grid.y - center[1]])
+    weight = np.where(light > BRIGHT * light.max(), light, 0.0)
+    moments = np.einsum("iyx,jyx,yx->ij", offsets, offsets, weight) / weight.sum()
+    values, vectors = np.linalg.eigh(moments + SMALLEST**2 * np.eye(2))
+    scales = np.prod(values) ** 0.25 / np.sqrt(values)
+    return center, (vectors * scales) @ vectors.T
+
+
+def _smoothed(values):
+    return ndimage.gaussian_filter(values, SMOOTHING, mode="nearest")
+
+
+def _round_profile(values):
+    """Return the mean of a map of a frame over circles about its middle, at every pixel."""
+    rows, columns = np.indices(values.shape) - 0.5 * (PIXELS - 1)
+    radius = np.hypot(rows, columns)
+    ring = radius.astype(int).ravel()
+    profile = np.bincount(ring, values.ravel()) / np.maximum(np.bincount(ring), 1)
+    profile = ndimage.gaussian_filter1d(profile, 1.0, mode="nearest")
+    return np.interp(radius, np.arange(len(profile)) + 0.5, profile)
 
 
 def _everywhere(x, y):
