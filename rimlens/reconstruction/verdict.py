@@ -135,7 +135,7 @@ _BOUNDS = (
         "chi2_arcs", 0.0, 4.5, SUSPECT,
         "The reduced chi-square on the arcs is {value:.2f}, and at most {high:g} is expected: the "
         "model does not fit them.",
-        refined_high=2.0,
+        refined_high=1.6,
     ),
     _Bound(
         "chi2_inside", 0.0, 7.3, SUSPECT,

@@ -69,6 +69,31 @@ def test_the_field_lies_about_the_light(field):
     assert 2.8 * 3.0 < field.frame.half < 1.5 * 2.8 * 3.0
 
 
+def elongated(x, y):
+    along, across = (x + 2 * y) / np.sqrt(5), (2 * x - y) / np.sqrt(5)
+    return np.exp(-0.5 * (along**2 / 4.0**2 + across**2 / 2.0**2))
+
+
+def test_a_frame_has_the_shape_of_the_source():
+    frame = SourceField.around(elongated, GRID, 10).frame
+    assert np.linalg.det(frame.matrix) == pytest.approx(1.0)
+    major, minor = np.array([1, 2]) / np.sqrt(5), np.array([2, -1]) / np.sqrt(5)
+    stretched = [np.linalg.norm(frame.matrix @ axis) for axis in (minor, major)]
+    assert stretched[0] / stretched[1] == pytest.approx(2.0, rel=0.05)
+
+
+def test_a_round_envelope_depends_on_the_radius_alone():
+    def lopsided(x, y):
+        return elongated(x, y) + 0.5 * elongated(x - 3, y + 1)
+
+    own, rounded = (SourceField.around(lopsided, GRID, 10, roundness=r) for r in (0.0, 1.0))
+    radius = own.frame.distance(*own.frame.positions())
+    ring = (radius > 0.3) & (radius < 0.35)
+    assert np.ptp(own.envelope[ring]) > 0.2 * own.envelope[ring].mean()
+    assert rounded.envelope[ring].std() < 0.08 * rounded.envelope[ring].mean()
+    assert rounded.envelope[ring].mean() == pytest.approx(own.envelope[ring].mean(), rel=0.1)
+
+
 def test_pixels_are_finest_in_the_middle():
     x, y = frame().positions()
     sides = np.hypot(np.diff(x, axis=1), np.diff(y, axis=1))[PIXELS // 2]

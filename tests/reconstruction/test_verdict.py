@@ -78,11 +78,11 @@ def test_a_refined_reconstruction_must_fit_its_arcs_better():
     arcs = known.model.data > 2 * SIGMA
     noise = np.random.default_rng(4).normal(0, SIGMA, arcs.shape)
     found = changed(data=known.model.data + np.where(arcs, 1.7, 1.0) * noise)
-    assert 2.0 < measure(found)["chi2_arcs"] < 4.5
+    assert 1.6 < measure(found)["chi2_arcs"] < 4.5
     assert "on the arcs" not in reasons(found)
     found.meta["errors"] = {"einstein_radius": 0.01}
     assert "on the arcs" in reasons(found)
-    assert "at most 2 is expected" in reasons(found)
+    assert "at most 1.6 is expected" in reasons(found)
 
 
 def test_a_mask_off_the_middle_tells_that_the_lens_is_there():
