@@ -203,8 +203,8 @@ class RefinedAnswer:
             lensed = _sampled(values["source"], self.source_grid, rays)
         else:
             lensed = self._brightness(values["source_parameters"], *rays)
-        area = self.source_grid.pixel_scale**2
-        return lensed.sum() / (values["source"].sum() * area)
+        light = values["source"].sum() * self.source_grid.pixel_scale**2
+        return lensed.sum() / light if light != 0 else np.nan
 
     def _brightness(self, parameters, x, y):
         values = {
