@@ -170,7 +170,7 @@ class MarginalPosterior:
         at.gradient = at.u - change @ at.residual
         if self.evidence:
             spread = scipy.linalg.cho_solve((at.triangle, True), np.diag(deviations))
-            spread = (spread.T @ images).astype("float32").reshape(-1, *x.shape)
+            spread = (spread @ images).astype("float32").reshape(-1, *x.shape)
             spread = blur.transposed(spread * per_noise.astype("float32")).reshape(len(spread), -1)
             basis = field.basis * deviations.astype("float32")
             pull_x, pull_y = (

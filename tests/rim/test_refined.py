@@ -45,6 +45,17 @@ def test_the_arcs_are_fitted_and_the_sky_is_not(solver, refined, lens):
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(
+    reason="a wrong basin that the search of an older source field left", strict=True
+)
+def test_a_wrong_basin_is_left(solver):
+    # The network alone is 13 per cent off, with a chi-square that hides it.
+    lens, truth = simulate_observation(3)
+    found = solver.reconstruct(lens, refine=True)
+    assert abs(found.einstein_radius.value / truth["theta_E"] - 1) < 0.015
+
+
+@pytest.mark.slow
 def test_the_forward_model_predicts_the_model(refined):
     found = np.array(refined.forward_model()())[0]
     np.testing.assert_allclose(found, refined.model.data, atol=2e-3 * refined.model.data.max())
@@ -57,9 +68,8 @@ def test_errors_are_those_of_samples(refined):
     assert samples.source.unit == refined.source.unit
     radius = samples.einstein_radius.to_value("arcsec")
     assert refined.errors["einstein_radius"] == pytest.approx(radius.std(), rel=0.4)
-    # A normal distribution of the lens variables is a skewed one of the radius.
-    error = refined.errors["einstein_radius"]
-    assert radius.mean() == pytest.approx(refined.einstein_radius.value, abs=error)
+    # A normal distribution of the lens variables is a skewed one of the radius: its median stays.
+    assert np.median(radius) == pytest.approx(refined.einstein_radius.value, rel=0.02)
     errors = refined.convergence.uncertainty.array
     np.testing.assert_allclose(np.median(samples.convergence.std(axis=0) / errors), 1, atol=0.3)
     names = {"slope", "gamma1", "gamma_ext", "magnification", "einstein_radius_critical_curve"}
