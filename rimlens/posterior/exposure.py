@@ -6,6 +6,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from rimlens.imaging import Grid
+from rimlens.posterior.foreground import Foreground
 from rimlens.posterior.source_field import ENDS, PIXELS
 
 # Pixels beyond the rays that hit the source within which a point-spread function spreads light.
@@ -33,11 +34,28 @@ class Exposure:
         self.per_noise = np.where(self.used, 1.0 / self.sigma, 0.0)
         self.psf = np.asarray(psf, dtype="float32")
         self.grid = Grid(self.image.shape)
+        self.foreground = Foreground(self.grid, self.used)
 
     @property
     def signal_to_noise(self):
         """That of the brightest pixel."""
         return float(np.max(self.image * self.per_noise))
+
+    def residual(self, model):
+        """Return what a model and the most likely foreground leave, in units of the noise.
+
+        Parameters
+        ----------
+        model : ndarray
+            The image of the source, shape ``(ny, nx)``.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(ny, nx)``; zero where no pixel counts.
+        """
+        residual = (self.image - model) * self.per_noise
+        return residual - self.foreground.estimate(residual)
 
     def trace(self, lens, u):
         """Return the source positions of the pixels behind a lens, two of shape ``(ny, nx)``."""
@@ -65,7 +83,8 @@ class Exposure:
         if empty.sum() < FEWEST_PIXELS:
             return 1.0
         # A cosmic ray or a neighbor would decide alone.
-        sky = np.where(empty, np.clip(self.image * self.per_noise, -4.0, 4.0), 0.0)
+        residual = np.where(empty, np.clip(self.image * self.per_noise, -4.0, 4.0), 0.0)
+        sky = residual - Foreground(self.grid, empty).estimate(residual)
         total = 0.0
         for dy in range(-REACH, REACH + 1):
             for dx in range(-REACH, REACH + 1):

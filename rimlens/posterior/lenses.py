@@ -6,6 +6,7 @@ Lengths are in pixels of the image.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection
+from rimlens.posterior.population import SMOOTH
 
 if TYPE_CHECKING:
     from rimlens.imaging import Grid
@@ -31,6 +33,11 @@ class LensVariables(ABC):
 
     size: int
 
+    @property
+    def smooth(self) -> LensVariables:
+        """The lens without what few lenses have; its variables are the first of all."""
+        return self
+
     @abstractmethod
     def deflection(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the deflection of the image's pixels, two arrays of shape ``(ny, nx)``."""
@@ -45,47 +52,62 @@ class LensVariables(ABC):
 
 
 class MapVariables(LensVariables):
-    """A convergence map in the modes of a population, and an external shear.
+    """The power law of a convergence map, an external shear, and what few lenses have beside.
 
     Parameters
     ----------
     population : LensPopulation
-        Its maps are on `grid`.
-    image_grid, grid : Grid
-        Of the image and of the maps.
+        What maps look like.
+    image_grid : Grid
+        Of the image.
     """
 
-    def __init__(self, population: LensPopulation, image_grid: Grid, grid: Grid) -> None:
+    def __init__(self, population: LensPopulation, image_grid: Grid) -> None:
         self.population = population
-        self.size = len(population.modes) + 2
+        self.size = population.size + 2
         self._x, self._y = image_grid.x, image_grid.y
-        self._deflection = ConvergenceDeflection(grid, image_grid)
+        self._deflection = ConvergenceDeflection(population.grid, image_grid)
+        self._image_grid = image_grid
+
+    @cached_property
+    def smooth(self):
+        """The power laws and the shear alone."""
+        return MapVariables(self.population.smooth, self._image_grid)
 
     def start(self, convergence: np.ndarray, shear: np.ndarray) -> np.ndarray:
         """Return the variables of a map and a shear."""
         scaled = np.asarray(shear, dtype=float) / self.population.shear_scatter
-        return np.concatenate([self.population.project(convergence), scaled])
+        of_map = self.population.project(convergence)
+        return np.concatenate([of_map[:SMOOTH], scaled, of_map[SMOOTH:]])
 
     def deflection(self, u):
         """Return the deflection of the image's pixels."""
-        alpha_x, alpha_y = self._of_maps(self.population.convergence(u[:-2])[None])
-        shear_x, shear_y = _shear(u[-2:] * self.population.shear_scatter, self._x, self._y)
+        of_map, shear = self._parts(u)
+        alpha_x, alpha_y = self._of_maps(self.population.convergence(of_map)[None])
+        shear_x, shear_y = _shear(shear, self._x, self._y)
         return alpha_x[0] + shear_x, alpha_y[0] + shear_y
 
     def jacobian(self, u):
         """Return its derivatives by the variables."""
-        convergence = self.population.convergence(u[:-2])
-        of_maps = self._of_maps(convergence * self.population.modes)
+        of_map, _ = self._parts(u)
+        _, derivatives = self.population.derivatives(of_map)
+        of_maps = self._of_maps(derivatives)
         units = self.population.shear_scatter * np.eye(2)
         of_shear = zip(*(_shear(unit, self._x, self._y) for unit in units))
-        return tuple(np.concatenate(parts) for parts in zip(of_maps, of_shear))
+        return tuple(
+            np.concatenate([maps[:SMOOTH], shears, maps[SMOOTH:]])
+            for maps, shears in zip(of_maps, of_shear)
+        )
 
     def physical(self, u):
         """Return the map and the shear."""
-        return {
-            "convergence": self.population.convergence(u[:-2]),
-            "shear": u[-2:] * self.population.shear_scatter,
-        }
+        of_map, shear = self._parts(u)
+        return {"convergence": self.population.convergence(of_map), "shear": shear}
+
+    def _parts(self, u):
+        """Return the variables of the map, and the shear."""
+        shear = u[SMOOTH : SMOOTH + 2] * self.population.shear_scatter
+        return np.concatenate([u[:SMOOTH], u[SMOOTH + 2 :]]), shear
 
     def _of_maps(self, maps):
         found = self._deflection(ops.convert_to_tensor(maps.astype("float32")))

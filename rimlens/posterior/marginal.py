@@ -125,23 +125,23 @@ class MarginalPosterior:
         x, y = rays[0][box], rays[1][box]
         per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
         blur = Blur(self.exposure.psf, x.shape)
-        data = (self.exposure.image[box] * per_noise).ravel()
-        outside = np.sum((self.exposure.image * self.exposure.per_noise) ** 2) / self.temperature
-        outside -= data @ data
+        data, total = self._data(box)
         sampling, *_ = field.frame.sampling(x, y)
         images = (sampling @ field.basis).T.reshape(-1, *x.shape)
         images = (blur(images) * per_noise).reshape(field.count, -1)
         # Prior and data differ by many decades: products in single precision would lose the prior.
         images = images.astype(float)
-        gram, pulled = images @ images.T, images @ data
+        foreground = self.exposure.foreground
+        gram, pulled = foreground.gram(images, box), images @ data
         spectrum = self._spectrum(state, gram, pulled)
         deviations = field.deviations(spectrum)
         triangle = _triangle(gram, deviations)
         coefficients = scipy.linalg.cho_solve((triangle, True), deviations * pulled)
         weighted = deviations * coefficients
         source = field.basis @ weighted.astype("float32")
-        residual = data - weighted @ images
-        value = residual @ residual + outside + coefficients @ coefficients + u @ u
+        residual = data - foreground.without((weighted @ images)[None], box)[0]
+        value = total - (weighted @ images) @ (data + residual)
+        value += coefficients @ coefficients + u @ u
         value += 2 * np.sum(np.log(np.diag(triangle))) if self.evidence else 0.0
         found = Evaluation(u, FieldState(field, spectrum), 0.5 * value, rays, source)
         found.coefficients, found.triangle, found.deviations = coefficients, triangle, deviations
@@ -164,13 +164,16 @@ class MarginalPosterior:
         of_x, of_y = _without(affine, x, y, of_x, of_y)
         change = (blur(-(slope_x * of_x + slope_y * of_y)) * per_noise).reshape(len(at.u), -1)
         change = change.astype(float)
-        shared = deviations[:, None] * (images @ change.T)
+        # Only what no foreground explains counts.
+        seen = self.exposure.foreground.without(change, box)
+        shared = deviations[:, None] * (images @ seen.T)
         at.response = scipy.linalg.cho_solve((at.triangle, True), shared)
-        at.curvature = change @ change.T - shared.T @ at.response
+        at.curvature = change @ seen.T - shared.T @ at.response
         at.gradient = at.u - change @ at.residual
         if self.evidence:
             spread = scipy.linalg.cho_solve((at.triangle, True), np.diag(deviations))
-            spread = (spread @ images).astype("float32").reshape(-1, *x.shape)
+            spread = self.exposure.foreground.without(spread @ images, box)
+            spread = spread.astype("float32").reshape(-1, *x.shape)
             spread = blur.transposed(spread * per_noise.astype("float32")).reshape(len(spread), -1)
             basis = field.basis * deviations.astype("float32")
             pull_x, pull_y = (
@@ -207,6 +210,12 @@ class MarginalPosterior:
         moved = np.stack([component[used] for component in rays], axis=1)
         affine = np.linalg.solve(design.T @ weighted, weighted.T @ moved)
         return FieldState(at.state.field.followed(affine), at.state.spectrum), rays
+
+    def _data(self, box):
+        """Return the image without foreground in a box, and the surprise of all of it."""
+        image = self.exposure.image * self.exposure.per_noise / np.sqrt(self.temperature)
+        data = image - self.exposure.foreground.estimate(image)
+        return data[box].ravel(), np.sum(image * data)
 
     def _spectrum(self, state, gram, pulled):
         candidates = SPECTRA if state.spectrum is None else state.spectrum.near()

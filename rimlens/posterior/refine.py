@@ -91,18 +91,21 @@ def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=N
     -------
     LaplacePosterior
     """
-    search = _FieldSearch(exposure, lens, source_grid, evidence, effort or Effort(), report)
-    first = Start.of_map(u, source, source_grid)
+    smooth = lens.smooth
+    search = _FieldSearch(exposure, smooth, source_grid, evidence, effort or Effort(), report)
+    first = Start.of_map(u[: smooth.size], source, source_grid)
     model = search.image(first)
     search.noise_correlation = exposure.noise_correlation(model)
     found, temperature = search.first(first, _cooling(_temperature(exposure, model), 1.0))
     if search.looks_wrong(found, temperature):
-        other = search.best_of(likely_starts(exposure, lens, u, source_grid), temperature)
+        others = likely_starts(exposure, smooth, first.u, source_grid)
+        other = search.best_of(others, temperature)
         if other.value < found.value - BETTER:
             found = other
     if temperature > 1.0:
         found = search.run(Start.after(found), _cooling(temperature, 1.0)[1:])
-    best = mean_along_radius(search.posterior(1.0), search.resolved(found))
+    best, lens = search.completed(search.resolved(found), lens)
+    best = mean_along_radius(search.posterior(1.0, lens), best)
     return LaplacePosterior(best, lens, search.noise_correlation)
 
 
@@ -189,17 +192,37 @@ class _FieldSearch:
             best = self._maximum(start, 1.0, finer, self._effort.warm_steps)
         return best
 
+    def completed(self, best, lens):
+        """Return the maximum with what few lenses have, if it is worth it, and its lens."""
+        posterior = self.posterior(1.0, lens)
+        rest = np.zeros(lens.size - self._lens.size)
+        if not rest.size:
+            return best, self._lens
+        full = posterior.evaluate(np.concatenate([best.u, rest]), best.state, best.rays)
+        if _expected_gain(full) - _occam(full) + _occam(best) > WORTH:
+            found = maximize(
+                posterior,
+                full.u,
+                full.state,
+                self._effort.steps,
+                self._effort.tolerance,
+                self._report,
+            )
+            if found.value + _occam(found) < best.value + _occam(best) - WORTH:
+                return found, lens
+        return best, self._lens
+
     def image(self, start):
         """Return the image that a start predicts."""
         lensed = start.brightness(*self._exposure.trace(self._lens, start.u))
         return Blur(self._exposure.psf, lensed.shape)(lensed).astype(float)
 
-    def posterior(self, temperature):
-        """Return the posterior with so much more variance of the noise."""
+    def posterior(self, temperature, lens=None):
+        """Return the posterior with so much more variance of the noise, of another lens maybe."""
         # The gradient of the determinant costs as much as the rest and hardly matters on the way.
         return MarginalPosterior(
             self._exposure,
-            self._lens,
+            lens or self._lens,
             temperature * self.noise_correlation,
             self._evidence and temperature == 1.0,
         )
@@ -236,7 +259,7 @@ class _FieldSearch:
         bright = self._exposure.used & (model > ARC_THRESHOLD * sigma * self._exposure.sigma)
         if not bright.any():
             return True
-        residual = (self._exposure.image - model) * self._exposure.per_noise / sigma
+        residual = self._exposure.residual(model) / sigma
         return np.mean(residual[bright] ** 2) > WRONG_CHI2
 
 
@@ -281,12 +304,23 @@ def field_image(exposure, at):
     return Blur(exposure.psf, lensed.shape)(lensed).astype(float)
 
 
+def _expected_gain(at):
+    """Return what a step to the maximum of the quadratic approximation gains."""
+    precision = at.curvature + np.eye(len(at.u))
+    return 0.5 * at.gradient @ np.linalg.solve(precision, at.gradient)
+
+
+def _occam(at):
+    """Return what the variables of a lens cost in the logarithm of the evidence."""
+    return 0.5 * np.linalg.slogdet(at.curvature + np.eye(len(at.u)))[1]
+
+
 def _temperature(exposure, model):
     """Return the factor of the noise's variance with which a search begins."""
     bright = exposure.used & (model > ARC_THRESHOLD * exposure.sigma)
     if not bright.any():
         return 1.0
-    chi2 = np.mean(((exposure.image - model) * exposure.per_noise)[bright] ** 2)
+    chi2 = np.mean(exposure.residual(model)[bright] ** 2)
     return float(max(chi2 / FIRST_CHI2, 1.0))
 
 

@@ -45,7 +45,7 @@ class Refinement:
                     "refine: weights with a population of lenses are wanted, found some without; "
                     "train some with population = 4000 in the recipe"
                 )
-            self._variables = MapVariables(population, self._lens.image_grid, self._lens.grid)
+            self._variables = MapVariables(population, self._lens.image_grid)
         else:
             grids = self._lens.image_grid, self._lens.grid
             self._variables = ModelVariables(self._lens.prior, *grids)

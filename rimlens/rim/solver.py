@@ -21,7 +21,7 @@ from rimlens.imaging import Grid
 from rimlens.io.pretrained import Pretrained, require_shapes
 from rimlens.models.parameter import BRIGHTNESS
 from rimlens.observation import Observation, grid_wcs
-from rimlens.posterior.population import LensPopulation
+from rimlens.posterior.population import SMOOTH, LensPopulation
 from rimlens.reconstruction import GOOD, Failure, NetworkRadii, Reconstruction
 from rimlens.reconstruction.models import mass_center, mean_convergence, move, on_the_sky
 from rimlens.rim.architecture import Architecture
@@ -367,19 +367,21 @@ class RIMSolver(Pretrained):
 
 def _population(stored, lens, path):
     """Return the population in a file of weights."""
-    names = {"mean", "modes", "shear_scatter"}
-    if set(stored) != names:
+    found = {name: np.array(stored[name], dtype=float) for name in stored}
+    m = len(found.get("modes", ()))
+    wanted = {
+        "mean": (SMOOTH,),
+        "root": (SMOOTH, SMOOTH),
+        "modes": (m, *lens.grid.shape),
+        "shear_scatter": (1,),
+    }
+    shapes = {name: values.shape for name, values in found.items()}
+    if shapes != wanted:
         raise FileFormatError(
-            f"{path}: population: {sorted(names)} are wanted, found {sorted(stored)}"
+            f"{path}: population: arrays of the shapes {wanted} are wanted, found {shapes}"
         )
-    mean, modes, scatter = (np.array(stored[n], dtype=float) for n in sorted(names))
-    shape = lens.grid.shape
-    if mean.shape != shape or modes.shape[1:] != shape or scatter.shape != (1,):
-        raise FileFormatError(
-            f"{path}: population: maps of shape {shape} are wanted, found {mean.shape} and "
-            f"{modes.shape}"
-        )
-    return LensPopulation(mean, modes, float(scatter[0]))
+    scatter = float(found.pop("shear_scatter")[0])
+    return LensPopulation(lens.grid, shear_scatter=scatter, **found)
 
 
 def _offset(frame):

@@ -78,8 +78,11 @@ def test_value_is_that_of_the_covariance_of_the_data(case):
     images = Blur(exposure.psf, IMAGE.shape)(columns)[:, exposure.used].astype(float)
     images *= state.field.deviations(SPECTRUM)[:, None] / 0.02
     data = exposure.image[exposure.used] / 0.02
-    covariance = np.eye(data.size) + images.T @ images
+    patterns = exposure.foreground.patterns[:, exposure.used]
+    covariance = np.eye(data.size) + images.T @ images + patterns.T @ patterns
     _, determinant = np.linalg.slogdet(covariance)
+    # That of the noise alone is the same for all lenses and left out.
+    determinant -= np.linalg.slogdet(np.eye(data.size) + patterns.T @ patterns)[1]
     wanted = 0.5 * (data @ np.linalg.solve(covariance, data) + determinant + u @ u)
     assert found.value == pytest.approx(wanted, rel=1e-4)
 

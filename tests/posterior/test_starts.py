@@ -23,8 +23,8 @@ def isothermal(theta_E, q=1.0):
 def lens():
     rng = np.random.default_rng(1)
     maps = [isothermal(*pair) for pair in zip(rng.uniform(6, 14, 300), rng.uniform(0.6, 1.6, 300))]
-    population = LensPopulation.from_maps(np.array(maps), rng.normal(0, 0.05, (300, 2)), 6)
-    return MapVariables(population, IMAGE, MAPS)
+    shear = rng.normal(0, 0.05, (300, 2))
+    return MapVariables(LensPopulation.from_maps(np.array(maps), shear, 6, MAPS), IMAGE)
 
 
 @pytest.fixture(scope="module")

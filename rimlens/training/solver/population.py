@@ -1,5 +1,7 @@
 """The population of lenses that the simulations of a training show: the refinement's prior."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from rimlens.posterior.population import LensPopulation
@@ -9,7 +11,7 @@ from rimlens.rim.lens_unknowns import PixelatedLens
 # Added to the seed of a recipe: neither training, scoring nor calibration uses these draws.
 POPULATION_SEED = 5_000_000
 AT_ONCE = 400
-MODES = 80
+MODES = 60
 
 
 def measure_population(solver, simulator, seed, draws):
@@ -29,7 +31,7 @@ def measure_population(solver, simulator, seed, draws):
     Returns
     -------
     LensPopulation or None
-        In half precision, as a file of weights has it.
+        Its modes are in half precision, as a file of weights has them.
     """
     if not isinstance(solver.machine.lens, PixelatedLens):
         return None
@@ -40,20 +42,20 @@ def measure_population(solver, simulator, seed, draws):
         convergence.append(batch["convergence"])
         shear.append(batch["shear"])
     convergence, shear = np.concatenate(convergence), np.concatenate(shear)
+    grid = solver.machine.lens.grid
     count = min(MODES, draws // 4, convergence[0].size - 1)
-    found = LensPopulation.from_maps(convergence, shear, count)
-    arrays = {name: a.astype("float16").astype(float) for name, a in _arrays(found).items()}
-    return LensPopulation(arrays["mean"], arrays["modes"], float(arrays["shear_scatter"][0]))
+    found = LensPopulation.from_maps(convergence, shear, count, grid)
+    # The many modes are small corrections.
+    return replace(found, modes=found.modes.astype("float16").astype(float))
 
 
 def stored_population(population):
     """Return the arrays that a file of weights holds, or None."""
-    return None if population is None else _arrays(population)
-
-
-def _arrays(population):
+    if population is None:
+        return None
     return {
         "mean": population.mean,
+        "root": population.root,
         "modes": population.modes,
         "shear_scatter": np.array([population.shear_scatter]),
     }
