@@ -29,6 +29,8 @@ _MAP_ERROR = 0.001
 # Standard deviation of the parameters about a first guess where a power law is fitted.
 _WIDE = 3.0
 _ITERATIONS = 30
+# Of a first guess.
+_SMALL_CORE = -1.5
 SMOOTH = len(PARAMETERS)
 
 
@@ -195,7 +197,7 @@ def _guess(convergence, grid):
     log_radius = (constant - np.log(0.5 * (3 - gamma))) / (gamma - 1)
     found = np.zeros(SMOOTH)
     found[0], found[1] = log_radius, np.log((gamma - 1) / (3 - gamma))
-    found[PARAMETERS.index("ln core")] = np.log(0.3 * grid.pixel_scale)
+    found[PARAMETERS.index("core")] = _SMALL_CORE
     return found
 
 

@@ -15,17 +15,23 @@ from __future__ import annotations
 
 import numpy as np
 
-# Their names; the slope is that of `slope_of`.
-PARAMETERS = ("ln theta_E", "t", "S_1", "S_2", "x", "y", "ln core", "a_3", "b_3", "a_4", "b_4")
+# Their names; the slope and the core are those of `slope_of` and `core_of`.
+PARAMETERS = ("ln theta_E", "t", "S_1", "S_2", "x", "y", "core", "a_3", "b_3", "a_4", "b_4")
 # Points a side over which a pixel is averaged.
 OVERSAMPLING = 2
-# The core is not smaller than this part of a pixel: no map would show it.
-SMALLEST_CORE = 0.05
+# The core is not smaller and not larger than these parts of a pixel.
+CORES = (0.05, 1.5)
 
 
 def slope_of(t):
     """Return the slope of the density, between 1 and 3."""
     return 1 + 2 / (1 + np.exp(-t))
+
+
+def core_of(parameter, pixel_scale):
+    """Return the radius of the core."""
+    low, high = CORES
+    return pixel_scale * (low + (high - low) / (1 + np.exp(-parameter)))
 
 
 def power_law(parameters, grid):
@@ -55,7 +61,7 @@ def power_law(parameters, grid):
 
 
 def _at_points(parameters, x, y, scale):
-    log_radius, t, s1, s2, x0, y0, log_core, *amplitudes = parameters
+    log_radius, t, s1, s2, x0, y0, of_core, *amplitudes = parameters
     x, y = x - x0, y - y0
     # Rounding would spoil the azimuth in the very middle.
     r2 = x**2 + y**2 + 1e-12 * scale**2
@@ -71,8 +77,8 @@ def _at_points(parameters, x, y, scale):
     by_azimuth = (-3 * third.imag, 3 * third.real, -4 * fourth.imag, 4 * fourth.real)
     wobble = 1 + sum(a * p for a, p in zip(amplitudes, patterns))
     turned = sum(a * p for a, p in zip(amplitudes, by_azimuth))
-    core2 = np.exp(2 * log_core) + (SMALLEST_CORE * scale) ** 2
-    rho2 = ellipse * wobble**2 + core2
+    core = core_of(of_core, scale)
+    rho2 = ellipse * wobble**2 + core**2
 
     gamma = slope_of(t)
     logarithm = 2 * log_radius - np.log(rho2)
@@ -97,7 +103,13 @@ def _at_points(parameters, x, y, scale):
         by_s2,
         -by_x,
         -by_y,
-        by_rho2 * 2 * np.exp(2 * log_core),
+        by_rho2 * 2 * core * _core_slope(core, scale),
         *(by_wobble * p for p in patterns),
     ]
     return kappa, np.stack(derivatives)
+
+
+def _core_slope(core, scale):
+    """Return the derivative of a core by its parameter."""
+    low, high = (scale * c for c in CORES)
+    return (core - low) * (high - core) / (high - low)

@@ -10,7 +10,7 @@ GRID = Grid((64, 64), 0.5)
 
 
 def parameters(**values):
-    usual = {"ln theta_E": np.log(6.0), "ln core": np.log(1e-3)}
+    usual = {"ln theta_E": np.log(6.0), "core": -9.0}
     return np.array([{**usual, **values}.get(name, 0.0) for name in PARAMETERS])
 
 
