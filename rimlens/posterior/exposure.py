@@ -57,6 +57,11 @@ class Exposure:
         residual = (self.image - model) * self.per_noise
         return residual - self.foreground.estimate(residual)
 
+    def foreground_of(self, model):
+        """Return the most likely foreground beside a model, in the unit of the image."""
+        found = self.foreground.estimate((self.image - model) * self.per_noise)
+        return np.where(self.used, found * np.where(self.used, self.sigma, 0.0), 0.0)
+
     def trace(self, lens, u):
         """Return the source positions of the pixels behind a lens, two of shape ``(ny, nx)``."""
         alpha_x, alpha_y = lens.deflection(u)

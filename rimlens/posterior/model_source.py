@@ -40,8 +40,9 @@ class ModelPosterior:
         rays = self._rays(u) if rays is None else rays
         light, *_ = self._source(u, rays)
         residual = (self.exposure.image - self._blur(light)) * self._per_noise
-        value = 0.5 * (np.sum(residual**2) + u @ u)
-        found = Evaluation(u, None, value, rays, u[self.lens.size :], residual=residual)
+        left = residual - self.exposure.foreground.estimate(residual)
+        value = 0.5 * (np.sum(residual * left) + u @ u)
+        found = Evaluation(u, None, value, rays, u[self.lens.size :], residual=left)
         return self.differentiate(found) if derivatives else found
 
     def differentiate(self, at):
@@ -52,7 +53,8 @@ class ModelPosterior:
         change = np.concatenate([-(slope_x * of_x + slope_y * of_y), of_source])
         change = (self._blur(change) * self._per_noise).reshape(len(at.u), -1).astype(float)
         at.gradient = at.u - change @ at.residual.ravel()
-        at.curvature = change @ change.T
+        everywhere = (slice(None), slice(None))
+        at.curvature = self.exposure.foreground.gram(change, everywhere)
         at.residual = None
         return at
 

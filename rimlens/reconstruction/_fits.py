@@ -55,6 +55,7 @@ def to_fits(path, reconstruction, overwrite=False):
         _image("DQ", observation.mask.astype("uint8"), wcs),
         _image("PSF", observation.psf),
         _image("MODEL", reconstruction.model.data, wcs, unit),
+        _image("FOREGROUND", reconstruction.foreground.data, wcs, unit),
         _image("RESIDUAL", reconstruction.residual.data, wcs, unit),
         _image("SOURCE", reconstruction.source.data, reconstruction.source.wcs,
                reconstruction.source.unit),
@@ -110,6 +111,8 @@ def from_fits(path, content):
         convergence=_with_errors(hdus, "KAPPA"),
         shear=(header["GAMMA1"], header["GAMMA2"]),
         model=_native(hdus["MODEL"].data),
+        # Files from before there was one have none.
+        foreground=_native(hdus["FOREGROUND"].data) if "FOREGROUND" in hdus else None,
         chi2_history=_native(hdus["CHI2"].data["CHI2"]),
         meta=metadata["reconstruction"],
         # Files from before there were verdicts get one that does not know the solver.

@@ -111,6 +111,7 @@ def to_tree(reconstruction):
         "convergence": _map_node(reconstruction.convergence),
         "shear": {"gamma1": shear.pixel_frame_gamma1, "gamma2": shear.pixel_frame_gamma2},
         "model": reconstruction.model.data,
+        "foreground": reconstruction.foreground.data,
         "chi2_history": reconstruction.chi2_history,
         "meta": readable(reconstruction.meta),
         "verdict": reconstruction.verdict.to_dict(),
@@ -151,6 +152,8 @@ def from_tree(node):
         convergence=_map(node["convergence"]),
         shear=(node["shear"]["gamma1"], node["shear"]["gamma2"]),
         model=np.array(node["model"]),
+        # Files from before there was one have none.
+        foreground=np.array(node["foreground"]) if "foreground" in node else None,
         chi2_history=np.array(node["chi2_history"]),
         meta=dict(node["meta"]),
         # Files from before there were verdicts get one that does not know the solver.

@@ -155,7 +155,8 @@ class _Image:
         self.model = reconstruction.model.data
         # The smallest of doubles keeps a model of nothing from 0 / 0.
         self._expected = np.where(self.used, self.model / self.sigma, 0.0)
-        self._found = np.where(self.used, observation.data / self.sigma, 0.0)
+        light = observation.data - reconstruction.foreground.data
+        self._found = np.where(self.used, light / self.sigma, 0.0)
         self.residual = self._found - self._expected
 
     @cached_property

@@ -63,6 +63,9 @@ class Reconstruction:
         ``(ny, nx)``.
     chi2_history : array_like
         Reduced chi-square after each step, shape ``(steps,)``.
+    foreground : array_like, optional
+        Faint light in front of the arcs that a refinement told from them, as `model`; by default
+        there is none.
     meta : dict, optional
         Name of the weights, version of rimlens, seconds elapsed, binning, and so on.
     pixel_frame_lens_model : rimlens.lens.Lens, optional
@@ -92,6 +95,7 @@ class Reconstruction:
         shear: ArrayLike,
         model: ArrayLike,
         chi2_history: ArrayLike,
+        foreground: ArrayLike | None = None,
         meta: dict[str, Any] | None = None,
         pixel_frame_lens_model: Lens | None = None,
         pixel_frame_source_model: Source | None = None,
@@ -102,11 +106,14 @@ class Reconstruction:
         self._source = _checked_map(source, "source")
         self._convergence = _checked_map(convergence, "convergence")
         self._model = np.array(model, dtype=float)
-        if self._model.shape != observation.shape:
-            raise InputError(
-                f"model: the observation's shape {observation.shape} is wanted, found "
-                f"{self._model.shape}"
-            )
+        empty = np.zeros(self._model.shape)
+        self._foreground = empty if foreground is None else np.array(foreground, dtype=float)
+        for name, values in (("model", self._model), ("foreground", self._foreground)):
+            if values.shape != observation.shape:
+                raise InputError(
+                    f"{name}: the observation's shape {observation.shape} is wanted, found "
+                    f"{values.shape}"
+                )
         self._pixel_frame_shear = np.array(shear, dtype=float)
         if self._pixel_frame_shear.shape != (2,):
             raise InputError(
@@ -318,10 +325,18 @@ class Reconstruction:
         return NDData(self._model, unit=self._observation.unit, wcs=self._observation.wcs)
 
     @property
+    def foreground(self) -> Any:
+        """What the subtraction of the lens galaxy and of the sky left, an NDData as `model`.
+
+        It is fainter than the noise, smooth, and zero without a refinement.
+        """
+        return NDData(self._foreground, unit=self._observation.unit, wcs=self._observation.wcs)
+
+    @property
     def residual(self) -> Any:
-        """Data minus model, an NDData; pixels that were not used are masked."""
+        """Data minus model and foreground, an NDData; pixels that were not used are masked."""
         return NDData(
-            self._observation.data - self._model,
+            self._observation.data - self._model - self._foreground,
             uncertainty=self._observation.uncertainty,
             mask=self._observation.mask,
             unit=self._observation.unit,
@@ -330,8 +345,8 @@ class Reconstruction:
 
     @property
     def normalized_residual(self) -> Any:
-        """Data minus model in standard deviations, a masked array, shape ``(ny, nx)``."""
-        residual = (self._observation.data - self._model) / self._observation.sigma
+        """The `residual` in standard deviations, a masked array, shape ``(ny, nx)``."""
+        residual = self.residual.data / self._observation.sigma
         return np.ma.MaskedArray(residual, mask=self._observation.mask)
 
     @property

@@ -131,8 +131,8 @@ class RefinedAnswer:
         Returns
         -------
         dict
-            ``convergence``, ``shear``, ``source``, ``model``, and the dicts ``lens`` and
-            ``source_parameters`` where models are.
+            ``convergence``, ``shear``, ``source``, ``model``, ``foreground``, and the dicts
+            ``lens`` and ``source_parameters`` where models are.
         """
         u = self.posterior.maximum.u
         found = self._physical(u, None if self.unknowns.is_map else u[self._size :])
@@ -145,7 +145,8 @@ class RefinedAnswer:
         else:
             lensed = self._brightness(found["source_parameters"], *rays)
         blur = Blur(self.exposure.psf, lensed.shape)
-        return {**found, "model": blur(lensed).astype(float)}
+        model = blur(lensed).astype(float)
+        return {**found, "model": model, "foreground": self.exposure.foreground_of(model)}
 
     def draws(self, n, rng, scale=1.0):
         """Return draws.
@@ -162,7 +163,7 @@ class RefinedAnswer:
         Returns
         -------
         dict of ndarray
-            As `result`, each with the draws as first axis, without ``model``, and with
+            As `result`, each with the draws as first axis, without the images, and with
             ``magnification``, the light of the image over that of the source.
         """
         maximum = self.posterior.maximum

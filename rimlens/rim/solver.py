@@ -269,7 +269,7 @@ class RIMSolver(Pretrained):
             refined = refinement(inputs, result, method, report)
             source_grid = refined.source_grid
             result = {**result, **keras.tree.map_structure(lambda v: v[None], refined.result())}
-            residual = (image - result["model"]) / sigma
+            residual = (image - result["model"] - result["foreground"]) / sigma
             history = np.append(history, np.mean(residual[inputs["weight"] > 0] ** 2))
         convergence = result["convergence"][0].astype(float)
         scale = self.architecture.convergence_scale
@@ -291,6 +291,9 @@ class RIMSolver(Pretrained):
             draws=None if refined is None else self._draws(refined, frame, float(peak[0])),
             shear=result["shear"][0].astype(float),
             model=frame.trimmed(result["model"][0]).astype(float) * float(peak[0]),
+            foreground=None
+            if refined is None
+            else frame.trimmed(result["foreground"][0]).astype(float) * float(peak[0]),
             chi2_history=history,
             meta={
                 "weights": "untrained" if self.weights is None else self.weights.name,
