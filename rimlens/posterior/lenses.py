@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops
@@ -74,10 +74,10 @@ class MapVariables(LensVariables):
         """The power laws and the shear alone."""
         return MapVariables(self.population.smooth, self._image_grid)
 
-    def start(self, convergence: np.ndarray, shear: np.ndarray) -> np.ndarray:
-        """Return the variables of a map and a shear."""
+    def start(self, convergence: np.ndarray, shear: np.ndarray, error: float = 0.001) -> Any:
+        """Return the variables of a map, known to a relative error, and a shear."""
         scaled = np.asarray(shear, dtype=float) / self.population.shear_scatter
-        of_map = self.population.project(convergence)
+        of_map = self.population.project(convergence, error)
         return np.concatenate([of_map[:SMOOTH], scaled, of_map[SMOOTH:]])
 
     def deflection(self, u):

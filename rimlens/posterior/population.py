@@ -24,7 +24,7 @@ from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.posterior.power_law import PARAMETERS, power_law
 
-# Relative, of a map that is projected: nothing is fitted to what is smaller.
+# Relative error of a map that is known: nothing is fitted to what is smaller.
 _MAP_ERROR = 0.001
 # Standard deviation of the parameters about a first guess where a power law is fitted.
 _WIDE = 3.0
@@ -131,13 +131,15 @@ class LensPopulation:
         """The population of the power laws alone."""
         return replace(self, modes=self.modes[:0])
 
-    def project(self, convergence: np.ndarray) -> np.ndarray:
-        """Return the most likely variables of a map that is known to 0.1 per cent.
+    def project(self, convergence: np.ndarray, error: float = _MAP_ERROR) -> np.ndarray:
+        """Return the most likely variables of a map.
 
         Parameters
         ----------
         convergence : ndarray
             Shape ``(ny, nx)``.
+        error : float, optional
+            Its relative error.
 
         Returns
         -------
@@ -146,7 +148,7 @@ class LensPopulation:
         """
         z = np.linalg.solve(self.root, _guess(convergence, self.grid) - self.mean)
         start = np.concatenate([z, np.zeros(len(self.modes))])
-        return _least_squares(np.log(convergence), start, self.derivatives, _MAP_ERROR)
+        return _least_squares(np.log(convergence), start, self.derivatives, error)
 
     def convergence(self, u: np.ndarray) -> np.ndarray:
         """Return the map of variables of shape ``(size,)``."""

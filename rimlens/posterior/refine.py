@@ -22,12 +22,10 @@ ORDINARY_COUNT = 260
 FEWEST, MOST = 60, 1200
 # Light is told from noise down to this part of the peak, at most and at least.
 FAINTEST, BRIGHTEST = 0.01, 0.1
-# A wrong lens distorts the source, and an envelope of all of its shape holds on to that lens, the
-# more the higher the signal-to-noise: from the first to the second it becomes round.
-ROUND = (40.0, 160.0)
 # A search begins with noise of so much more variance that the first answer fits to this reduced
-# chi-square, and cools by this factor.
+# chi-square, and the signal-to-noise is not higher than this; it cools by this factor.
 FIRST_CHI2 = 2.0
+WARM_SIGNAL_TO_NOISE = 8.0
 COOLING = 4.0
 # A maximum may be a wrong one where the arcs have more than this reduced chi-square, or half the
 # square of the lens variables is more than this.  Then other starts are tried from this
@@ -97,13 +95,19 @@ def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=N
     model = search.image(first)
     search.noise_correlation = exposure.noise_correlation(model)
     found, temperature = search.first(first, _cooling(_temperature(exposure, model), 1.0))
+    candidates = [found]
     if search.looks_wrong(found, temperature):
         others = likely_starts(exposure, smooth, first.u, source_grid)
         other = search.best_of(others, temperature)
         if other.value < found.value - BETTER:
-            found = other
+            candidates.append(other)
     if temperature > 1.0:
-        found = search.run(Start.after(found), _cooling(temperature, 1.0)[1:])
+        cooler = _cooling(temperature, 1.0)[1:]
+        candidates = [search.run(Start.after(at), cooler) for at in candidates]
+    # Less noise may show that it was right in the first place.
+    found = candidates[0]
+    if candidates[-1].value < found.value - BETTER:
+        found = candidates[-1]
     best, lens = search.completed(search.resolved(found), lens)
     best = mean_along_radius(search.posterior(1.0, lens), best)
     return LaplacePosterior(best, lens, search.noise_correlation)
@@ -286,15 +290,7 @@ def field_around(exposure, brightness, grid, temperature=1.0, finer=1):
     signal_to_noise = exposure.signal_to_noise / np.sqrt(temperature)
     wanted = finer * ORDINARY_COUNT * np.sqrt(signal_to_noise / ORDINARY_SIGNAL_TO_NOISE)
     faint = float(np.clip(1 / signal_to_noise, FAINTEST, BRIGHTEST))
-    low, high = ROUND
-    roundness = np.log(exposure.signal_to_noise / low) / np.log(high / low)
-    return SourceField.around(
-        brightness,
-        grid,
-        int(np.clip(wanted, FEWEST, MOST)),
-        faint,
-        float(np.clip(roundness, 0.0, 1.0)),
-    )
+    return SourceField.around(brightness, grid, int(np.clip(wanted, FEWEST, MOST)), faint)
 
 
 def field_image(exposure, at):
@@ -317,11 +313,12 @@ def _occam(at):
 
 def _temperature(exposure, model):
     """Return the factor of the noise's variance with which a search begins."""
+    warm = (exposure.signal_to_noise / WARM_SIGNAL_TO_NOISE) ** 2
     bright = exposure.used & (model > ARC_THRESHOLD * exposure.sigma)
     if not bright.any():
-        return 1.0
+        return float(max(warm, 1.0))
     chi2 = np.mean(exposure.residual(model)[bright] ** 2)
-    return float(max(chi2 / FIRST_CHI2, 1.0))
+    return float(max(chi2 / FIRST_CHI2, warm, 1.0))
 
 
 def _cooling(hottest, coldest):

@@ -36,16 +36,17 @@ FLOOR = 0.02
 SMOOTHING = 1.5
 # Light fainter than this part of the peak does not count for the size of a frame.
 FAINT = 0.02
+# A source is not fainter, in units of the image's peak.
+NOTHING = 1e-6
 # Light brighter than this part of the peak counts for the shape of a frame, with so much added to
 # its standard deviations, in pixels of the image.
 BRIGHT = 0.1
 SMALLEST = 0.22
 # Beyond this radius, in halves of a side, a field fades to nothing.
 FADES, ENDS = 0.9, 1.0
-# Amplitudes and lengths beyond these are not tried.  Longer waves have more evidence, because the
-# envelope is made of the same data, and then the source could not follow a change of the lens.
+# Amplitudes and lengths beyond these are not tried.
 AMPLITUDES = (0.02, 50.0)
-LENGTHS = (0.1, 2.0)
+LENGTHS = (0.1, 6.0)
 SLOPE = 1.5
 
 
@@ -215,8 +216,8 @@ class Spectrum:
 
 SPECTRA = [
     Spectrum(amplitude, length, SLOPE)
-    for amplitude in (0.25, 0.5, 1.0, 2.0, 4.0)
-    for length in (0.5, 1.0, 2.0)
+    for amplitude in (0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
+    for length in (0.5, 1.0, 2.0, 4.0)
 ]
 
 
@@ -239,7 +240,7 @@ class SourceField:
     count: int
 
     @classmethod
-    def around(cls, brightness, grid, count, faint=FAINT, roundness=0.0) -> SourceField:
+    def around(cls, brightness, grid, count, faint=FAINT) -> SourceField:
         """Return the field whose envelope follows a source.
 
         Parameters
@@ -252,16 +253,14 @@ class SourceField:
             How many cosines.
         faint : float, optional
             Light fainter than this part of the peak does not count for the size of the frame.
-        roundness : float, optional
-            Part of the envelope that is round in the frame; the rest has the shape of the source.
 
         Returns
         -------
         SourceField
         """
         light = np.maximum(ndimage.gaussian_filter(brightness(grid.x, grid.y), 1.0), 0.0)
-        if not light.max() > 0:
-            # Nothing is known of the source: it may be anywhere.
+        if not light.max() > NOTHING:
+            # Nothing is known of the source, or it left the grid: it may be anywhere.
             light, brightness = np.ones(grid.shape), _everywhere
         center, matrix = _center_and_shape(light, grid)
         frame = SourceFrame(center, 1.0, matrix)
@@ -270,7 +269,7 @@ class SourceField:
         frame = replace(frame, half=min(1.1 * reach + 1.0, largest))
         x, y = frame.positions()
         source = np.abs(brightness(x, y))
-        outline = roundness * _round_profile(source) + (1 - roundness) * _smoothed(source)
+        outline = ndimage.gaussian_filter(source, SMOOTHING, mode="nearest")
         fading = np.clip((ENDS - frame.distance(x, y)) / (ENDS - FADES), 0.0, 1.0)
         return cls(frame, (outline + FLOOR * light.max()) * fading, count)
 
@@ -329,20 +328,6 @@ def _center_and_shape(light, grid):
     values, vectors = np.linalg.eigh(moments + SMALLEST**2 * np.eye(2))
     scales = np.prod(values) ** 0.25 / np.sqrt(values)
     return center, (vectors * scales) @ vectors.T
-
-
-def _smoothed(values):
-    return ndimage.gaussian_filter(values, SMOOTHING, mode="nearest")
-
-
-def _round_profile(values):
-    """Return the mean of a map of a frame over circles about its middle, at every pixel."""
-    rows, columns = np.indices(values.shape) - 0.5 * (PIXELS - 1)
-    radius = np.hypot(rows, columns)
-    ring = radius.astype(int).ravel()
-    profile = np.bincount(ring, values.ravel()) / np.maximum(np.bincount(ring), 1)
-    profile = ndimage.gaussian_filter1d(profile, 1.0, mode="nearest")
-    return np.interp(radius, np.arange(len(profile)) + 0.5, profile)
 
 
 def _everywhere(x, y):

@@ -17,6 +17,9 @@ from rimlens.rim.lens_unknowns import PixelatedLens
 from rimlens.spelling import did_you_mean
 
 METHODS = ("evidence", "map")
+# Relative error of the network's convergence: what it makes of the middle, which is masked, may
+# be far from every lens of the population, and no search comes back from there.
+NETWORK_ERROR = 0.3
 
 
 def check_method(method):
@@ -35,6 +38,11 @@ class Refinement:
         Its unknowns are refined.
     population : LensPopulation or None
         What convergence maps look like; a solver of maps needs it.
+
+    Attributes
+    ----------
+    variables : LensVariables
+        What is refined of a lens.
     """
 
     def __init__(self, machine, population):
@@ -45,10 +53,10 @@ class Refinement:
                     "refine: weights with a population of lenses are wanted, found some without; "
                     "train some with population = 4000 in the recipe"
                 )
-            self._variables = MapVariables(population, self._lens.image_grid)
+            self.variables = MapVariables(population, self._lens.image_grid)
         else:
             grids = self._lens.image_grid, self._lens.grid
-            self._variables = ModelVariables(self._lens.prior, *grids)
+            self.variables = ModelVariables(self._lens.prior, *grids)
 
     def __call__(self, inputs, result, method="evidence", report=None):
         """Refine one answer.
@@ -74,7 +82,7 @@ class Refinement:
             source = result["source"][0].astype(float)
             posterior = refine_field(
                 exposure,
-                self._variables,
+                self.variables,
                 u,
                 source,
                 self._source.grid,
@@ -85,14 +93,14 @@ class Refinement:
             values = {name: v[:1] for name, v in result["source_parameters"].items()}
             v = ops.convert_to_numpy(self._source.prior.unconstrain(values)["vector"])[0]
             posterior = refine_models(
-                exposure, self._variables, u, self._source.prior, v.astype(float), report=report
+                exposure, self.variables, u, self._source.prior, v.astype(float), report=report
             )
         return RefinedAnswer(posterior, self._source, exposure)
 
     def _start(self, result):
-        if isinstance(self._variables, MapVariables):
+        if isinstance(self.variables, MapVariables):
             convergence = result["convergence"][0].astype(float)
-            return self._variables.start(convergence, result["shear"][0])
+            return self.variables.start(convergence, result["shear"][0], NETWORK_ERROR)
         values = {name: v[:1] for name, v in result["lens"].items()}
         vector = self._lens.prior.unconstrain(values)["vector"]
         return ops.convert_to_numpy(vector)[0].astype(float)

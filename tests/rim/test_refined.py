@@ -45,14 +45,14 @@ def test_the_arcs_are_fitted_and_the_sky_is_not(solver, refined, lens):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="a wrong basin that the search of an older source field left", strict=True
-)
-def test_a_wrong_basin_is_left(solver):
-    # The network alone is 13 per cent off, with a chi-square that hides it.
+def test_a_wrong_basin_is_not_called_good(solver):
+    # The network is 13 per cent off, with a chi-square that hides it, and the search does not
+    # find this extreme lens, of a third axis ratio.
     lens, truth = simulate_observation(3)
-    found = solver.reconstruct(lens, refine=True)
-    assert abs(found.einstein_radius.value / truth["theta_E"] - 1) < 0.015
+    network, found = solver.reconstruct(lens), solver.reconstruct(lens, refine=True)
+    assert network.reduced_chi2 < 1.2
+    error = abs(found.einstein_radius.value / truth["theta_E"] - 1)
+    assert error < 0.015 or found.quality == "suspect"
 
 
 @pytest.mark.slow
