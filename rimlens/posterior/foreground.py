@@ -7,8 +7,8 @@ source that is free to have any shape would explain it.  So the noise has the co
     N = \Sigma (1 + P^T P) \Sigma
 
 with the standard deviations :math:`\Sigma` of the pixels and a few smooth patterns :math:`P`: of
-no, one and two lobes around the lens, which fall off exponentially beyond its core, and a constant.
-The same patterns are in the simulations that the networks learn from.
+no, one and two lobes around the lens, which fall off exponentially beyond its core, and a
+constant.  The same patterns are in the simulations that the networks learn from.
 """
 
 from __future__ import annotations

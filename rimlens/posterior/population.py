@@ -1,4 +1,4 @@
-r"""What convergence maps of a population look like: a power law, and what few lenses have beside it.
+r"""What convergence maps of a population look like: a power law, and what few have beside it.
 
 The convergence is written as that of a power law, times what it leaves,
 

@@ -1,7 +1,8 @@
 r"""The smooth part of a lens: a power law with a core, elliptical, with multipoles.
 
 .. math::
-    \kappa = \frac{3 - \gamma}{2} \left( \frac{\theta_E^2}{\rho^2} \right)^{(\gamma - 1) / 2}, \qquad
+    \kappa = \frac{3 - \gamma}{2}
+    \left( \frac{\theta_E^2}{\rho^2} \right)^{(\gamma - 1) / 2}, \qquad
     \rho^2 = \left[ r^2 \cosh S - \frac{\sinh S}{S} (S_1 (x^2 - y^2) + 2 S_2 x y) \right] w^2 + c^2
 
 with the slope :math:`\gamma` of the density (Tessore & Metcalf 2015, A&A 580, A79), the core

@@ -217,7 +217,7 @@ class Spectrum:
 SPECTRA = [
     Spectrum(amplitude, length, SLOPE)
     for amplitude in (0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
-    for length in (0.5, 1.0, 2.0, 4.0)
+    for length in (0.5, 1.0, 2.0, 4.0, 6.0)
 ]
 
 

@@ -42,3 +42,14 @@ def test_smooth_noise_has_the_correlation_of_its_kernel():
 def test_without_sky_noise_counts_as_independent():
     noise = ndimage.gaussian_filter(RNG.normal(size=(64, 64)), 1.0)
     assert exposure(noise).noise_correlation(np.ones((64, 64))) == 1.0
+
+
+def test_foreground_and_residual_make_up_the_data():
+    rng = np.random.default_rng(4)
+    weight = np.ones((64, 64))
+    weight[20:30, 20:30] = 0
+    image, model = rng.normal(size=(2, 64, 64))
+    found = Exposure(image, np.full((64, 64), 0.5), weight, PSF)
+    left = 0.5 * found.residual(model) + found.foreground_of(model) + model
+    np.testing.assert_allclose(left[weight > 0], image[weight > 0])
+    assert np.all(found.foreground_of(model)[weight == 0] == 0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rimlens.imaging import Grid
+from rimlens.posterior import marginal
 from rimlens.posterior.exposure import Blur, Exposure
 from rimlens.posterior.lenses import LensVariables
 from rimlens.posterior.marginal import FieldState, MarginalPosterior
@@ -100,6 +101,23 @@ def test_gradient_is_that_of_finite_differences(case, evidence):
             values.append(posterior.evaluate(u, *posterior.followed(at, u), False).value)
         found.append((values[0] - values[1]) / (2 * step))
     np.testing.assert_allclose(at.gradient, found, rtol=0.06, atol=0.5)
+
+
+def test_few_probes_give_nearly_the_gradient_of_the_determinant(case, monkeypatch):
+    posterior, state, exposure = case
+    u = np.array([0.4, -0.3, 0.2, 0.1, 0.0, 0.2])
+    full = posterior.evaluate(u, state)
+    alone = MarginalPosterior(exposure, posterior.lens, evidence=False).evaluate(u, full.state)
+    monkeypatch.setattr(marginal, "PROBES", 100)
+    found = posterior.evaluate(u, full.state)
+    covariance = np.linalg.inv(full.curvature + np.eye(6))
+
+    def length(gradient):
+        return np.sqrt(gradient @ covariance @ gradient)
+
+    # In standard deviations of the lens.
+    assert length(full.gradient - alone.gradient) > 0.5
+    assert length(found.gradient - full.gradient) < 0.3
 
 
 def test_what_no_image_shows_costs_nothing_but_its_prior(case):

@@ -72,6 +72,17 @@ def test_projection_is_the_inverse_of_the_map(population):
     assert np.all(abs(found) <= abs(u) + 0.1)
 
 
+def test_a_map_that_is_hardly_known_gives_a_likely_lens(population):
+    (kappa,), _ = lenses(1, 9)
+    # What a network makes of the masked middle of a lens.
+    wrong = np.where(GRID.radius < 8, 0.2 * kappa, kappa)
+    sure, unsure = population.project(wrong), population.project(wrong, 0.3)
+    assert unsure @ unsure < 0.5 * (sure @ sure)
+    outside = GRID.radius > 12
+    error = np.log(population.convergence(unsure) / kappa)[outside]
+    assert np.sqrt(np.mean(error**2)) < 0.5
+
+
 def test_derivatives_are_those_of_the_map(population):
     u = 0.5 * np.random.default_rng(8).normal(size=population.size)
     _, derivatives = population.derivatives(u)

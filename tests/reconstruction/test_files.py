@@ -162,8 +162,8 @@ def test_fits_file_holds_a_summary_and_named_images(tmp_path):
     written.write(tmp_path / "lens.fits")
     with fits.open(tmp_path / "lens.fits", checksum=True) as hdus:
         assert [hdu.name for hdu in hdus] == [
-            "PRIMARY", "SCI", "ERR", "DQ", "PSF", "MODEL", "FOREGROUND", "RESIDUAL", "SOURCE", "KAPPA",
-            "PARAMETERS", "CHI2", "META",
+            "PRIMARY", "SCI", "ERR", "DQ", "PSF", "MODEL", "FOREGROUND", "RESIDUAL", "SOURCE",
+            "KAPPA", "PARAMETERS", "CHI2", "META",
         ]  # fmt: skip
         header = hdus[0].header
         assert header["THETA_E"] == pytest.approx(written.einstein_radius.value)
