@@ -143,8 +143,7 @@ def refine_models(exposure, lens, u, source_prior, v, effort=None, report=None):
         last = temperature == 1.0
         best = maximize(
             posterior,
-            start,
-            None,
+            posterior.evaluate(start, None, derivatives=False),
             effort.steps if last else effort.warm_steps,
             effort.tolerance if last else effort.warm_tolerance,
             report,
@@ -163,7 +162,7 @@ class _FieldSearch:
         """Return the maximum reached from a first answer, and where the search was broken off."""
         cold = (self._exposure.signal_to_noise / COMPARED_SIGNAL_TO_NOISE) ** 2
         for temperature in temperatures:
-            found = self._maximum(start, temperature)
+            found = self._maximum(self._first(start, temperature), temperature)
             if temperature > cold and self.looks_wrong(found, temperature):
                 break
             start = Start.after(found)
@@ -172,7 +171,7 @@ class _FieldSearch:
     def run(self, start, temperatures):
         """Return the maximum that is reached from a start while the noise cools."""
         for temperature in temperatures:
-            found = self._maximum(start, temperature)
+            found = self._maximum(self._first(start, temperature), temperature)
             start = Start.after(found)
         return found
 
@@ -180,7 +179,7 @@ class _FieldSearch:
         """Return the best maximum that is reached from several starts, of which few get far."""
         hottest = (self._exposure.signal_to_noise / LIKELY_SIGNAL_TO_NOISE) ** 2
         for temperature in _cooling(hottest, coldest):
-            found = [self._maximum(start, temperature) for start in starts]
+            found = [self._maximum(self._first(s, temperature), temperature) for s in starts]
             found.sort(key=lambda at: at.value)
             starts = [Start.after(at) for at in found[: (len(found) + 1) // 2]]
         return found[0]
@@ -190,10 +189,10 @@ class _FieldSearch:
         finer = 1
         while best.state.field.count < MOST:
             finer *= 2
-            start = Start.after(best)
-            if self._first(start, 1.0, finer).value > best.value - WORTH:
+            first = self._first(Start.after(best), 1.0, finer)
+            if first.value > best.value - WORTH:
                 break
-            best = self._maximum(start, 1.0, finer, self._effort.warm_steps)
+            best = self._maximum(first, 1.0, self._effort.warm_steps)
         return best
 
     def completed(self, best, lens):
@@ -204,14 +203,8 @@ class _FieldSearch:
             return best, self._lens
         full = posterior.evaluate(np.concatenate([best.u, rest]), best.state, best.rays)
         if _expected_gain(full) - _occam(full) + _occam(best) > WORTH:
-            found = maximize(
-                posterior,
-                full.u,
-                full.state,
-                self._effort.steps,
-                self._effort.tolerance,
-                self._report,
-            )
+            steps, tolerance = self._effort.steps, self._effort.tolerance
+            found = maximize(posterior, full, steps, tolerance, self._report)
             if found.value + _occam(found) < best.value + _occam(best) - WORTH:
                 return found, lens
         return best, self._lens
@@ -243,13 +236,13 @@ class _FieldSearch:
             start = Start.after(at)
         return at
 
-    def _maximum(self, start, temperature, finer=1, steps=None):
+    def _maximum(self, first, temperature, steps=None):
+        """Return the maximum that is reached from an evaluation without derivatives."""
         last = temperature == 1.0
         steps = steps or (self._effort.steps if last else self._effort.warm_steps)
         return maximize(
             self.posterior(temperature),
-            start.u,
-            self._first(start, temperature, finer).state,
+            first,
             steps,
             self._effort.tolerance if last else self._effort.warm_tolerance,
             self._report,

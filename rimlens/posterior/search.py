@@ -9,17 +9,15 @@ DAMPING = 1e-2
 LARGEST_DAMPING = 1e3
 
 
-def maximize(posterior, u, state, steps, tolerance, report=None):
+def maximize(posterior, first, steps, tolerance, report=None):
     """Take damped Gauss-Newton steps (Levenberg 1944, Marquardt 1963) to a maximum.
 
     Parameters
     ----------
     posterior : MarginalPosterior or ModelPosterior
         What is maximized.
-    u : ndarray
-        Where to start.
-    state : object
-        The prior of the source there.
+    first : Evaluation
+        Where to start; derivatives are added to it if it has none.
     steps : int
         At most.
     tolerance : float
@@ -34,7 +32,8 @@ def maximize(posterior, u, state, steps, tolerance, report=None):
     """
     report = report or (lambda: None)
     report()
-    best, damping = posterior.evaluate(u, state), DAMPING
+    best = first if first.gradient is not None else posterior.differentiate(first)
+    damping = DAMPING
     for _ in range(steps):
         gained = None
         while damping < LARGEST_DAMPING:
