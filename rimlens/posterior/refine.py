@@ -63,7 +63,9 @@ _one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 
 
 @_one_thread
-def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=None, report=None):
+def refine_field(
+    exposure, lens, u, source, source_grid, model, evidence=True, effort=None, report=None
+):
     """Maximize the posterior of a lens in front of a pixelated source.
 
     Parameters
@@ -78,6 +80,8 @@ def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=N
         The first answer's map.
     source_grid : Grid
         Of that map.
+    model : ndarray
+        The first answer's image, which says where the sky is empty.
     evidence : bool, optional
         As in `MarginalPosterior`.
     effort : Effort, optional
@@ -92,9 +96,9 @@ def refine_field(exposure, lens, u, source, source_grid, evidence=True, effort=N
     smooth = lens.smooth
     search = _FieldSearch(exposure, smooth, source_grid, evidence, effort or Effort(), report)
     first = Start.of_map(u[: smooth.size], source, source_grid)
-    model = search.image(first)
     search.noise_correlation = exposure.noise_correlation(model)
-    found, temperature = search.first(first, _cooling(_temperature(exposure, model), 1.0))
+    hottest = _temperature(exposure, search.image(first))
+    found, temperature = search.first(first, _cooling(hottest, 1.0))
     candidates = [found]
     if search.looks_wrong(found, temperature):
         others = likely_starts(exposure, smooth, first.u, source_grid)

@@ -86,6 +86,7 @@ class Refinement:
                 u,
                 source,
                 self._source.grid,
+                result["model"][0].astype(float),
                 evidence=method == "evidence",
                 report=report,
             )
