@@ -156,18 +156,7 @@ class MarginalPosterior:
         """Add gradient and curvature to an evaluation without, and return it."""
         field, deviations, images = at.state.field, at.deviations, at.images
         box = self.exposure.box(*at.rays, field.frame)
-        x, y = at.rays[0][box], at.rays[1][box]
-        per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
-        blur = Blur(self.exposure.psf, x.shape)
-        _, *slopes = field.frame.sampling(x, y)
-        slope_x, slope_y = ((s @ at.source).reshape(x.shape).astype(float) for s in slopes)
-        of_x, of_y = (np.ascontiguousarray(c[:, *box]) for c in self.lens.jacobian(at.u))
-        weight = (slope_x**2 + slope_y**2) * per_noise**2
-        weight = np.maximum(weight, 1e-9 * weight.max() + 1e-30)
-        affine = _affine_fit(x, y, weight, of_x, of_y)
-        of_x, of_y = _without(affine, x, y, of_x, of_y)
-        change = (blur(-(slope_x * of_x + slope_y * of_y)) * per_noise).reshape(len(at.u), -1)
-        change = change.astype(float)
+        change, of_x, of_y, affine, weight = self._changes(at, box)
         # Only what no foreground explains counts.
         seen = self.exposure.foreground.without(change, box)
         shared = deviations[:, None] * (images @ seen.T)
@@ -178,11 +167,14 @@ class MarginalPosterior:
             probes = _probes(field.count)
             spread = scipy.linalg.cho_solve((at.triangle, True), probes).T * deviations
             spread = self.exposure.foreground.without(spread @ images, box)
-            spread = spread.astype("float32").reshape(-1, *x.shape)
+            spread = spread.astype("float32").reshape(-1, *weight.shape)
+            per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
+            blur = Blur(self.exposure.psf, weight.shape)
             spread = blur.transposed(spread * per_noise.astype("float32")).reshape(len(spread), -1)
+            _, *slopes = field.frame.sampling(*(v[box] for v in at.rays))
             basis = field.basis @ (deviations[:, None] * probes).astype("float32")
             pull_x, pull_y = (
-                np.einsum("pk,kp->p", s @ basis, spread).reshape(x.shape) for s in slopes
+                np.einsum("pk,kp->p", s @ basis, spread).reshape(weight.shape) for s in slopes
             )
             at.gradient -= np.tensordot(of_x, pull_x, 2) + np.tensordot(of_y, pull_y, 2)
         # The source plane moves against the deflection.
@@ -192,6 +184,25 @@ class MarginalPosterior:
         # They are large and have done their part.
         at.images = at.residual = None
         return at
+
+    def _changes(self, at, box):
+        """Return the changes of the image along the variables in a box of it.
+
+        Also those of the deflection beyond their affine part, that part, and with what weight
+        positions counted for it.
+        """
+        x, y = at.rays[0][box], at.rays[1][box]
+        per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
+        _, *slopes = at.state.field.frame.sampling(x, y)
+        slope_x, slope_y = ((s @ at.source).reshape(x.shape).astype(float) for s in slopes)
+        of_x, of_y = (np.ascontiguousarray(c[:, *box]) for c in self.lens.jacobian(at.u))
+        weight = (slope_x**2 + slope_y**2) * per_noise**2
+        weight = np.maximum(weight, 1e-9 * weight.max() + 1e-30)
+        affine = _affine_fit(x, y, weight, of_x, of_y)
+        of_x, of_y = _without(affine, x, y, of_x, of_y)
+        blur = Blur(self.exposure.psf, x.shape)
+        change = (blur(-(slope_x * of_x + slope_y * of_y)) * per_noise).reshape(len(at.u), -1)
+        return change.astype(float), of_x, of_y, affine, weight
 
     def followed(self, at, u):
         """Return the state and the rays of a lens near one that was evaluated.

@@ -1,14 +1,20 @@
 r"""The smooth part of a lens: a power law with a core, elliptical, with multipoles.
 
 .. math::
-    \kappa = \frac{3 - \gamma}{2}
+    \kappa = N \, \frac{3 - \gamma}{2}
     \left( \frac{\theta_E^2}{\rho^2} \right)^{(\gamma - 1) / 2}, \qquad
     \rho^2 = \left[ r^2 \cosh S - \frac{\sinh S}{S} (S_1 (x^2 - y^2) + 2 S_2 x y) \right] w^2 + c^2
 
 with the slope :math:`\gamma` of the density (Tessore & Metcalf 2015, A&A 580, A79), the core
 :math:`c`, :math:`w = 1 + \sum_{m = 3, 4} (a_m \cos m \varphi + b_m \sin m \varphi)`, and
 :math:`S = -\ln q` in the direction of the major axis; in the components :math:`S_1, S_2` a round
-lens is a point like every other.  All parameters are free to take any value, so that a normal
+lens is a point like every other.  The factor
+
+.. math::
+    N = \frac{\theta_E^{3 - \gamma}}{(\theta_E^2 + c^2)^{(3 - \gamma) / 2} - c^{3 - \gamma}}
+
+keeps the mean convergence of a round lens within :math:`\theta_E` at one, whatever its core: an image
+knows the Einstein radius well and the core hardly at all.  All parameters are free to take any value, so that a normal
 distribution can describe them.
 """
 
@@ -86,6 +92,7 @@ def _at_points(parameters, x, y, scale):
     kappa = 0.5 * (3 - gamma) * np.exp(0.5 * (gamma - 1) * logarithm)
     by_rho2 = -0.5 * (gamma - 1) * kappa / rho2
     by_gamma = kappa * (0.5 * logarithm - 1 / (3 - gamma))
+    log_norm, of_radius, of_gamma, of_core_radius = _normalization(log_radius, gamma, core)
 
     by_ellipse = by_rho2 * wobble**2
     # The derivatives of cosh S and of sinh S / S by S, times the unit vector of S.
@@ -97,17 +104,31 @@ def _at_points(parameters, x, y, scale):
     by_y = by_ellipse * (2 * y * cosh - sinhc * (2 * s2 * x - 2 * s1 * y))
     by_x -= by_wobble * turned * y / r2
     by_y += by_wobble * turned * x / r2
+    by_gamma += of_gamma * kappa
     derivatives = [
-        (gamma - 1) * kappa,
+        (gamma - 1 + of_radius) * kappa,
         by_gamma * 0.5 * (gamma - 1) * (3 - gamma),
         by_s1,
         by_s2,
         -by_x,
         -by_y,
-        by_rho2 * 2 * core * _core_slope(core, scale),
+        (by_rho2 * 2 * core + of_core_radius * kappa) * _core_slope(core, scale),
         *(by_wobble * p for p in patterns),
     ]
-    return kappa, np.stack(derivatives)
+    norm = np.exp(log_norm)
+    return norm * kappa, norm * np.stack(derivatives)
+
+
+def _normalization(log_radius, gamma, core):
+    """Return ln N and its derivatives by ln theta_E, gamma and the core."""
+    power, radius2 = 0.5 * (3 - gamma), np.exp(2 * log_radius)
+    whole, middle = (radius2 + core**2) ** power, core ** (2 * power)
+    mass = whole - middle
+    of_radius = 2 * power * (1 - whole * radius2 / (radius2 + core**2) / mass)
+    of_core = -2 * power * (whole * core / (radius2 + core**2) - middle / core) / mass
+    of_power = 2 * log_radius
+    of_power -= (whole * np.log(radius2 + core**2) - middle * np.log(core**2)) / mass
+    return 2 * power * log_radius - np.log(mass), of_radius, -0.5 * of_power, of_core
 
 
 def _core_slope(core, scale):

@@ -15,11 +15,19 @@ def parameters(**values):
 
 
 def test_round_one_is_the_closed_form():
-    kappa, _ = power_law(parameters(t=0.4), GRID)
-    gamma = slope_of(0.4)
+    kappa, _ = power_law(parameters(t=-0.3), GRID)
+    gamma = slope_of(-0.3)
     wanted = 0.5 * (3 - gamma) * (6.0 / GRID.radius) ** (gamma - 1)
     outside = GRID.radius > 3
     np.testing.assert_allclose(kappa[outside], wanted[outside], rtol=0.01)
+
+
+@pytest.mark.parametrize("core", [-3.0, 0.0, 3.0])
+@pytest.mark.parametrize("t", [-0.5, 0.0, 0.8])
+def test_the_mean_convergence_is_one_within_the_radius_whatever_the_core(t, core):
+    fine = Grid((256, 256), 0.125)
+    kappa, _ = power_law(parameters(t=t, core=core), fine)
+    assert kappa[fine.radius < 6.0].mean() == pytest.approx(1.0, rel=0.02)
 
 
 @pytest.mark.parametrize("stretch", [(0.5, 0.0), (0.0, 0.5), (-0.3, 0.4)])
