@@ -13,9 +13,9 @@ lens is a point like every other.  The factor
 .. math::
     N = \frac{\theta_E^{3 - \gamma}}{(\theta_E^2 + c^2)^{(3 - \gamma) / 2} - c^{3 - \gamma}}
 
-keeps the mean convergence of a round lens within :math:`\theta_E` at one, whatever its core: an image
-knows the Einstein radius well and the core hardly at all.  All parameters are free to take any value, so that a normal
-distribution can describe them.
+keeps the mean convergence of a round lens within :math:`\theta_E` at one, whatever its core: an
+image knows the Einstein radius well and the core hardly at all.  All parameters are free to take
+any value, so that a normal distribution can describe them.
 """
 
 from __future__ import annotations
