@@ -29,6 +29,40 @@ def check_method(method):
         raise InputError(f"method: one of {', '.join(METHODS)} is wanted, found {method!r}{hint}")
 
 
+class ErrorScale:
+    """By what the errors of a refinement are multiplied, measured on held-back simulations.
+
+    Parameters
+    ----------
+    pairs : array_like
+        Signal-to-noise ratios of the brightest pixel, rising, and the factors there; between them
+        the factor is interpolated, beyond them it is that of the nearest.  Shape ``(n, 2)``.
+
+    Raises
+    ------
+    InputError
+        If they are not such positive numbers.
+    """
+
+    def __init__(self, pairs=((1.0, 1.0),)):
+        try:
+            found = np.array(pairs, dtype=float)
+        except (TypeError, ValueError):
+            found = np.array(np.nan)
+        right = found.ndim == 2 and found.shape[1:] == (2,) and len(found) > 0
+        if not (right and np.all(found > 0) and np.all(np.diff(found[:, 0]) > 0)):
+            raise InputError(
+                "error_scale: pairs of a rising signal-to-noise ratio and a positive factor are "
+                f"wanted, found {pairs!r}"
+            )
+        self.pairs = found
+
+    def __call__(self, signal_to_noise):
+        """Return the factor at a signal-to-noise ratio."""
+        ratios, factors = self.pairs.T
+        return float(np.interp(np.log(max(signal_to_noise, 1e-9)), np.log(ratios), factors))
+
+
 class Refinement:
     """Refines answers of one solver.
 

@@ -29,7 +29,7 @@ from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from rimlens.rim.inference import BatchInference
 from rimlens.rim.preparation import frame_observation, normalize
 from rimlens.rim.recurrence import RecurrentInferenceMachine
-from rimlens.rim.refined import Refinement, check_method
+from rimlens.rim.refined import ErrorScale, Refinement, check_method
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class RIMSolver(Pretrained):
         self.machine = RecurrentInferenceMachine(self.architecture, lens=lens, source=source)
         self.inference = BatchInference(self.machine)
         self.population = None
-        self.error_scale = 1.0
+        self.error_scale = ErrorScale()
 
     def __reduce__(self):
         """Pickle and copy what makes the solver again: compiled functions cannot be kept."""
@@ -150,7 +150,11 @@ class RIMSolver(Pretrained):
             solver._set_error_covariance_factor(
                 weights.refinement.get("error_covariance_factor"), path
             )
-            solver.error_scale = float(weights.refinement.get("error_scale", 1.0))
+            if "error_scale" in weights.refinement:
+                try:
+                    solver.error_scale = ErrorScale(weights.refinement["error_scale"])
+                except InputError as error:
+                    raise FileFormatError(f"{path}: refinement: {error}") from error
         if weights.population is not None:
             solver.population = _population(weights.population, solver.machine.lens, path)
         return solver
@@ -315,9 +319,10 @@ class RIMSolver(Pretrained):
         scale = frame.observation.pixel_scale.to_value("arcsec")
         priors = {"lens": self.lens, "source_parameters": self.source}
         units = {"arcsec": scale, BRIGHTNESS: peak}
+        error_scale = self.error_scale(refined.exposure.signal_to_noise)
 
         def draw(n, rng):
-            found = refined.draws(n, rng, self.error_scale)
+            found = refined.draws(n, rng, error_scale)
             found["source"] = found["source"] * peak
             for key, prior in priors.items():
                 if key in found:

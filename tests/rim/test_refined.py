@@ -1,13 +1,16 @@
 """`reconstruct(refine=True)`: nearer to the truth, with errors that files keep."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rimlens import Reconstruction, RIMSolver
-from rimlens.errors import InputError
+from rimlens.errors import FileFormatError, InputError
+from rimlens.io.weights import read_weights, write_weights
 from rimlens.rim import Architecture
+from rimlens.rim.refined import ErrorScale
 from rimlens.simulation.hst import simulate_observation
 
 
@@ -137,3 +140,23 @@ def test_solvers_of_models_are_refined_and_state_the_errors_of_parameters(weight
     assert 0 < found.errors["einstein_radius"] < 0.2
     assert abs(found.einstein_radius.value / lens[1]["theta_E"] - 1) < 0.06
     assert any(name.startswith("lens.") for name in found.errors)
+
+
+def test_error_scale_is_interpolated_in_the_signal_to_noise():
+    scale = ErrorScale([[10.0, 1.0], [1000.0, 3.0]])
+    assert [scale(s) for s in (1.0, 10.0, 100.0, 1e4)] == pytest.approx([1.0, 1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("pairs", [2.0, [], [[10.0, 1.0], [5.0, 2.0]], [[1.0, -1.0]], "high"])
+def test_error_scale_that_is_none_is_reported(pairs):
+    with pytest.raises(InputError, match="error_scale: pairs of a rising signal-to-noise"):
+        ErrorScale(pairs)
+
+
+def test_weights_with_a_damaged_error_scale_are_refused(solver, tmp_path):
+    solver.save(tmp_path / "whole.asdf")
+    weights = read_weights(tmp_path / "whole.asdf")
+    damaged = replace(weights, refinement={**weights.refinement, "error_scale": [[1.0]]})
+    write_weights(tmp_path / "damaged.asdf", damaged)
+    with pytest.raises(FileFormatError, match="damaged.asdf: refinement: error_scale: pairs"):
+        RIMSolver.from_pretrained(tmp_path / "damaged.asdf")
