@@ -1,7 +1,5 @@
 """The population of lenses that the simulations of a training show: the refinement's prior."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from rimlens.posterior.population import LensPopulation
@@ -31,7 +29,7 @@ def measure_population(solver, simulator, seed, draws):
     Returns
     -------
     LensPopulation or None
-        Its modes are in half precision, as a file of weights has them.
+        In half precision, as a file of weights has it.
     """
     if not isinstance(solver.machine.lens, PixelatedLens):
         return None
@@ -45,8 +43,10 @@ def measure_population(solver, simulator, seed, draws):
     grid = solver.machine.lens.grid
     count = min(MODES, draws // 4, convergence[0].size - 1)
     found = LensPopulation.from_maps(convergence, shear, count, grid)
-    # The many modes are small corrections.
-    return replace(found, modes=found.modes.astype("float16").astype(float))
+    stored = stored_population(found).items()
+    halved = {name: array.astype("float16").astype(float) for name, array in stored}
+    scatter = float(halved.pop("shear_scatter")[0])
+    return LensPopulation(grid, shear_scatter=scatter, **halved)
 
 
 def stored_population(population):
