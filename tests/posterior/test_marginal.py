@@ -100,7 +100,9 @@ def test_gradient_is_that_of_finite_differences(case, evidence):
             u = at.u + sign * step * unit
             values.append(posterior.evaluate(u, *posterior.followed(at, u), False).value)
         found.append((values[0] - values[1]) / (2 * step))
-    np.testing.assert_allclose(at.gradient, found, rtol=0.06, atol=0.5)
+    # A ray that goes from one pixel of the source to the next meets a kink.
+    atol = min(0.5, 0.005 * np.max(np.abs(found)))
+    np.testing.assert_allclose(at.gradient, found, rtol=0.02, atol=atol)
 
 
 def test_few_probes_give_nearly_the_gradient_of_the_determinant(case, monkeypatch):
