@@ -14,7 +14,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.imaging import ConvergenceDeflection
-from rimlens.posterior.population import SMOOTH
+from rimlens.posterior.population import MAP_ERROR, SMOOTH
 
 if TYPE_CHECKING:
     from rimlens.imaging import Grid
@@ -74,7 +74,7 @@ class MapVariables(LensVariables):
         """The power laws and the shear alone."""
         return MapVariables(self.population.smooth, self._image_grid)
 
-    def start(self, convergence: np.ndarray, shear: np.ndarray, error: float = 0.001) -> Any:
+    def start(self, convergence: np.ndarray, shear: np.ndarray, error: float = MAP_ERROR) -> Any:
         """Return the variables of a map, known to a relative error, and a shear."""
         scaled = np.asarray(shear, dtype=float) / self.population.shear_scatter
         of_map = self.population.project(convergence, error)

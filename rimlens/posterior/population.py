@@ -25,7 +25,7 @@ from rimlens.imaging import Grid
 from rimlens.posterior.power_law import PARAMETERS, power_law
 
 # Relative error of a map that is known: nothing is fitted to what is smaller.
-_MAP_ERROR = 0.001
+MAP_ERROR = 0.001
 # Standard deviation of the parameters about a first guess where a power law is fitted.
 _WIDE = 3.0
 _ITERATIONS = 30
@@ -131,7 +131,7 @@ class LensPopulation:
         """The population of the power laws alone."""
         return replace(self, modes=self.modes[:0])
 
-    def project(self, convergence: np.ndarray, error: float = _MAP_ERROR) -> np.ndarray:
+    def project(self, convergence: np.ndarray, error: float = MAP_ERROR) -> np.ndarray:
         """Return the most likely variables of a map.
 
         Parameters
@@ -184,7 +184,7 @@ def _fitted(convergence, grid):
         kappa, slopes = power_law(first + _WIDE * change, grid)
         return kappa, _WIDE * slopes
 
-    found = _least_squares(np.log(convergence), np.zeros(SMOOTH), near, _MAP_ERROR)
+    found = _least_squares(np.log(convergence), np.zeros(SMOOTH), near, MAP_ERROR)
     return first + _WIDE * found
 
 
