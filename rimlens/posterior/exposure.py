@@ -7,7 +7,7 @@ from scipy import fft, ndimage
 
 from rimlens.imaging import Grid
 from rimlens.posterior.foreground import Foreground
-from rimlens.posterior.source_field import ENDS, PIXELS
+from rimlens.posterior.source_field import ENDS
 
 # Pixels beyond the rays that hit the source within which a point-spread function spreads light.
 MARGIN = 8
@@ -99,9 +99,7 @@ class Exposure:
 
     def box(self, x, y, frame):
         """Return the slices of the image that light from a frame of the source reaches."""
-        column, row = frame.pixels(x, y)
-        hit = (column > -1) & (column < PIXELS) & (row > -1) & (row < PIXELS)
-        hit &= frame.distance(x, y) < ENDS
+        hit = frame.distance(x, y) < ENDS
         slices = []
         for axis, n in zip((1, 0), hit.shape):
             along = np.flatnonzero(hit.any(axis=axis))

@@ -77,9 +77,8 @@ class LaplacePosterior:
             Shape ``(n, ny, nx)``.
         """
         at = self.maximum
-        maps = (coefficients * at.deviations).astype("float32") @ at.state.field.basis.T
         found = np.empty((len(u), *grid.shape))
-        for i, (lens, values) in enumerate(zip(u, maps)):
+        for i, (lens, values) in enumerate(zip(u, coefficients * at.deviations)):
             field = at.state.field.followed(affine_step(at, lens))
             found[i] = field.brightness(values, grid.x, grid.y)
         return found

@@ -22,7 +22,7 @@ import numpy as np
 import scipy.linalg
 
 from rimlens.posterior.exposure import Blur
-from rimlens.posterior.source_field import SPECTRA
+from rimlens.posterior.source_field import SPECTRA, FieldValues
 
 # With more cosines the gradient of the determinant is estimated from so many combinations of
 # them, to a sixth of a standard deviation of the lens.
@@ -130,8 +130,7 @@ class MarginalPosterior:
         per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
         blur = Blur(self.exposure.psf, x.shape)
         data, total = self._data(box)
-        sampling, *_ = field.frame.sampling(x, y)
-        images = (sampling @ field.basis).T.reshape(-1, *x.shape)
+        images = FieldValues(field, x.ravel(), y.ravel()).all().reshape(-1, *x.shape)
         images = (blur(images) * per_noise).reshape(field.count, -1)
         # Prior and data differ by many decades: products in single precision would lose the prior.
         images = images.astype(float)
@@ -142,12 +141,11 @@ class MarginalPosterior:
         triangle = _triangle(gram, deviations)
         coefficients = scipy.linalg.cho_solve((triangle, True), deviations * pulled)
         weighted = deviations * coefficients
-        source = field.basis @ weighted.astype("float32")
         residual = data - foreground.without((weighted @ images)[None], box)[0]
         value = total - (weighted @ images) @ (data + residual)
         value += coefficients @ coefficients + u @ u
         value += 2 * np.sum(np.log(np.diag(triangle))) if self.evidence else 0.0
-        found = Evaluation(u, FieldState(field, spectrum), 0.5 * value, rays, source)
+        found = Evaluation(u, FieldState(field, spectrum), 0.5 * value, rays, weighted)
         found.coefficients, found.triangle, found.deviations = coefficients, triangle, deviations
         found.images, found.residual = images, residual
         return self.differentiate(found) if derivatives else found
@@ -171,11 +169,10 @@ class MarginalPosterior:
             per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
             blur = Blur(self.exposure.psf, weight.shape)
             spread = blur.transposed(spread * per_noise.astype("float32")).reshape(len(spread), -1)
-            _, *slopes = field.frame.sampling(*(v[box] for v in at.rays))
-            basis = field.basis @ (deviations[:, None] * probes).astype("float32")
-            pull_x, pull_y = (
-                np.einsum("pk,kp->p", s @ basis, spread).reshape(weight.shape) for s in slopes
-            )
+            positions = (v[box].ravel() for v in at.rays)
+            of_cosines = (deviations[:, None] * probes).astype("float32") @ spread
+            pulls = FieldValues(field, *positions).summed_slopes(of_cosines)
+            pull_x, pull_y = (pull.reshape(weight.shape) for pull in pulls)
             at.gradient -= np.tensordot(of_x, pull_x, 2) + np.tensordot(of_y, pull_y, 2)
         # The source plane moves against the deflection.
         at.affine = -affine
@@ -193,8 +190,8 @@ class MarginalPosterior:
         """
         x, y = at.rays[0][box], at.rays[1][box]
         per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
-        _, *slopes = at.state.field.frame.sampling(x, y)
-        slope_x, slope_y = ((s @ at.source).reshape(x.shape).astype(float) for s in slopes)
+        slopes = FieldValues(at.state.field, x.ravel(), y.ravel()).slopes(at.source)
+        slope_x, slope_y = (slope.reshape(x.shape) for slope in slopes)
         of_x, of_y = (np.ascontiguousarray(c[:, *box]) for c in self.lens.jacobian(at.u))
         weight = (slope_x**2 + slope_y**2) * per_noise**2
         weight = np.maximum(weight, 1e-9 * weight.max() + 1e-30)

@@ -292,8 +292,7 @@ def field_around(exposure, brightness, grid, temperature=1.0, finer=1):
 
 def field_image(exposure, at):
     """Return the image that an evaluation predicts, shape ``(ny, nx)``."""
-    value, *_ = at.state.field.frame.sampling(*at.rays)
-    lensed = (value @ at.source).reshape(at.rays[0].shape)
+    lensed = at.state.field.brightness(at.source, *at.rays)
     return Blur(exposure.psf, lensed.shape)(lensed).astype(float)
 
 

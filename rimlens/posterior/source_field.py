@@ -23,12 +23,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import scipy.sparse
 from scipy import ndimage
+from scipy.interpolate import RectBivariateSpline
 
-# Pixels a side on which the envelope and the cosines are known.
+# Pixels a side on which an envelope is known; between them it is a cubic spline.
 PIXELS = 48
-# Distance from the middle of a frame, in halves of its side, beyond which its pixels widen.
+# Distance from the middle of a frame, in halves of its side, beyond which its coordinates widen.
 CORE = 0.3
 # What an envelope has at least, of its largest value.
 FLOOR = 0.02
@@ -52,7 +52,7 @@ SLOPE = 1.5
 
 @dataclass(frozen=True, eq=False)
 class SourceFrame:
-    r"""A square in the source plane, whose pixels are finest in the middle.
+    r"""A square in the source plane, whose coordinates are finest in the middle.
 
     A source is brightest and sharpest in its middle and smooth outside.  So a position at the
     distance :math:`r` from the middle, in units of half a side, has the distance
@@ -60,7 +60,7 @@ class SourceFrame:
     .. math::
         w(r) = \operatorname{arsinh}(r / r_c) / \operatorname{arsinh}(1 / r_c)
 
-    in the coordinates of the pixels, with :math:`r_c` = `CORE`.
+    in the coordinates of the frame, with :math:`r_c` = `CORE`.
 
     Parameters
     ----------
@@ -76,15 +76,17 @@ class SourceFrame:
     half: float
     matrix: np.ndarray
 
-    def pixels(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the columns and rows of source positions."""
-        columns, rows = _to_pixels(_warped(self._scaled(x, y)))
-        return columns, rows
+    def coordinates(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the coordinates of source positions, from -1 to 1 within it: shape ``(2, ...)``."""
+        return _warped(self._scaled(x, y))
+
+    def coordinate_slopes(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the derivatives of the coordinates by the position, shape ``(n, 2, 2)``."""
+        return _warp_jacobian(self._scaled(x, y)) @ self.matrix / self.half
 
     def positions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the source positions of its pixels, two of shape ``(PIXELS, PIXELS)``."""
-        axis = (2 * np.arange(PIXELS) + 1) / PIXELS - 1
-        warped = np.stack(np.meshgrid(axis, axis))
+        """Return the source positions of the pixels of an envelope, two square arrays."""
+        warped = np.stack(np.meshgrid(_AXIS, _AXIS))
         w = np.maximum(np.hypot(*warped), 1e-12)
         scaled = warped * CORE * np.sinh(w * _WARP) / w
         x, y = np.tensordot(self.half * np.linalg.inv(self.matrix), scaled, axes=1)
@@ -114,48 +116,13 @@ class SourceFrame:
             matrix=self.matrix @ np.linalg.inv(linear),
         )
 
-    def sampling(self, x: np.ndarray, y: np.ndarray) -> tuple:
-        """Return the operators that sample a map of the frame bilinearly, and its slopes.
-
-        Parameters
-        ----------
-        x, y : ndarray
-            Source positions.
-
-        Returns
-        -------
-        value, slope_x, slope_y : scipy.sparse.csr_array
-            Shape ``(positions, PIXELS**2)``; the slopes are by the source position.
-        """
-        scaled = self._scaled(x.ravel(), y.ravel())
-        column, row = _to_pixels(_warped(scaled))
-        left, low = np.floor(column).astype(int), np.floor(row).astype(int)
-        right, up = column - left, row - low
-        # From a change of the source position to that of column and row.
-        change = 0.5 * PIXELS / self.half * (_warp_jacobian(scaled) @ self.matrix)
-        rows, columns, parts = [], [], []
-        for dy in (0, 1):
-            for dx in (0, 1):
-                i, j = low + dy, left + dx
-                at = np.flatnonzero((i >= 0) & (i < PIXELS) & (j >= 0) & (j < PIXELS))
-                of_x, of_y = (right if dx else 1 - right)[at], (up if dy else 1 - up)[at]
-                rows.append(at)
-                columns.append((i * PIXELS + j)[at])
-                slopes = np.stack([(2 * dx - 1) * of_y, (2 * dy - 1) * of_x])
-                parts.append([of_x * of_y, *np.einsum("ip,pik->kp", slopes, change[at])])
-        where = np.concatenate(rows), np.concatenate(columns)
-        shape = (column.size, PIXELS**2)
-        return tuple(
-            scipy.sparse.csr_array((np.concatenate(p).astype("float32"), where), shape=shape)
-            for p in zip(*parts)
-        )
-
     def _scaled(self, x, y):
         """Return positions relative to the middle in halves of a side, two components."""
         offsets = np.stack([x - self.center[0], y - self.center[1]])
         return np.tensordot(self.matrix / self.half, offsets, axes=1)
 
 
+_AXIS = (2 * np.arange(PIXELS) + 1) / PIXELS - 1
 _WARP = np.arcsinh(1 / CORE)
 
 
@@ -172,10 +139,6 @@ def _warp_jacobian(scaled):
     unit = (scaled / r).T
     outer = unit[:, :, None] * unit[:, None, :]
     return ratio[:, None, None] * np.eye(2) + along[:, None, None] * outer
-
-
-def _to_pixels(warped):
-    return 0.5 * PIXELS * (warped + 1) - 0.5
 
 
 @dataclass(frozen=True)
@@ -275,48 +238,140 @@ class SourceField:
 
     def followed(self, affine: np.ndarray) -> SourceField:
         """Return the field on a frame that followed: see `SourceFrame.followed`."""
-        moved = replace(self, frame=self.frame.followed(affine))
-        # The cosines are those of before.
-        moved.__dict__["basis"] = self.basis
-        return moved
+        return replace(self, frame=self.frame.followed(affine))
 
     @cached_property
-    def _modes(self):
-        """Rows and columns of the cosines, and their wave numbers times half a side."""
+    def modes(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many half waves the cosines have along y and along x, two of shape ``(count,)``."""
         k = np.arange(PIXELS)
         squares = (k[:, None] ** 2 + k**2).ravel()
         order = np.argsort(squares, kind="stable")[: self.count]
-        return order // PIXELS, order % PIXELS, 0.5 * np.pi * np.sqrt(squares[order])
-
-    @cached_property
-    def basis(self) -> np.ndarray:
-        """The envelope times the cosines, shape ``(PIXELS**2, count)``, float32."""
-        rows, columns, _ = self._modes
-        k = np.arange(PIXELS)
-        cosines = np.cos(np.pi * np.outer(k, k + 0.5) / PIXELS)
-        cosines *= np.where(k == 0, 1.0, np.sqrt(2.0))[:, None]
-        maps = cosines[rows][:, :, None] * cosines[columns][:, None, :] * self.envelope
-        return np.ascontiguousarray(maps.reshape(len(rows), -1).T.astype("float32"))
+        return order // PIXELS, order % PIXELS
 
     def deviations(self, spectrum: Spectrum) -> np.ndarray:
         """Return the standard deviations of the cosines' coefficients, shape ``(count,)``."""
-        *_, wave_number = self._modes
+        wave_number = 0.5 * np.pi * np.hypot(*self.modes)
         power = (1 + (0.1 * spectrum.length * wave_number) ** 2) ** -spectrum.slope
         return spectrum.amplitude * np.sqrt(power / power.sum())
 
-    def brightness(self, source: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the brightness of a map of the frame at source positions; zero beyond the frame.
+    def brightness(self, coefficients: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the brightness at source positions; zero beyond the frame.
 
         Parameters
         ----------
-        source : ndarray
-            Shape ``(PIXELS**2,)``.
+        coefficients : ndarray
+            Of the cosines, shape ``(count,)``.
         x, y : ndarray
             Source positions.
         """
-        columns, rows = self.frame.pixels(x, y)
-        values = source.reshape(PIXELS, PIXELS)
-        return ndimage.map_coordinates(values, [rows, columns], order=1, mode="constant")
+        found = np.zeros(np.shape(x))
+        inside = self.frame.distance(x, y) < ENDS
+        found[inside] = FieldValues(self, x[inside], y[inside]).of(coefficients)
+        return found
+
+
+class FieldValues:
+    """The cosines of a field behind its envelope at source positions, and their slopes.
+
+    Parameters
+    ----------
+    field : SourceField
+        The field.
+    x, y : ndarray
+        Source positions, shape ``(n,)``.
+    """
+
+    def __init__(self, field, x, y):
+        self._frame, self._position = field.frame, (x, y)
+        self._rows, self._columns = field.modes
+        self._coordinates = field.frame.coordinates(x, y)
+        self._inside = field.frame.distance(x, y) < ENDS
+        self._spline = RectBivariateSpline(_AXIS, _AXIS, field.envelope)
+        k = np.arange(1 + max(self._rows.max(), self._columns.max()))[:, None]
+        self._wave_numbers = 0.5 * np.pi * k
+        self._norm = np.where(k == 0, 1.0, np.sqrt(2.0))
+        self._x, self._y = (self._norm * np.cos(phase) for phase in self._phases())
+
+    def all(self) -> np.ndarray:
+        """Return every cosine at every position, float32, shape ``(count, n)``."""
+        along_y = (self._y * self._envelope()).astype("float32")
+        found = along_y[self._rows]
+        found *= self._x.astype("float32")[self._columns]
+        return found
+
+    def of(self, coefficients: np.ndarray) -> np.ndarray:
+        """Return the brightness of coefficients, shape ``(n,)``."""
+        matrix = self._matrix(coefficients)
+        return self._envelope() * _sum_of_products(self._y, matrix @ self._x)
+
+    def slopes(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slopes of that brightness along x and y, two of shape ``(n,)``."""
+        matrix = self._matrix(coefficients)
+        (slope_x, slope_y), envelope = self._cosine_slopes(), self._envelope()
+        along_x = matrix @ self._x
+        cosines = _sum_of_products(self._y, along_x)
+        of_column = envelope * _sum_of_products(self._y, matrix @ slope_x)
+        of_row = envelope * _sum_of_products(slope_y, along_x)
+        return self._by_position(cosines, of_column, of_row)
+
+    def summed_slopes(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sums over all cosines of weights times slopes.
+
+        Parameters
+        ----------
+        weights : ndarray
+            Shape ``(count, n)``.
+
+        Returns
+        -------
+        slope_x, slope_y : ndarray
+            Shape ``(n,)``.
+        """
+        (slope_x, slope_y), envelope = self._cosine_slopes(), self._envelope()
+        at_x, at_y = (v.astype("float32") for v in (self._x, self._y))
+        slope_x, slope_y = (v.astype("float32") for v in (slope_x, slope_y))
+        # Those of one row of cosines share a factor.
+        shape = (len(at_y), weights.shape[1])
+        value, of_column = np.zeros(shape, "float32"), np.zeros(shape, "float32")
+        for k in range(len(at_y)):
+            chosen = self._rows == k
+            columns, share = self._columns[chosen], weights[chosen]
+            value[k] = _sum_of_products(at_x[columns], share)
+            of_column[k] = _sum_of_products(slope_x[columns], share)
+        return self._by_position(
+            _sum_of_products(at_y, value),
+            envelope * _sum_of_products(at_y, of_column),
+            envelope * _sum_of_products(slope_y, value),
+        )
+
+    def _matrix(self, coefficients):
+        """Return coefficients by rows and columns of the cosines."""
+        matrix = np.zeros((len(self._y), len(self._x)))
+        matrix[self._rows, self._columns] = coefficients
+        return matrix
+
+    def _phases(self):
+        return self._wave_numbers * (self._coordinates + 1.0)[:, None]
+
+    def _cosine_slopes(self):
+        """Return the slopes of the cosines along x and along y, by the coordinates."""
+        return (-self._norm * self._wave_numbers * np.sin(phase) for phase in self._phases())
+
+    def _envelope(self, dx=0, dy=0):
+        column, row = self._coordinates
+        return np.where(self._inside, self._spline.ev(row, column, dx=dy, dy=dx), 0.0)
+
+    def _by_position(self, cosines, of_column, of_row):
+        """Return slopes by the position, of the sums of cosines and of their slopes."""
+        change = self._frame.coordinate_slopes(*self._position)
+        of_column = of_column + self._envelope(dx=1) * cosines
+        of_row = of_row + self._envelope(dy=1) * cosines
+        return tuple(of_column * change[:, 0, i] + of_row * change[:, 1, i] for i in (0, 1))
+
+
+def _sum_of_products(a, b):
+    """Return the sum over the first axis."""
+    return np.einsum("kp,kp->p", a, b)
 
 
 def _center_and_shape(light, grid):

@@ -2,10 +2,17 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import fft
 
 from rimlens.imaging import Grid
-from rimlens.posterior.source_field import CORE, PIXELS, SourceField, SourceFrame, Spectrum
+from rimlens.posterior.source_field import (
+    CORE,
+    PIXELS,
+    FieldValues,
+    SourceField,
+    SourceFrame,
+    Spectrum,
+)
 
 GRID = Grid((96, 96), 2 / 3)
 
@@ -23,30 +30,42 @@ def frame():
     return SourceFrame(np.array([1.0, -2.0]), 6.0, np.array([[1.1, 0.2], [-0.1, 0.9]]))
 
 
-def test_sampling_is_that_of_an_independent_code():
-    rng = np.random.default_rng(1)
-    values = rng.normal(size=(PIXELS, PIXELS))
-    x, y = rng.uniform(-4, 6, 200), rng.uniform(-7, 3, 200)
-    sampling, *_ = frame().sampling(x, y)
-    columns, rows = frame().pixels(x, y)
-    wanted = ndimage.map_coordinates(values, [rows, columns], order=1, mode="grid-constant")
-    np.testing.assert_allclose(sampling @ values.ravel(), wanted, atol=1e-4)
+def test_cosines_are_those_of_an_independent_transform(field):
+    values = FieldValues(field, *(v.ravel() for v in field.frame.positions()))
+    coefficients = np.random.default_rng(1).normal(size=field.count)
+    matrix = np.zeros((PIXELS, PIXELS))
+    matrix[field.modes] = coefficients
+    # The orthonormal transform has a mean square of one over the pixels, not a sum.
+    wanted = PIXELS * fft.idctn(matrix, norm="ortho") * field.envelope
+    atol = 1e-6 * np.abs(wanted).max()
+    np.testing.assert_allclose(values.of(coefficients), wanted.ravel(), atol=atol)
+    np.testing.assert_allclose(coefficients @ values.all(), wanted.ravel(), atol=10 * atol)
 
 
-def test_slopes_are_finite_differences():
+def test_slopes_are_finite_differences(field):
     rng = np.random.default_rng(2)
-    values = rng.normal(size=PIXELS**2)
-    x, y = rng.uniform(-2, 4, 200), rng.uniform(-5, 1, 200)
-    columns, rows = frame().pixels(x, y)
-    # A bilinear map has no slope at the lines between its pixels.
-    inside = (abs(columns % 1 - 0.5) < 0.45) & (abs(rows % 1 - 0.5) < 0.45)
-    _, along_x, along_y = frame().sampling(x, y)
-    step = 1e-3
-    for slope, dx, dy in ((along_x, step, 0), (along_y, 0, step)):
-        ahead, *_ = frame().sampling(x + dx, y + dy)
-        behind, *_ = frame().sampling(x - dx, y - dy)
-        wanted = ((ahead - behind) @ values) / (2 * step)
-        np.testing.assert_allclose((slope @ values)[inside], wanted[inside], atol=0.05)
+    coefficients = rng.normal(size=field.count)
+    x, y = rng.uniform(-2, 8, 200), rng.uniform(-7, 3, 200)
+    step = 1e-5
+    found = FieldValues(field, x, y).slopes(coefficients)
+    for slope, dx, dy in zip(found, (step, 0), (0, step)):
+        ahead, behind = (
+            FieldValues(field, x + sign * dx, y + sign * dy).of(coefficients) for sign in (1, -1)
+        )
+        wanted = (ahead - behind) / (2 * step)
+        np.testing.assert_allclose(slope, wanted, atol=1e-6 * np.abs(wanted).max())
+
+
+def test_summed_slopes_are_those_of_every_cosine(field):
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(-2, 8, 20), rng.uniform(-7, 3, 20)
+    weights = rng.normal(size=(field.count, 20))
+    values = FieldValues(field, x, y)
+    each = np.array([values.slopes(unit) for unit in np.eye(field.count)])
+    wanted = np.einsum("kip,kp->ip", each, weights)
+    np.testing.assert_allclose(
+        values.summed_slopes(weights.astype("float32")), wanted, atol=1e-4 * np.abs(wanted).max()
+    )
 
 
 def test_a_frame_keeps_the_coordinates_of_what_it_follows():
@@ -54,13 +73,24 @@ def test_a_frame_keeps_the_coordinates_of_what_it_follows():
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(2, 50))
     moved = np.stack([np.ones(50), x, y], axis=1) @ affine
-    np.testing.assert_allclose(frame().followed(affine).pixels(*moved.T), frame().pixels(x, y))
+    found = frame().followed(affine).coordinates(*moved.T)
+    np.testing.assert_allclose(found, frame().coordinates(x, y))
 
 
 def test_positions_are_those_of_the_pixels():
-    columns, rows = frame().pixels(*frame().positions())
-    np.testing.assert_allclose(columns[0], np.arange(PIXELS), atol=1e-9)
-    np.testing.assert_allclose(rows[:, 0], np.arange(PIXELS), atol=1e-9)
+    column, row = frame().coordinates(*frame().positions())
+    middles = (np.arange(PIXELS) + 0.5) / PIXELS * 2 - 1
+    np.testing.assert_allclose(column[0], middles, atol=1e-9)
+    np.testing.assert_allclose(row[:, 0], middles, atol=1e-9)
+
+
+def test_coordinate_slopes_are_finite_differences():
+    x, y = np.random.default_rng(4).normal(size=(2, 50))
+    found = frame().coordinate_slopes(x, y)
+    step = 1e-6
+    for i, (dx, dy) in enumerate(((step, 0), (0, step))):
+        ahead, behind = (frame().coordinates(x + s * dx, y + s * dy) for s in (1, -1))
+        np.testing.assert_allclose(found[:, :, i].T, (ahead - behind) / (2 * step), atol=1e-7)
 
 
 def test_the_field_lies_about_the_light(field):
@@ -112,7 +142,7 @@ def test_a_field_fades_to_nothing_within_its_extent(field):
 def test_where_nothing_is_known_the_source_may_be_anywhere():
     field = SourceField.around(lambda x, y: 0 * x, GRID, 50)
     assert field.frame.half == pytest.approx(0.53 * 64)
-    assert np.all(field.basis[:, 0] >= 0)
+    assert np.all(field.envelope >= 0)
     assert field.envelope.max() > 0
 
 
@@ -120,7 +150,8 @@ def test_draws_have_the_variance_of_envelope_and_amplitude(field):
     deviations = field.deviations(Spectrum(0.7, 1.0, 1.5))
     assert np.sum(deviations**2) == pytest.approx(0.49)
     white = np.random.default_rng(4).normal(size=(2000, field.count))
-    draws = (white * deviations) @ field.basis.T
+    values = FieldValues(field, *(v.ravel() for v in field.frame.positions()))
+    draws = (white * deviations) @ values.all()
     # Close to the border a cosine has twice the mean square.
     quarter = slice(PIXELS // 4, -PIXELS // 4)
     middle = (slice(None), quarter, quarter)
@@ -128,12 +159,13 @@ def test_draws_have_the_variance_of_envelope_and_amplitude(field):
     np.testing.assert_allclose(found / (0.7 * field.envelope[middle[1:]]), 1.0, atol=0.35)
 
 
-def test_a_map_has_its_brightness_and_vanishes_beyond(field):
-    smooth = source(*field.frame.positions())
-    found = field.brightness(smooth.ravel(), GRID.x, GRID.y)
-    inside = np.hypot(GRID.x - 3, GRID.y + 2) < 5
-    np.testing.assert_allclose(found[inside], source(GRID.x, GRID.y)[inside], atol=0.01)
-    assert np.all(found[np.hypot(GRID.x - 3, GRID.y + 2) > 2.3 * field.frame.half] == 0)
+def test_brightness_vanishes_beyond_the_frame(field):
+    coefficients = np.random.default_rng(5).normal(size=field.count)
+    found = field.brightness(coefficients, GRID.x, GRID.y)
+    within = field.frame.distance(GRID.x, GRID.y) < 1
+    assert np.all(found[~within] == 0)
+    wanted = FieldValues(field, GRID.x[within], GRID.y[within]).of(coefficients)
+    np.testing.assert_allclose(found[within], wanted)
 
 
 def test_neighbors_of_a_spectrum_stay_plausible():
