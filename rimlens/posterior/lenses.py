@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from rimlens.prior import Prior
 
 
+# Standard deviation of the place of a source about that of the first answer, in pixels.
+DISPLACEMENT = 3.0
+
+
 class LensVariables(ABC):
     """A lens whose prior is a unit normal distribution.
 
@@ -112,6 +116,75 @@ class MapVariables(LensVariables):
     def _of_maps(self, maps):
         found = self._deflection(ops.convert_to_tensor(maps.astype("float32")))
         return [ops.convert_to_numpy(component).astype(float) for component in found]
+
+
+class LatentVariables(LensVariables):
+    """The latent vector of a convergence map, an external shear, and the place of the source.
+
+    A prior over sources knows them near the middle of its grid.  A constant deflection, which no
+    image shows, brings the source there.
+
+    Parameters
+    ----------
+    prior : rimlens.prior.VAEPrior
+        Over convergence maps.
+    shear_scatter : float
+        Standard deviation of a component of the shear.
+    image_grid : Grid
+        Of the image.
+    """
+
+    def __init__(self, prior: Any, shear_scatter: float, image_grid: Grid) -> None:
+        self.prior, self.shear_scatter = prior, shear_scatter
+        (self._latent,) = prior.variables["vector"]
+        (self._name,) = prior.model.parameters
+        self.size = self._latent + 4
+        self._x, self._y = image_grid.x, image_grid.y
+        deflection = ConvergenceDeflection(prior.model.grid, image_grid)
+
+        def of_map(vector):
+            return ops.stack(deflection(self._map(vector)), axis=1)
+
+        self._deflected = backend.jit_compile(of_map)
+        self._differentiated = backend.jit_compile(lambda v: backend.jacobian(of_map, v))
+
+    def start(self, convergence: np.ndarray, shear: np.ndarray) -> np.ndarray:
+        """Return the variables of the decoded map nearest to one, and of a shear."""
+        maps = ops.convert_to_tensor(np.asarray(convergence, dtype="float32")[None])
+        vector = ops.convert_to_numpy(self.prior.unconstrain({self._name: maps})["vector"])[0]
+        return np.concatenate([vector, np.asarray(shear) / self.shear_scatter, np.zeros(2)])
+
+    def displacement(self, u: np.ndarray) -> np.ndarray:
+        """Return the constant deflection."""
+        return DISPLACEMENT * u[-2:]
+
+    def deflection(self, u):
+        """Return the deflection of the image's pixels."""
+        found = ops.convert_to_numpy(self._deflected(_vector(u[: self._latent])))[0].astype(float)
+        added = zip(_shear(self._shear(u), self._x, self._y), self.displacement(u))
+        return tuple(of_map + shear + c for of_map, (shear, c) in zip(found, added))
+
+    def jacobian(self, u):
+        """Return its derivatives by the variables."""
+        maps = ops.convert_to_numpy(self._differentiated(_vector(u[: self._latent])))[0]
+        shears = [_shear(unit, self._x, self._y) for unit in self.shear_scatter * np.eye(2)]
+        ones = DISPLACEMENT * np.ones_like(self._x)
+        constants = [(ones, 0 * ones), (0 * ones, ones)]
+        return tuple(
+            np.concatenate([maps[:, i], [c[i] for c in (*shears, *constants)]]).astype(float)
+            for i in (0, 1)
+        )
+
+    def physical(self, u):
+        """Return the map and the shear."""
+        found = ops.convert_to_numpy(self._map(_vector(u[: self._latent])))[0]
+        return {"convergence": found.astype(float), "shear": self._shear(u)}
+
+    def _map(self, vector):
+        return self.prior.constrain({"vector": vector})[self._name]
+
+    def _shear(self, u):
+        return u[self._latent : self._latent + 2] * self.shear_scatter
 
 
 class ModelVariables(LensVariables):

@@ -34,7 +34,7 @@ class Start:
     @classmethod
     def of_map(cls, u, source, grid):
         """Return the start at a map of the source on a grid."""
-        return cls(u, partial(_interpolated, source, grid))
+        return cls(u, partial(interpolated, source, grid))
 
     @classmethod
     def after(cls, at):
@@ -104,7 +104,7 @@ def _mean_deflection(exposure, lens, u):
     return np.sum(alpha_x * along_x + alpha_y * along_y), change
 
 
-def _interpolated(source, grid, x, y):
+def interpolated(source, grid, x, y):
     where = rows_and_columns(grid, x, y)
     return ndimage.map_coordinates(source, where, order=1, mode="constant")
 

@@ -8,7 +8,7 @@ drawn in `rimlens.plotting`; files are read and written in `rimlens.io`.
 from rimlens.maps.critical_curves import inverse_magnification
 from rimlens.maps.einstein import convergence_center, einstein_radius
 from rimlens.reconstruction.failure import Failure
-from rimlens.reconstruction.measures import NetworkRadii, measure
+from rimlens.reconstruction.measures import SolverDiagnostics, measure
 from rimlens.reconstruction.reconstruction import Reconstruction
 from rimlens.reconstruction.samples import PosteriorSamples
 from rimlens.reconstruction.shear import Shear
@@ -18,7 +18,7 @@ __all__ = [
     "GOOD",
     "SUSPECT",
     "UNCONSTRAINED",
-    "NetworkRadii",
+    "SolverDiagnostics",
     "PosteriorSamples",
     "Failure",
     "Reconstruction",

@@ -49,7 +49,7 @@ _RADIUS_ERROR_POWERS = {
 
 
 @dataclass(frozen=True)
-class NetworkRadii:
+class SolverDiagnostics:
     """What a solver knows about how it reached its estimate.
 
     Parameters
@@ -59,14 +59,18 @@ class NetworkRadii:
         treated alone, nan where it finds none; empty for a solver without orientations.
     network_radius : float
         Einstein radius in pixels of the network's estimate, before the steps that end it.
+    lens_distance : float
+        How far a refined lens lies from the middle of those that the weights were trained for, in
+        units of their scatter: the root mean square over the parameters of a smooth lens.
     """
 
     radii: object = ()
     network_radius: float = np.nan
+    lens_distance: float = np.nan
 
 
 def measure(
-    reconstruction: Reconstruction, network_radii: NetworkRadii | None = None
+    reconstruction: Reconstruction, diagnostics: SolverDiagnostics | None = None
 ) -> dict[str, float]:
     """Return the measures that a verdict is built from.
 
@@ -74,7 +78,7 @@ def measure(
     ----------
     reconstruction : Reconstruction
         What to measure.
-    network_radii : NetworkRadii, optional
+    diagnostics : SolverDiagnostics, optional
         How the solver reached its answer.
 
     Returns
@@ -91,14 +95,15 @@ def measure(
         residuals of neighbors; ``einstein_radius``, ``center_offset`` and ``mask_offset`` (of a
         masked region next to the middle) in pixels;
         ``peak_signal_to_noise``, ``core_mask`` (radius in pixels) and ``fwhm`` of the data;
-        ``orientation_spread`` and ``network_difference``, relative to the Einstein radius; and
+        ``orientation_spread`` and ``network_difference``, relative to the Einstein radius;
+        ``lens_distance``, as `SolverDiagnostics` has it; and
         ``radius_error``, the expected relative error of the Einstein radius that follows, or that
         which a refined reconstruction states, where that is larger.
     """
     image = _Image(reconstruction)
-    network_radii = network_radii or NetworkRadii()
+    diagnostics = diagnostics or SolverDiagnostics()
     radius = image.einstein_radius
-    radii = np.asarray(network_radii.radii, dtype=float)
+    radii = np.asarray(diagnostics.radii, dtype=float)
     found = radii[np.isfinite(radii)]
     spread = np.std(found) / np.mean(found) if 2 * found.size > radii.size else np.inf
     blank = image.used & ~ndimage.binary_dilation(image.model > image.sigma, iterations=_AWAY)
@@ -121,7 +126,8 @@ def measure(
         "core_mask": image.core_mask,
         "fwhm": image.fwhm,
         "orientation_spread": spread if radii.size else np.nan,
-        "network_difference": abs(network_radii.network_radius / radius - 1.0),
+        "network_difference": abs(diagnostics.network_radius / radius - 1.0),
+        "lens_distance": float(diagnostics.lens_distance),
     }
     expected = _radius_error(measures)
     stated = reconstruction.errors.get("einstein_radius", np.nan) * u.arcsec

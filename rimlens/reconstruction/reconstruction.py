@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rimlens.imaging.forward import ForwardModel
     from rimlens.lens.lens import Lens
     from rimlens.observation.observation import Observation
-    from rimlens.reconstruction.measures import NetworkRadii
+    from rimlens.reconstruction.measures import SolverDiagnostics
     from rimlens.reconstruction.verdict import Verdict
     from rimlens.source.source import Source
     from rimlens.typing import ArrayLike
@@ -478,7 +478,7 @@ class Reconstruction:
         return None if self._lens_model is None else mass_center(self._lens_model)
 
     def judge(
-        self, domain: dict[str, Any] | None = None, network_radii: NetworkRadii | None = None
+        self, domain: dict[str, Any] | None = None, diagnostics: SolverDiagnostics | None = None
     ) -> None:
         """Set `verdict` anew, with what a solver knows.
 
@@ -486,10 +486,10 @@ class Reconstruction:
         ----------
         domain : dict, optional
             As `RIMSolver.domain` gives it.
-        network_radii : NetworkRadii, optional
+        diagnostics : SolverDiagnostics, optional
             How the solver reached its answer.
         """
-        self._verdict = assess(self, domain, network_radii)
+        self._verdict = assess(self, domain, diagnostics)
 
     def plot(self, path: PathLike | None = None) -> Figure:
         """Draw data, model, residual, source and convergence.

@@ -16,7 +16,7 @@ from rimlens.errors import InputError
 from rimlens.reconstruction.measures import measure
 
 if TYPE_CHECKING:
-    from rimlens.reconstruction.measures import NetworkRadii
+    from rimlens.reconstruction.measures import SolverDiagnostics
     from rimlens.reconstruction.reconstruction import Reconstruction
 
 GOOD, SUSPECT, UNCONSTRAINED = "good", "suspect", "unconstrained"
@@ -212,7 +212,7 @@ def _domain_bounds(domain):
 def assess(
     reconstruction: Reconstruction,
     domain: dict[str, Any] | None = None,
-    network_radii: NetworkRadii | None = None,
+    diagnostics: SolverDiagnostics | None = None,
 ) -> Verdict:
     """Judge a reconstruction.
 
@@ -224,7 +224,7 @@ def assess(
         The observations for which the weights are valid, lengths in pixels, as
         `rimlens.rim.RIMSolver` has it: pairs ``theta_E``, ``fwhm``,
         ``peak_signal_to_noise`` and ``core_mask``.
-    network_radii : NetworkRadii, optional
+    diagnostics : SolverDiagnostics, optional
         How the solver reached its answer.
 
     Returns
@@ -238,7 +238,7 @@ def assess(
     >>> assess(reconstruction).quality  # doctest: +SKIP
     'good'
     """
-    measures = measure(reconstruction, network_radii)
+    measures = measure(reconstruction, diagnostics)
     bounds = (bound.of(bool(reconstruction.errors)) for bound in _BOUNDS)
     broken = [
         bound

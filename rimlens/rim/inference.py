@@ -26,6 +26,8 @@ class BatchInference:
     ----------
     machine : RecurrentInferenceMachine
         Its weights are arguments of the compiled functions: they may change.
+    averaged : bool, optional
+        Whether to average over the orientations of the square, where the unknowns allow it.
 
     Attributes
     ----------
@@ -33,10 +35,10 @@ class BatchInference:
         What the refinement expects of the network's error: see `rimlens.rim.refinement.start`.
     """
 
-    def __init__(self, machine: RecurrentInferenceMachine) -> None:
+    def __init__(self, machine: RecurrentInferenceMachine, averaged: bool = True) -> None:
         self.machine = machine
         self.error_covariance_factor = None
-        self._orientations = ORIENTATIONS if machine.equivariant else range(1)
+        self._orientations = ORIENTATIONS if averaged and machine.equivariant else range(1)
         # The network stands alone: what it takes does not depend on the point-spread function's
         # size, and tracing takes longer than running.
         inside = [*machine.lens.network_variables, *machine.source.network_variables]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -13,10 +14,12 @@ from rimlens.posterior.exposure import Blur, Exposure
 from rimlens.posterior.laplace import LaplacePosterior
 from rimlens.posterior.lenses import MapVariables, ModelVariables
 from rimlens.posterior.refine import refine_field, refine_models
+from rimlens.rim.fine_tuning import FineTuning
+from rimlens.rim.latent import LatentRefinement
 from rimlens.rim.lens_unknowns import PixelatedLens
 from rimlens.spelling import did_you_mean
 
-METHODS = ("evidence", "map")
+METHODS = ("evidence", "map", "latent", "ewc")
 # Relative error of the network's convergence: what it makes of the middle, which is masked, may
 # be far from every lens of the population, and no search comes back from there.
 NETWORK_ERROR = 0.3
@@ -71,17 +74,33 @@ class Refinement:
     machine : RecurrentInferenceMachine
         Its unknowns are refined.
     population : LensPopulation or None
-        What convergence maps look like; a solver of maps needs it.
+        What convergence maps look like; a solver of maps needs it for its posterior.
+    method : {"evidence", "map", "latent", "ewc"}, optional
+        Whether the source is integrated out, maximized together with the lens, both are searched
+        for in the latent spaces of autoencoders, or the network is fine-tuned.
+    error_covariance_factor : ndarray, optional
+        Of the network's error: see `FineTuning`.
+
+    Raises
+    ------
+    InputError
+        If the solver cannot be refined with this method.
 
     Attributes
     ----------
     variables : LensVariables
-        What is refined of a lens.
+        What is refined of a lens; not where the network is fine-tuned.
     """
 
-    def __init__(self, machine, population):
+    def __init__(self, machine, population, method="evidence", error_covariance_factor=None):
         self._lens, self._source = machine.lens, machine.source
-        if isinstance(self._lens, PixelatedLens):
+        self.method = method
+        if method == "ewc":
+            self._refined = FineTuning(machine, error_covariance_factor)
+        elif method == "latent":
+            self._refined = LatentRefinement(self._lens, self._source)
+            self.variables = self._refined.variables
+        elif isinstance(self._lens, PixelatedLens):
             if population is None:
                 raise InputError(
                     "refine: weights with a population of lenses are wanted, found some without; "
@@ -92,7 +111,7 @@ class Refinement:
             grids = self._lens.image_grid, self._lens.grid
             self.variables = ModelVariables(self._lens.prior, *grids)
 
-    def __call__(self, inputs, result, method="evidence", report=None):
+    def __call__(self, inputs, result, report=None):
         """Refine one answer.
 
         Parameters
@@ -101,16 +120,18 @@ class Refinement:
             As `BatchInference.solve_batch` takes them, a batch of one.
         result : dict of ndarray
             What it gave.
-        method : {"evidence", "map"}, optional
-            Whether the source is integrated out, or maximized together with the lens.
         report : callable, optional
-            Called before every evaluation of the posterior.
+            Called before every evaluation of the posterior or of the network.
 
         Returns
         -------
-        RefinedAnswer
+        RefinedAnswer or LatentAnswer or FineTunedAnswer
         """
         exposure = Exposure(*(inputs[name][0] for name in ("image", "sigma", "weight", "psf")))
+        if self.method == "ewc":
+            return FineTunedAnswer(self._refined(inputs, result, report), self._source.grid)
+        if self.method == "latent":
+            return self._refined(exposure, result, report)
         u = self._start(result)
         if self._source.is_map:
             source = result["source"][0].astype(float)
@@ -121,7 +142,7 @@ class Refinement:
                 source,
                 self._source.grid,
                 result["model"][0].astype(float),
-                evidence=method == "evidence",
+                evidence=self.method == "evidence",
                 report=report,
             )
         else:
@@ -142,6 +163,32 @@ class Refinement:
 
 
 @dataclass(frozen=True, eq=False)
+class FineTunedAnswer:
+    """The answer of a network that was fine-tuned; it has no posterior, and no errors.
+
+    Parameters
+    ----------
+    found : dict of ndarray
+        As `BatchInference.solve_batch` gives it, a batch of one.
+    source_grid : Grid
+        Of the source's map.
+    """
+
+    found: dict
+    source_grid: Grid
+
+    draws = None
+    lens_distance = np.nan
+
+    def result(self):
+        """Return the answer: see `RefinedAnswer.result`."""
+        names = ("convergence", "shear", "source", "model", "lens", "source_parameters")
+        kept = {name: self.found[name] for name in names if name in self.found}
+        kept["foreground"] = np.zeros_like(kept["model"])
+        return keras.tree.map_structure(lambda values: values[0], kept)
+
+
+@dataclass(frozen=True, eq=False)
 class RefinedAnswer:
     """The maximum of a posterior and draws from it, lengths in pixels of the image.
 
@@ -158,6 +205,12 @@ class RefinedAnswer:
     posterior: LaplacePosterior
     unknowns: object
     exposure: Exposure
+
+    @property
+    def lens_distance(self):
+        """Root mean square of the variables of a smooth lens, which have a scatter of one."""
+        size = self.posterior.lens.smooth.size
+        return float(np.sqrt(np.mean(self.posterior.maximum.u[:size] ** 2)))
 
     @property
     def source_grid(self):

@@ -22,7 +22,7 @@ from rimlens.io.pretrained import Pretrained, require_shapes
 from rimlens.models.parameter import BRIGHTNESS
 from rimlens.observation import Observation, grid_wcs
 from rimlens.posterior.population import SMOOTH, LensPopulation
-from rimlens.reconstruction import GOOD, Failure, NetworkRadii, Reconstruction
+from rimlens.reconstruction import GOOD, Failure, SolverDiagnostics, Reconstruction
 from rimlens.reconstruction.models import mass_center, mean_convergence, move, on_the_sky
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.constants import CONSTANTS, DESCRIPTION
@@ -195,9 +195,11 @@ class RIMSolver(Pretrained):
         refine : bool, optional
             Whether to search for the maximum of the posterior from the network's answer: it then
             follows the data at any signal-to-noise, and has errors. It takes some seconds a lens.
-        method : {"evidence", "map"}, optional
-            How to refine: with the source integrated out (Suyu et al. 2006, MNRAS 371, 983), or
-            lens and source maximized together.
+        method : {"evidence", "map", "latent", "ewc"}, optional
+            How to refine: with the source integrated out (Suyu et al. 2006, MNRAS 371, 983); lens
+            and source maximized together; lens and source in the latent spaces of autoencoders;
+            or the network fine-tuned on the image under elastic weight consolidation (Adam et al.
+            2023, ApJ 951, 6), which states no errors.
 
         Returns
         -------
@@ -226,17 +228,20 @@ class RIMSolver(Pretrained):
                     "Observation.from_nddata makes one of an NDData or CCDData"
                 )
         check_method(method)
-        refinement = Refinement(self.machine, self.population) if refine else None
+        refinement = None
+        if refine:
+            parts = self.population, method, self.error_covariance_factor
+            refinement = Refinement(self.machine, *parts)
         progress = len(observations) > 1 if progress is None else progress
         if single:
             with tqdm(desc="refinement", unit="step", disable=not (progress and refine)) as bar:
-                found = self._reconstruct(observation, refinement, method, bar.update)
+                found = self._reconstruct(observation, refinement, bar.update)
             if found.quality != GOOD:
                 reasons = " ".join(found.verdict.reasons)
                 _warn(f"the reconstruction is {found.quality}: {reasons}")
             return found
         found = [
-            self._reconstruct_or_fail(item, refinement, method)
+            self._reconstruct_or_fail(item, refinement)
             for item in tqdm(observations, desc="lenses", disable=not progress)
         ]
         counts = Counter(item.quality for item in found if item.quality != GOOD)
@@ -245,13 +250,13 @@ class RIMSolver(Pretrained):
             _warn(f"{counts.total()} of {len(found)} are not good: {kinds}; each says why")
         return found
 
-    def _reconstruct_or_fail(self, observation, refinement, method):
+    def _reconstruct_or_fail(self, observation, refinement):
         try:
-            return self._reconstruct(observation, refinement, method)
+            return self._reconstruct(observation, refinement)
         except RimlensError as error:
             return Failure(observation, error)
 
-    def _reconstruct(self, observation, refinement=None, method="evidence", report=None):
+    def _reconstruct(self, observation, refinement=None, report=None):
         start = perf_counter()
         frame = frame_observation(observation, self.architecture.image_size)
         seen = frame.observation
@@ -270,7 +275,7 @@ class RIMSolver(Pretrained):
         history = result["reduced_chi2"][:, 0].astype(float)
         source_grid, refined = self.machine.source.grid, None
         if refinement is not None:
-            refined = refinement(inputs, result, method, report)
+            refined = refinement(inputs, result, report)
             source_grid = refined.source_grid
             result = {**result, **keras.tree.map_structure(lambda v: v[None], refined.result())}
             residual = (image - result["model"] - result["foreground"]) / sigma
@@ -292,7 +297,7 @@ class RIMSolver(Pretrained):
             observation=seen,
             source=NDData(source.astype(float), unit=seen.unit, wcs=source_wcs),
             convergence=NDData(convergence, unit="", wcs=kappa_wcs),
-            draws=None if refined is None else self._draws(refined, frame, float(peak[0])),
+            draws=self._draws(refined, frame, float(peak[0])),
             shear=result["shear"][0].astype(float),
             model=frame.trimmed(result["model"][0]).astype(float) * float(peak[0]),
             foreground=None
@@ -303,19 +308,26 @@ class RIMSolver(Pretrained):
                 "weights": "untrained" if self.weights is None else self.weights.name,
                 "rimlens": __version__,
                 "binning": frame.binning,
-                **({} if refined is None else {"refinement": method}),
+                **({} if refined is None else {"refinement": refinement.method}),
                 "elapsed": perf_counter() - start,
             },
             **models,
         )
-        network_radii = NetworkRadii(
-            result["orientation_radii"][:, 0], float(result["network_radius"][0])
+        diagnostics = SolverDiagnostics(
+            result["orientation_radii"][:, 0],
+            float(result["network_radius"][0]),
+            np.nan if refined is None else refined.lens_distance,
         )
-        reconstruction.judge(self.domain, network_radii)
+        reconstruction.judge(self.domain, diagnostics)
         return reconstruction
 
     def _draws(self, refined, frame, peak):
-        """Return a function that draws from the posterior in the units of the observation."""
+        """Return a function that draws from the posterior in the units of the observation.
+
+        There is none without a posterior.
+        """
+        if refined is None or refined.draws is None:
+            return None
         scale = frame.observation.pixel_scale.to_value("arcsec")
         priors = {"lens": self.lens, "source_parameters": self.source}
         units = {"arcsec": scale, BRIGHTNESS: peak}

@@ -11,11 +11,11 @@ from scipy import ndimage, stats
 from known_lens import PIXEL_SCALE, SIGMA, THETA_E, known_reconstruction
 from rimlens.errors import InputError
 from rimlens.observation import Observation
-from rimlens.reconstruction import NetworkRadii, Reconstruction, Verdict, assess, measure
+from rimlens.reconstruction import SolverDiagnostics, Reconstruction, Verdict, assess, measure
 
 # All that a solver of these weights says of the known lens, whose ring is 12 pixels in radius.
 DOMAIN = {"theta_E": (8, 46), "fwhm": (1.4, 4.0), "peak_signal_to_noise": (8, 100)}
-AGREEING = NetworkRadii(radii=12 + 0.05 * np.arange(-4, 4), network_radius=12.1)
+AGREEING = SolverDiagnostics(radii=12 + 0.05 * np.arange(-4, 4), network_radius=12.1)
 
 
 def changed(data=None, model=None, sigma=None, convergence=None, mask=None):
@@ -167,14 +167,14 @@ def test_a_wide_posterior_is_unconstrained_though_the_orientations_agree():
 
 
 def test_answers_that_disagree_are_unconstrained():
-    network_radii = NetworkRadii(radii=12 + 2.0 * np.arange(-4, 4), network_radius=12.0)
-    assert assess(known_reconstruction(), DOMAIN, network_radii).quality == "unconstrained"
-    assert "expected to be off by" in reasons(known_reconstruction(), network_radii=network_radii)
+    diagnostics = SolverDiagnostics(radii=12 + 2.0 * np.arange(-4, 4), network_radius=12.0)
+    assert assess(known_reconstruction(), DOMAIN, diagnostics).quality == "unconstrained"
+    assert "expected to be off by" in reasons(known_reconstruction(), diagnostics=diagnostics)
 
 
 def test_answers_of_which_most_have_no_radius_are_unconstrained():
-    network_radii = NetworkRadii(radii=[np.nan] * 6 + [12.0, 12.0], network_radius=12.0)
-    assert assess(known_reconstruction(), network_radii=network_radii).quality == "unconstrained"
+    diagnostics = SolverDiagnostics(radii=[np.nan] * 6 + [12.0, 12.0], network_radius=12.0)
+    assert assess(known_reconstruction(), diagnostics=diagnostics).quality == "unconstrained"
 
 
 @pytest.mark.parametrize("factor", [0.4, 2.0])
