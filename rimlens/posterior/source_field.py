@@ -77,7 +77,7 @@ class SourceFrame:
     matrix: np.ndarray
 
     def coordinates(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the coordinates of source positions, from -1 to 1 within it: shape ``(2, ...)``."""
+        """Return the coordinates of source positions, from -1 to 1 within it: two arrays."""
         return _warped(self._scaled(x, y))
 
     def coordinate_slopes(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:

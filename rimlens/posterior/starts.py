@@ -105,6 +105,7 @@ def _mean_deflection(exposure, lens, u):
 
 
 def interpolated(source, grid, x, y):
+    """Return a map of a source on a grid at source positions, bilinearly; zero beyond it."""
     where = rows_and_columns(grid, x, y)
     return ndimage.map_coordinates(source, where, order=1, mode="constant")
 

@@ -22,7 +22,7 @@ from rimlens.io.pretrained import Pretrained, require_shapes
 from rimlens.models.parameter import BRIGHTNESS
 from rimlens.observation import Observation, grid_wcs
 from rimlens.posterior.population import SMOOTH, LensPopulation
-from rimlens.reconstruction import GOOD, Failure, SolverDiagnostics, Reconstruction
+from rimlens.reconstruction import GOOD, Failure, Reconstruction, SolverDiagnostics
 from rimlens.reconstruction.models import mass_center, mean_convergence, move, on_the_sky
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.constants import CONSTANTS, DESCRIPTION

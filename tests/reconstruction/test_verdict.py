@@ -11,7 +11,7 @@ from scipy import ndimage, stats
 from known_lens import PIXEL_SCALE, SIGMA, THETA_E, known_reconstruction
 from rimlens.errors import InputError
 from rimlens.observation import Observation
-from rimlens.reconstruction import SolverDiagnostics, Reconstruction, Verdict, assess, measure
+from rimlens.reconstruction import Reconstruction, SolverDiagnostics, Verdict, assess, measure
 
 # All that a solver of these weights says of the known lens, whose ring is 12 pixels in radius.
 DOMAIN = {"theta_E": (8, 46), "fwhm": (1.4, 4.0), "peak_signal_to_noise": (8, 100)}

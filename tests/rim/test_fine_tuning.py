@@ -87,7 +87,7 @@ def test_consolidation_holds_the_weights(machine, inputs, first):
         chi2_of_network(FineTuning(machine, None, strength, 20, 1e-3)(inputs, first))
         for strength in (0.0, 1e9)
     ]
-    fitted, held = (chi2_of_network(first) - np.array(chi2))
+    fitted, held = chi2_of_network(first) - np.array(chi2)
     assert fitted > 0
     assert held < 0.5 * fitted
 
