@@ -154,7 +154,7 @@ class MarginalPosterior:
         """Add gradient and curvature to an evaluation without, and return it."""
         field, deviations, images = at.state.field, at.deviations, at.images
         box = self.exposure.box(*at.rays, field.frame)
-        change, of_x, of_y, affine, weight = self._changes(at, box)
+        change, of_x, of_y, affine, weight = self._changes(at, box, *self.lens.jacobian(at.u))
         # Only what no foreground explains counts.
         seen = self.exposure.foreground.without(change, box)
         shared = deviations[:, None] * (images @ seen.T)
@@ -182,8 +182,44 @@ class MarginalPosterior:
         at.images = at.residual = None
         return at
 
-    def _changes(self, at, box):
-        """Return the changes of the image along the variables in a box of it.
+    def score(self, at, of_x, of_y):
+        """Return what the image says of further changes of the deflection, to first order.
+
+        Parameters
+        ----------
+        at : Evaluation
+            The maximum, with derivatives.
+        of_x, of_y : ndarray
+            The changes, shape ``(n, ny, nx)``.
+
+        Returns
+        -------
+        score, information : ndarray
+            Derivative of the logarithm of the posterior by the size of each change, and its
+            curvature with lens and source at their most likely for each size: shape ``(n,)``.
+        """
+        fresh = self.evaluate(at.u, at.state, at.rays, derivatives=False)
+        field = fresh.state.field
+        box = self.exposure.box(*fresh.rays, field.frame)
+        of_lens, *_ = self._changes(fresh, box, *self.lens.jacobian(at.u))
+        change, *_ = self._changes(fresh, box, of_x, of_y)
+
+        def by_source(changes):
+            return fresh.deviations[:, None] * (fresh.images @ changes.T)
+
+        seen, seen_of_lens = (self.exposure.foreground.without(c, box) for c in (change, of_lens))
+        shared = by_source(seen)
+        response = scipy.linalg.cho_solve((fresh.triangle, True), shared)
+        with_lens = of_lens @ seen.T - by_source(seen_of_lens).T @ response
+        by_lens = np.linalg.solve(at.curvature + np.eye(len(at.u)), with_lens)
+        information = np.einsum("np,np->n", change, seen) - np.einsum("kn,kn->n", shared, response)
+        information -= np.einsum("mn,mn->n", with_lens, by_lens)
+        # The lens follows every change, also to where the maximum was not quite reached.
+        score = change @ fresh.residual + at.gradient @ by_lens
+        return score, np.maximum(information, 1e-12)
+
+    def _changes(self, at, box, of_x, of_y):
+        """Return the changes of the image along changes of the deflection in a box of it.
 
         Also those of the deflection beyond their affine part, that part, and with what weight
         positions counted for it.
@@ -192,13 +228,13 @@ class MarginalPosterior:
         per_noise = self.exposure.per_noise[box] / np.sqrt(self.temperature)
         slopes = FieldValues(at.state.field, x.ravel(), y.ravel()).slopes(at.source)
         slope_x, slope_y = (slope.reshape(x.shape) for slope in slopes)
-        of_x, of_y = (np.ascontiguousarray(c[:, *box]) for c in self.lens.jacobian(at.u))
+        of_x, of_y = (np.ascontiguousarray(c[:, *box]) for c in (of_x, of_y))
         weight = (slope_x**2 + slope_y**2) * per_noise**2
         weight = np.maximum(weight, 1e-9 * weight.max() + 1e-30)
         affine = _affine_fit(x, y, weight, of_x, of_y)
         of_x, of_y = _without(affine, x, y, of_x, of_y)
         blur = Blur(self.exposure.psf, x.shape)
-        change = (blur(-(slope_x * of_x + slope_y * of_y)) * per_noise).reshape(len(at.u), -1)
+        change = (blur(-(slope_x * of_x + slope_y * of_y)) * per_noise).reshape(len(of_x), -1)
         return change.astype(float), of_x, of_y, affine, weight
 
     def followed(self, at, u):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from rimlens.maps import einstein_radius
 from rimlens.posterior.exposure import Blur
 from rimlens.posterior.laplace import LaplacePosterior
 from rimlens.posterior.marginal import FieldState, MarginalPosterior
@@ -15,6 +16,7 @@ from rimlens.posterior.model_source import ModelPosterior
 from rimlens.posterior.search import maximize
 from rimlens.posterior.source_field import SourceField
 from rimlens.posterior.starts import Start, likely_starts
+from rimlens.posterior.substructure import PerturbedVariables, scan
 
 # So many cosines resolve a source at this signal-to-noise; they grow with its root.
 ORDINARY_SIGNAL_TO_NOISE = 40.0
@@ -201,17 +203,54 @@ class _FieldSearch:
 
     def completed(self, best, lens):
         """Return the maximum with what few lenses have, if it is worth it, and its lens."""
-        posterior = self.posterior(1.0, lens)
+        found = [(best, self._lens)]
+        if lens is not self._lens:
+            found += self._with_components(best, lens)
+            found += self._with_subhalo(best, lens.population.grid)
+        return min(found, key=lambda pair: pair[0].value + _occam(pair[0]))
+
+    def _with_components(self, best, lens):
+        """Return the maximum with the components of the population, if it is worth it."""
+        full = self._extended(best, lens)
+        if _expected_gain(full) - _occam(full) + _occam(best) < WORTH:
+            return []
+        return self._if_better(self._best_of(full, lens), best, lens, WORTH)
+
+    def _with_subhalo(self, best, grid):
+        """Return the maximum with a subhalo, if it is worth it."""
+        exposure = self._exposure
+        physical = self._lens.physical(best.u)
+        radius = einstein_radius(physical["convergence"], grid.pixel_scale)
+        if not np.isfinite(radius):
+            return []
+        found = scan(self.posterior(1.0), best, radius)
+        candidates = []
+        for place in found.peaks():
+            lens = PerturbedVariables(self._lens, found, place, grid, exposure.grid)
+            first = self._extended(best, lens)
+            candidates.append((self._best_of(first, lens, self._effort.warm_steps), lens))
+        if not candidates:
+            return []
+        at, lens = min(candidates, key=lambda pair: pair[0].value + _occam(pair[0]))
+        at = self._best_of(at, lens)
+        return self._if_better(at, best, lens, WORTH + np.log(found.x.size))
+
+    def _extended(self, best, lens):
+        """Return the evaluation of a lens with further variables, which are zero."""
         rest = np.zeros(lens.size - self._lens.size)
-        if not rest.size:
-            return best, self._lens
-        full = posterior.evaluate(np.concatenate([best.u, rest]), best.state, best.rays)
-        if _expected_gain(full) - _occam(full) + _occam(best) > WORTH:
-            steps, tolerance = self._effort.steps, self._effort.tolerance
-            found = maximize(posterior, full, steps, tolerance, self._report)
-            if found.value + _occam(found) < best.value + _occam(best) - WORTH:
-                return found, lens
-        return best, self._lens
+        u = np.concatenate([best.u, rest])
+        posterior = self.posterior(1.0, lens)
+        return posterior.evaluate(u, *posterior.followed(best, u))
+
+    def _best_of(self, first, lens, steps=None):
+        """Return the maximum of a lens with further variables."""
+        steps = steps or self._effort.steps
+        posterior = self.posterior(1.0, lens)
+        return maximize(posterior, first, steps, self._effort.tolerance, self._report)
+
+    def _if_better(self, at, best, lens, worth):
+        gain = best.value + _occam(best) - at.value - _occam(at)
+        return [(at, lens)] if gain > worth else []
 
     def image(self, start):
         """Return the image that a start predicts."""
