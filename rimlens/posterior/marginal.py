@@ -197,6 +197,7 @@ class MarginalPosterior:
         score, information : ndarray
             Derivative of the logarithm of the posterior by the size of each change, and its
             curvature with lens and source at their most likely for each size: shape ``(n,)``.
+            Of what is not seen at all it is zero up to rounding.
         """
         fresh = self.evaluate(at.u, at.state, at.rays, derivatives=False)
         field = fresh.state.field
@@ -216,7 +217,7 @@ class MarginalPosterior:
         information -= np.einsum("mn,mn->n", with_lens, by_lens)
         # The lens follows every change, also to where the maximum was not quite reached.
         score = change @ fresh.residual + at.gradient @ by_lens
-        return score, np.maximum(information, 1e-12)
+        return score, information
 
     def _changes(self, at, box, of_x, of_y):
         """Return the changes of the image along changes of the deflection in a box of it.

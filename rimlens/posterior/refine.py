@@ -38,6 +38,8 @@ LIKELY_SIGNAL_TO_NOISE = 5.0
 COMPARED_SIGNAL_TO_NOISE = 20.0
 BETTER = 25.0
 ARC_THRESHOLD = 2.0
+# Up to this signal-to-noise the image changes in proportion to the mass of a subhalo.
+LINEAR_SIGNAL_TO_NOISE = 50.0
 # Twice the cosines are worth it where the logarithm of the evidence gains so much.
 WORTH = 5.0
 
@@ -114,7 +116,7 @@ def refine_field(
     found = candidates[0]
     if candidates[-1].value < found.value - BETTER:
         found = candidates[-1]
-    best, lens = search.completed(search.resolved(found), lens)
+    best, lens = search.finished(found, lens)
     best = mean_along_radius(search.posterior(1.0, lens), best)
     return LaplacePosterior(best, lens, search.noise_correlation)
 
@@ -190,63 +192,80 @@ class _FieldSearch:
             starts = [Start.after(at) for at in found[: (len(found) + 1) // 2]]
         return found[0]
 
-    def resolved(self, best):
+    def finished(self, found, lens):
+        """Return the maximum with all that the image asks for, of source and lens, and its lens.
+
+        A finely resolved source explains what a subhalo does, at the price of many cosines, and
+        far above the noise a subhalo is no small change any more.  So the lens is completed
+        before the source and with more noise, and where nothing was found, at the end.
+        """
+        smooth = self.resolved(found, self._lens)
+        warm = (self._exposure.signal_to_noise / LINEAR_SIGNAL_TO_NOISE) ** 2
+        temperatures = _cooling(warm, 1.0) if warm > 1.0 else [1.0]
+        if warm > 1.0:
+            found = self._maximum(self._first(Start.after(found), warm), warm)
+        early, kind = self.completed(found, lens, temperatures[0])
+        if kind is self._lens:
+            return self.completed(smooth, lens)
+        for temperature in temperatures[1:]:
+            first = self._first(Start.after(early), temperature, 1, kind)
+            early = self._maximum(first, temperature, lens=kind)
+        early = self.resolved(early, kind)
+        gain = smooth.value + _occam(smooth) - early.value - _occam(early)
+        return (early, kind) if gain > WORTH else (smooth, self._lens)
+
+    def resolved(self, best, lens):
         """Return the maximum with as many cosines of the source as the evidence asks for."""
         finer = 1
         while best.state.field.count < MOST:
             finer *= 2
-            first = self._first(Start.after(best), 1.0, finer)
+            first = self._first(Start.after(best), 1.0, finer, lens)
             if first.value > best.value - WORTH:
                 break
-            best = self._maximum(first, 1.0, self._effort.warm_steps)
+            best = self._maximum(first, 1.0, self._effort.warm_steps, lens)
         return best
 
-    def completed(self, best, lens):
+    def completed(self, best, lens, temperature=1.0):
         """Return the maximum with what few lenses have, if it is worth it, and its lens."""
         found = [(best, self._lens)]
         if lens is not self._lens:
-            found += self._with_components(best, lens)
-            found += self._with_subhalo(best, lens.population.grid)
+            found += self._with_components(best, lens, temperature)
+            found += self._with_subhalo(best, lens.population.grid, temperature)
         return min(found, key=lambda pair: pair[0].value + _occam(pair[0]))
 
-    def _with_components(self, best, lens):
+    def _with_components(self, best, lens, temperature):
         """Return the maximum with the components of the population, if it is worth it."""
-        full = self._extended(best, lens)
+        full = self._extended(best, lens, temperature)
         if _expected_gain(full) - _occam(full) + _occam(best) < WORTH:
             return []
-        return self._if_better(self._best_of(full, lens), best, lens, WORTH)
+        return self._if_better(self._maximum(full, temperature, lens=lens), best, lens, WORTH)
 
-    def _with_subhalo(self, best, grid):
+    def _with_subhalo(self, best, grid, temperature):
         """Return the maximum with a subhalo, if it is worth it."""
         exposure = self._exposure
         physical = self._lens.physical(best.u)
         radius = einstein_radius(physical["convergence"], grid.pixel_scale)
         if not np.isfinite(radius):
             return []
-        found = scan(self.posterior(1.0), best, radius)
+        found = scan(self.posterior(temperature), best, radius)
         candidates = []
         for place in found.peaks():
             lens = PerturbedVariables(self._lens, found, place, grid, exposure.grid)
-            first = self._extended(best, lens)
-            candidates.append((self._best_of(first, lens, self._effort.warm_steps), lens))
+            first = self._extended(best, lens, temperature)
+            at = self._maximum(first, temperature, self._effort.warm_steps, lens)
+            candidates.append((at, lens))
         if not candidates:
             return []
         at, lens = min(candidates, key=lambda pair: pair[0].value + _occam(pair[0]))
-        at = self._best_of(at, lens)
+        at = self._maximum(at, temperature, lens=lens)
         return self._if_better(at, best, lens, WORTH + np.log(found.x.size))
 
-    def _extended(self, best, lens):
+    def _extended(self, best, lens, temperature):
         """Return the evaluation of a lens with further variables, which are zero."""
         rest = np.zeros(lens.size - self._lens.size)
         u = np.concatenate([best.u, rest])
-        posterior = self.posterior(1.0, lens)
+        posterior = self.posterior(temperature, lens)
         return posterior.evaluate(u, *posterior.followed(best, u))
-
-    def _best_of(self, first, lens, steps=None):
-        """Return the maximum of a lens with further variables."""
-        steps = steps or self._effort.steps
-        posterior = self.posterior(1.0, lens)
-        return maximize(posterior, first, steps, self._effort.tolerance, self._report)
 
     def _if_better(self, at, best, lens, worth):
         gain = best.value + _occam(best) - at.value - _occam(at)
@@ -267,9 +286,9 @@ class _FieldSearch:
             self._evidence and temperature == 1.0,
         )
 
-    def _first(self, start, temperature, finer=1):
+    def _first(self, start, temperature, finer=1, lens=None):
         """Return the evaluation at a start, with a field about its source."""
-        posterior = self.posterior(temperature)
+        posterior = self.posterior(temperature, lens)
         rays = posterior.trace(start.u)
         # The envelope follows the source of this lens before the lens moves.
         for _ in range(2):
@@ -279,12 +298,12 @@ class _FieldSearch:
             start = Start.after(at)
         return at
 
-    def _maximum(self, first, temperature, steps=None):
+    def _maximum(self, first, temperature, steps=None, lens=None):
         """Return the maximum that is reached from an evaluation without derivatives."""
         last = temperature == 1.0
         steps = steps or (self._effort.steps if last else self._effort.warm_steps)
         return maximize(
-            self.posterior(temperature),
+            self.posterior(temperature, lens),
             first,
             steps,
             self._effort.tolerance if last else self._effort.warm_tolerance,

@@ -31,6 +31,8 @@ NEAR = 6.0
 BATCH = 100
 # The strength b that is tried everywhere, in pixels of the image.
 STRENGTH = 1.0
+# Where a subhalo changes the image by less, in units of the most that one does, none is seen.
+UNSEEN = 0.01
 # A subhalo is searched for where its strength is so many standard deviations above zero.
 SIGNIFICANT = 5.0
 # Standard deviations about the most significant place, in pixels, and of ln b.
@@ -39,8 +41,6 @@ PLACE_SCATTER, STRENGTH_SCATTER = 3.0, 1.0
 # significant in units of the most significant one; the first order underestimates what is strong.
 PLACES, APART, NEARLY = 3, 4.0, 0.7
 UNDERESTIMATED = 2.0
-# Points a side over which the convergence of a pixel is averaged.
-OVERSAMPLING = 6
 # No strength is smaller, in pixels.
 WEAKEST = 0.02
 
@@ -105,17 +105,18 @@ def scan(posterior, at, einstein_radius):
     x, y = _places(posterior, at)
     tidal = np.sqrt(STRENGTH * einstein_radius)
     grid = posterior.exposure.grid
-    strengths, errors = [], []
+    scores, information = [np.zeros(0)], [np.zeros(0)]
     for first in range(0, len(x), BATCH):
         some = slice(first, first + BATCH)
         offsets = (v - w[some, None, None] for v, w in ((grid.x, x), (grid.y, y)))
-        score, information = posterior.score(at, *deflection(*offsets, STRENGTH, tidal))
-        strengths.append(STRENGTH * score / information)
-        errors.append(STRENGTH / np.sqrt(information))
-    if not strengths:
-        strengths, errors = [np.zeros(0)], [np.zeros(0)]
-    found = np.concatenate(strengths), np.concatenate(errors)
-    return SubhaloScan(x, y, *found, einstein_radius)
+        found = posterior.score(at, *deflection(*offsets, STRENGTH, tidal))
+        scores.append(found[0])
+        information.append(found[1])
+    score, information = np.concatenate(scores), np.concatenate(information)
+    seen = information > UNSEEN * np.max(information, initial=0.0)
+    score, information = score[seen], information[seen]
+    strength, error = STRENGTH * score / information, STRENGTH / np.sqrt(information)
+    return SubhaloScan(x[seen], y[seen], strength, error, einstein_radius)
 
 
 def deflection(x, y, strength, tidal):
@@ -125,14 +126,24 @@ def deflection(x, y, strength, tidal):
     return ratio * x, ratio * y
 
 
-def convergence(x, y, strength, tidal, cell=0.0):
-    """Return the convergence at positions relative to a subhalo.
+def mean_convergence(grid, center, strength, tidal):
+    r"""Return the convergence of a subhalo, averaged over every pixel of a grid.
 
-    In the cell of that side which holds its cusp it is about the mean of the cell.
+    The integral of the inverse of :math:`R = \sqrt{x^2 + y^2 + a^2}` over a rectangle is that of
+    :math:`x \ln (y + R) + y \ln (x + R) - a \arctan (x y / a R)` at its corners.
     """
-    # The mean of 1 / r over a square about the middle is that at this part of its side.
-    r = np.maximum(np.hypot(x, y), 0.284 * cell)
-    return 0.5 * strength * (1 / r - 1 / np.hypot(r, tidal))
+    (ny, nx), side = grid.shape, grid.pixel_scale
+    x = grid.x[0, 0] - center[0] + side * (np.arange(nx + 1) - 0.5)
+    y = (grid.y[0, 0] - center[1] + side * (np.arange(ny + 1) - 0.5))[:, None]
+
+    def mean(a):
+        distance = np.maximum(np.sqrt(x**2 + y**2 + a**2), 1e-9)
+        corners = x * np.arcsinh(y / np.maximum(np.hypot(x, a), 1e-9))
+        corners = corners + y * np.arcsinh(x / np.maximum(np.hypot(y, a), 1e-9))
+        corners -= a * np.arctan(x * y / (max(a, 1e-9) * distance))
+        return np.diff(np.diff(corners, axis=0), axis=1) / side**2
+
+    return 0.5 * strength * (mean(0.0) - mean(tidal))
 
 
 class PerturbedVariables(LensVariables):
@@ -192,15 +203,7 @@ class PerturbedVariables(LensVariables):
 
     def subhalo_map(self, u):
         """Return the convergence of the subhalo alone, averaged over the pixels of the map."""
-        (x, y), strength, tidal = self.subhalo(u)
-        cell = self._grid.pixel_scale / OVERSAMPLING
-        steps = (np.arange(OVERSAMPLING) - 0.5 * (OVERSAMPLING - 1)) * cell
-        total = 0.0
-        for dy in steps:
-            for dx in steps:
-                at = self._grid.x + dx - x, self._grid.y + dy - y
-                total = total + convergence(*at, strength, tidal, cell)
-        return total / OVERSAMPLING**2
+        return mean_convergence(self._grid, *self.subhalo(u))
 
     def _of_subhalo(self, u):
         (x, y), strength, tidal = self.subhalo(u)
