@@ -56,6 +56,11 @@ NOT_GOOD = 3
     "takes some seconds a lens.",
 )
 @click.option(
+    "--method",
+    type=click.Choice(["evidence", "map", "latent", "ewc"]),
+    help="How to refine, as `RIMSolver.reconstruct` says; by default evidence.  Implies --refine.",
+)
+@click.option(
     "-o",
     "--output",
     "folder",
@@ -73,7 +78,7 @@ NOT_GOOD = 3
 @click.option(
     "--strict", is_flag=True, help=f"End with status {NOT_GOOD} if a quality is not good."
 )
-def command(files, weights, refine, folder, overwrite, resume, as_json, strict, **parts):
+def command(files, weights, refine, method, folder, overwrite, resume, as_json, strict, **parts):
     """Find the convergence and the source of each lens.
 
     LENS.fits is a file, or a folder whose FITS files are all meant.  What is not given is looked
@@ -84,12 +89,13 @@ def command(files, weights, refine, folder, overwrite, resume, as_json, strict, 
     named = [weights, *(parts[k] for k in ("data", "uncertainty", "mask", "psf"))]
     others = [item for item in named if item is not None]
     folder = Path(folder)
+    method = method or ("evidence" if refine else None)
     several = resume or len(files) > 1 or Path(files[0]).is_dir()
     if several:
-        run = _Run(lens_files(files, others), others, folder, weights, refine, parts, as_json)
+        run = _Run(lens_files(files, others), others, folder, weights, method, parts, as_json)
         qualities = run.all(overwrite, resume)
     else:
-        qualities = [_one(files[0], others, folder, weights, refine, parts, overwrite, as_json)]
+        qualities = [_one(files[0], others, folder, weights, method, parts, overwrite, as_json)]
     failed = qualities.count("failed")
     if failed:
         raise RimlensError(
@@ -100,7 +106,7 @@ def command(files, weights, refine, folder, overwrite, resume, as_json, strict, 
         raise SystemExit(NOT_GOOD)
 
 
-def _one(file, others, folder, weights, refine, parts, overwrite, as_json):
+def _one(file, others, folder, weights, method, parts, overwrite, as_json):
     """Reconstruct one lens, print what is known of it and return its quality."""
     stem = output_stem(file)
     names = output_names(stem)
@@ -109,7 +115,7 @@ def _one(file, others, folder, weights, refine, parts, overwrite, as_json):
         progress(STEPS, lines=False) as step,
     ):
         load = solver_loader(weights)
-        reconstruction = reconstruct_file(file, temporary / stem, load, step, refine, **parts)
+        reconstruction = reconstruct_file(file, temporary / stem, load, step, method, **parts)
     written = [path for path in (folder / name for name in names) if path.exists()]
     if as_json:
         click.echo(json.dumps(summary(reconstruction, file, written)))
@@ -121,8 +127,8 @@ def _one(file, others, folder, weights, refine, parts, overwrite, as_json):
 class _Run:
     """The reconstruction of many lenses, which no bad one stops."""
 
-    def __init__(self, files, others, folder, weights, refine, parts, as_json):
-        self.refine = refine
+    def __init__(self, files, others, folder, weights, method, parts, as_json):
+        self.method = method
         self.files, self.folder, self.parts, self.as_json = files, folder, parts, as_json
         self.inputs = [*files, *others]
         self.weights = weights
@@ -134,7 +140,7 @@ class _Run:
         find(self.weights, "weights", "weights")
         path = self.folder / TABLE
         resume = resume and path.exists()
-        options = {"weights": self.weights, "refine": self.refine or None, **self.parts}
+        options = {"weights": self.weights, "refine": self.method, **self.parts}
         self.table = LensTable(path, options, resume)
         outputs = [path for file in self.files for path in self._outputs(file)]
         # The results of a run that goes on are its own; those of a lens without a row are partial.
@@ -206,7 +212,7 @@ class _Run:
                     temporary / stem,
                     self.load,
                     partial(_log.info, "%s: %s", file),
-                    self.refine,
+                    self.method,
                     **self.parts,
                 )
         except Exception as error:  # noqa: BLE001 - one file must stop no others
@@ -252,7 +258,7 @@ def solver_loader(weights):
     return load
 
 
-def reconstruct_file(path, output, load, step, refine=False, **parts):
+def reconstruct_file(path, output, load, step, method=None, **parts):
     """Reconstruct the lens in a file, write the results and warn of what is not good.
 
     Parameters
@@ -265,8 +271,8 @@ def reconstruct_file(path, output, load, step, refine=False, **parts):
         Gives the solver, as that of `solver_loader`.
     step : callable
         Called at each of the `STEPS` steps with a sentence about it.
-    refine : bool, optional
-        As `RIMSolver.reconstruct` takes it.
+    method : str, optional
+        How to refine, as `RIMSolver.reconstruct` takes it; by default not at all.
     **parts
         Passed to `Observation.read`.
 
@@ -284,7 +290,8 @@ def reconstruct_file(path, output, load, step, refine=False, **parts):
     with warnings.catch_warnings():
         # The warning is given below, with the file's name and once there are results.
         warnings.simplefilter("ignore", QualityWarning)
-        reconstruction = solver.reconstruct(observation, progress=False, refine=refine)
+        refinement = {} if method is None else {"refine": True, "method": method}
+        reconstruction = solver.reconstruct(observation, progress=False, **refinement)
     step("writing")
     write_results(reconstruction, output)
     message = doubt(path, reconstruction.verdict)

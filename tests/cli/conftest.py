@@ -18,9 +18,9 @@ class FakeSolver:
         self.seen = []
         self.refined = []
 
-    def reconstruct(self, observation, progress=None, refine=False):
+    def reconstruct(self, observation, progress=None, refine=False, method="evidence"):
         self.seen.append(observation)
-        self.refined.append(refine)
+        self.refined.append(method if refine else None)
         if self.error is not None:
             raise self.error
         self.answer.observation.meta["EXTENSIONS"] = observation.meta.get("EXTENSIONS", "")

@@ -113,7 +113,7 @@ def test_an_interrupted_run_keeps_its_rows_and_goes_on(lenses, solver, call, mon
     (lenses / "b.fits").unlink()
     reconstruct = type(solver).reconstruct
 
-    def interrupted(self, observation, progress=None, refine=False):
+    def interrupted(self, observation, progress=None, refine=False, method="evidence"):
         if self.seen:
             raise KeyboardInterrupt
         return reconstruct(self, observation)

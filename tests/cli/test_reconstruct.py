@@ -87,7 +87,16 @@ def test_a_refined_lens_states_its_errors(folder, solver, call):
     printed = call("reconstruct", "lens.fits", "--refine", "--overwrite").stdout
     assert " +- 0.012 arcsec\n" in printed
     call("reconstruct", "lens.fits", "--overwrite")
-    assert solver.refined == [True, True, False]
+    call("reconstruct", "lens.fits", "--method", "latent", "--overwrite")
+    assert solver.refined == ["evidence", "evidence", None, "latent"]
+
+
+def test_the_methods_of_refinement_are_those_of_the_solver():
+    from rimlens.cli.reconstruct import command
+    from rimlens.rim.refined import METHODS
+
+    (option,) = (p for p in command.params if p.name == "method")
+    assert tuple(option.type.choices) == METHODS
 
 
 def test_parts_of_other_files_are_named_with_them(folder, solver, call):

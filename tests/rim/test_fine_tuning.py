@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from rimlens.rim import Architecture
+from rimlens.errors import InputError, QualityWarning
+from rimlens.observation import Observation
+from rimlens.rim import Architecture, RIMSolver
 from rimlens.rim.fine_tuning import FineTuning
 from rimlens.rim.inference import BatchInference
 from rimlens.rim.recurrence import RecurrentInferenceMachine
@@ -99,3 +101,25 @@ def test_it_ends_at_the_noise(machine, inputs, first):
     found = FineTuning(machine, None)(noisy, result, lambda: calls.append(1))
     assert found is result
     assert len(calls) == 0
+
+
+def test_a_solver_fine_tunes_and_states_no_errors():
+    observation, _ = simulate_observation(6)
+    solver = RIMSolver(ARCHITECTURE)
+    before = {name: value.copy() for name, value in solver.arrays.items()}
+    middle = slice(48, 80)
+    seen = Observation(
+        observation.data[middle, middle],
+        uncertainty=observation.sigma[middle, middle],
+        psf=observation.psf,
+        wcs=observation.wcs,
+    )
+    with pytest.warns(QualityWarning):
+        found = solver.reconstruct(seen, refine=True, method="ewc")
+    assert found.meta["refinement"] == "ewc"
+    assert found.errors == {}
+    assert found.source.uncertainty is None
+    for name, value in solver.arrays.items():
+        np.testing.assert_array_equal(value, before[name])
+    with pytest.raises(InputError, match="sample"):
+        found.sample(3)
