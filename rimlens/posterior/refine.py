@@ -13,6 +13,7 @@ from rimlens.posterior.laplace import LaplacePosterior
 from rimlens.posterior.marginal import FieldState, MarginalPosterior
 from rimlens.posterior.mean import mean_along_radius
 from rimlens.posterior.model_source import ModelPosterior
+from rimlens.posterior.nonnegative import nonnegative
 from rimlens.posterior.search import maximize
 from rimlens.posterior.source_field import SourceField
 from rimlens.posterior.starts import Start, likely_starts
@@ -117,7 +118,7 @@ def refine_field(
     if candidates[-1].value < found.value - BETTER:
         found = candidates[-1]
     best, lens = search.finished(found, lens)
-    best = mean_along_radius(search.posterior(1.0, lens), best)
+    best = nonnegative(mean_along_radius(search.posterior(1.0, lens), best))
     return LaplacePosterior(best, lens, search.noise_correlation)
 
 
