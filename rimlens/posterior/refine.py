@@ -41,6 +41,9 @@ BETTER = 25.0
 ARC_THRESHOLD = 2.0
 # Up to this signal-to-noise the image changes in proportion to the mass of a subhalo.
 LINEAR_SIGNAL_TO_NOISE = 50.0
+# A subhalo is believed where the logarithm of the evidence gains so much, ten standard deviations
+# (Vegetti et al. 2014, MNRAS 442, 2017): small errors of the point-spread function look like one.
+SUBHALO_WORTH = 50.0
 # Twice the cosines are worth it where the logarithm of the evidence gains so much.
 WORTH = 5.0
 
@@ -259,7 +262,7 @@ class _FieldSearch:
             return []
         at, lens = min(candidates, key=lambda pair: pair[0].value + _occam(pair[0]))
         at = self._maximum(at, temperature, lens=lens)
-        return self._if_better(at, best, lens, WORTH + np.log(found.x.size))
+        return self._if_better(at, best, lens, SUBHALO_WORTH)
 
     def _extended(self, best, lens, temperature):
         """Return the evaluation of a lens with further variables, which are zero."""

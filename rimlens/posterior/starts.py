@@ -17,7 +17,7 @@ from scipy import ndimage
 from rimlens.posterior.source_field import Spectrum, rows_and_columns
 
 # Radii that are tried, in units of the first answer's.
-RADII = (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.45, 1.8)
+RADII = (0.8, 0.9, 1.0, 1.1, 1.2)
 # Standard deviation, in pixels of the source, of the Gaussian that smooths an image traced back.
 SMOOTHING = 3.0
 ITERATIONS = 6

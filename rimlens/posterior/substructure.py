@@ -197,9 +197,12 @@ class PerturbedVariables(LensVariables):
         return tuple(np.concatenate([a, b]) for a, b in zip(of_lens, map(np.array, zip(*columns))))
 
     def physical(self, u):
-        """Return the convergence with the subhalo, and the shear."""
+        """Return the convergence with the subhalo, the shear, and the subhalo as a `DPIE`'s."""
         found = self._smooth.physical(u[: self._smooth.size])
-        return {**found, "convergence": found["convergence"] + self.subhalo_map(u)}
+        (x, y), strength, tidal = self.subhalo(u)
+        subhalo = {"theta_E": strength, "r_cut": tidal, "center_x": x, "center_y": y}
+        convergence = found["convergence"] + self.subhalo_map(u)
+        return {**found, "convergence": convergence, "subhalo": subhalo}
 
     def subhalo_map(self, u):
         """Return the convergence of the subhalo alone, averaged over the pixels of the map."""

@@ -36,6 +36,9 @@ class PosteriorSamples:
         Of the convergence maps.
     lens, source_parameters : dict of ndarray
         Parameters of models along the pixel axes, where models were inferred: lengths in arcsec.
+    subhalo : dict of ndarray
+        ``theta_E``, ``r_cut``, ``center_x`` and ``center_y`` of a `rimlens.lens.DPIE` along the
+        pixel axes, where a subhalo was found, in arcsec.
     """
 
     convergence: np.ndarray
@@ -45,6 +48,7 @@ class PosteriorSamples:
     pixel_scale: u.Quantity
     lens: dict = field(default_factory=dict)
     source_parameters: dict = field(default_factory=dict)
+    subhalo: dict = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -87,7 +91,7 @@ class PosteriorSamples:
         dict of float
             By name: radii ``einstein_radius`` and ``einstein_radius_critical_curve`` and so on in
             arcsec, ``slope``, ``gamma1``, ``gamma2``, ``gamma_ext``, ``magnification``, and the
-            parameters of models as ``lens.NAME`` and ``source.NAME``.
+            parameters of models as ``lens.NAME``, ``source.NAME`` and ``subhalo.NAME``.
         """
         numbers = {"einstein_radius": self.einstein_radius.to_value("arcsec")}
         numbers |= {
@@ -103,6 +107,7 @@ class PosteriorSamples:
         }
         numbers |= {f"lens.{name}": values for name, values in self.lens.items()}
         numbers |= {f"source.{name}": v for name, v in self.source_parameters.items()}
+        numbers |= {f"subhalo.{name}": values for name, values in self.subhalo.items()}
         return {
             name: _deviation(values) for name, values in numbers.items() if np.ndim(values) == 1
         }

@@ -309,6 +309,7 @@ class RIMSolver(Pretrained):
                 "rimlens": __version__,
                 "binning": frame.binning,
                 **({} if refined is None else {"refinement": refinement.method}),
+                **_subhalo(result, frame),
                 "elapsed": perf_counter() - start,
             },
             **models,
@@ -336,6 +337,8 @@ class RIMSolver(Pretrained):
         def draw(n, rng):
             found = refined.draws(n, rng, error_scale)
             found["source"] = found["source"] * peak
+            if "subhalo" in found:
+                found["subhalo"] = _in_arcsec(found["subhalo"], frame)
             for key, prior in priors.items():
                 if key in found:
                     declared = prior.model.parameters
@@ -410,6 +413,23 @@ def _offset(frame):
     ny, nx = frame.observation.shape
     x, y = frame.center
     return scale * (x - (nx - 1) / 2), scale * (y - (ny - 1) / 2)
+
+
+def _in_arcsec(subhalo, frame):
+    """Return the parameters of a subhalo, or of draws of it, from the center of the image."""
+    scale = frame.observation.pixel_scale.to_value("arcsec")
+    found = {name: scale * values for name, values in subhalo.items()}
+    for name, offset in zip(("center_x", "center_y"), _offset(frame)):
+        found[name] = found[name] + offset
+    return found
+
+
+def _subhalo(result, frame):
+    """Return the entry ``subhalo`` of a reconstruction's metadata, if there is one."""
+    if "subhalo" not in result:
+        return {}
+    found = _in_arcsec(result["subhalo"], frame)
+    return {"subhalo": {name: float(values[0]) for name, values in found.items()}}
 
 
 def _warn(message):

@@ -182,3 +182,14 @@ def test_the_jacobian_is_that_of_finite_differences(smooth):
         for column, a, b in zip(columns, ahead, behind):
             wanted = (a - b) / 2e-2
             np.testing.assert_allclose(column[k], wanted, atol=0.01 * np.abs(wanted).max())
+
+
+def test_the_lens_names_its_subhalo(smooth):
+    one = np.ones(1)
+    found = SubhaloScan(3.0 * one, 2.0 * one, 0.5 * one, one, 4.0)
+    lens = PerturbedVariables(smooth, found, 0, MAPS, IMAGE)
+    physical = lens.physical(np.zeros(lens.size))
+    subhalo = DPIE(r_core=1e-4, **physical["subhalo"])
+    alone = physical["convergence"] - smooth.physical(np.zeros(smooth.size))["convergence"]
+    far = np.hypot(MAPS.x - 3.0, MAPS.y - 2.0) > 6
+    np.testing.assert_allclose(alone[far], subhalo.convergence(MAPS.x, MAPS.y)[far], rtol=0.05)

@@ -5,13 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.nddata import StdDevUncertainty
 
 from rimlens import Reconstruction, RIMSolver
 from rimlens.errors import FileFormatError, InputError
+from rimlens.imaging import PSF, ForwardModel, Grid
 from rimlens.io.weights import read_weights, write_weights
+from rimlens.lens import DPIE, EPL, CompositeLens
+from rimlens.observation import Observation
 from rimlens.rim import Architecture
 from rimlens.rim.refined import ErrorScale
 from rimlens.simulation.hst import simulate_observation
+from rimlens.source import CompositeSource, Gaussian
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +118,37 @@ def test_the_weights_are_left_as_they_are(solver, lens, refined):
     solver.reconstruct(lens[0])
     for name, value in solver.arrays.items():
         np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.slow
+def test_a_subhalo_is_found_and_named(solver, tmp_path):
+    grid = Grid((128, 128), 0.05)
+    knots = [(0.02, 0.01, 0.09, 1.0), (0.12, 0.05, 0.04, 0.6), (-0.08, 0.1, 0.04, 0.5)]
+    source = CompositeSource(
+        [Gaussian(center_x=x, center_y=y, sigma=size, I_0=peak) for x, y, size, peak in knots]
+    )
+    smooth = EPL(theta_E=1.15, gamma=2.05, q=0.8, phi=30.0)
+    subhalo = DPIE(theta_E=0.137, r_core=1e-4, r_cut=0.4, center_x=0.83, center_y=0.77)
+    known, _ = simulate_observation(6)
+    model = ForwardModel(CompositeLens([smooth, subhalo]), source, grid, psf=PSF(known.psf))
+    image = np.array(model(), dtype=float).reshape(grid.shape)
+    sigma = image.max() / 60
+    observation = Observation(
+        image + np.random.default_rng(1).normal(0, sigma, grid.shape),
+        uncertainty=StdDevUncertainty(np.full(grid.shape, sigma)),
+        psf=known.psf,
+        wcs=known.wcs,
+    )
+    found = solver.reconstruct(observation, refine=True)
+    said = found.meta["subhalo"]
+    assert said["center_x"] == pytest.approx(0.83, abs=0.05)
+    assert said["center_y"] == pytest.approx(0.77, abs=0.05)
+    area = said["theta_E"] * said["r_cut"]
+    assert area == pytest.approx(0.137 * 0.4, rel=0.3)
+    assert said["theta_E"] > 5 * found.errors["subhalo.theta_E"]
+    path = tmp_path / "found.asdf"
+    found.write(path)
+    assert Reconstruction.read(path).meta["subhalo"] == said
 
 
 def test_without_refinement_there_are_no_errors(solver, lens):
