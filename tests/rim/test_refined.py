@@ -123,7 +123,7 @@ def test_the_weights_are_left_as_they_are(solver, lens, refined):
 @pytest.mark.slow
 def test_a_subhalo_is_found_and_named(solver, tmp_path):
     grid = Grid((128, 128), 0.05)
-    knots = [(0.02, 0.01, 0.09, 1.0), (0.12, 0.05, 0.04, 0.6), (-0.08, 0.1, 0.04, 0.5)]
+    knots = [(0.05, 0.02, 0.16, 1.0), (0.2, 0.1, 0.06, 0.7), (-0.12, 0.16, 0.06, 0.6)]
     source = CompositeSource(
         [Gaussian(center_x=x, center_y=y, sigma=size, I_0=peak) for x, y, size, peak in knots]
     )
@@ -136,6 +136,7 @@ def test_a_subhalo_is_found_and_named(solver, tmp_path):
     observation = Observation(
         image + np.random.default_rng(1).normal(0, sigma, grid.shape),
         uncertainty=StdDevUncertainty(np.full(grid.shape, sigma)),
+        mask=np.hypot(grid.x, grid.y) < 0.3,
         psf=known.psf,
         wcs=known.wcs,
     )
