@@ -94,12 +94,16 @@ class _Bound:
     high: float
     quality: str
     reason: str
-    # What a refined reconstruction, which follows the data, may have at most.
+    # What a refined reconstruction, which follows the data, may have at least and at most.
+    refined_low: float = -np.inf
     refined_high: float = np.inf
 
     def of(self, refined):
         """Return the bound of a reconstruction that is refined or not."""
-        return replace(self, high=min(self.high, self.refined_high)) if refined else self
+        if not refined:
+            return self
+        low, high = max(self.low, self.refined_low), min(self.high, self.refined_high)
+        return replace(self, low=low, high=high)
 
 
 _NO_RADIUS = _Bound(
@@ -161,6 +165,24 @@ _BOUNDS = (
         "mask_offset", 0.0, 6.5, SUSPECT,
         "A masked region lies {value:.1f} pixels off the middle of the image, and none or one of "
         "at most {high:g} is expected: if it is the lens, cut the image out about it.",
+    ),
+    _Bound(
+        "p_value", 0.0, 1.0, SUSPECT,
+        "The probability of so large a chi-square on the arcs is {value:.1g}, and at least "
+        "{low:g} is expected: the model does not fit them.",
+        refined_low=1e-6,
+    ),
+    _Bound(
+        "autocorrelation_arcs", -np.inf, np.inf, SUSPECT,
+        "The residuals of neighboring pixels on the arcs are correlated by {value:.2f}, and at "
+        "most {high:g} is expected: the model does not fit them.",
+        refined_high=0.8,
+    ),
+    _Bound(
+        # One lens of the training in a thousand lies farther: chi-square of 13 parameters.
+        "lens_distance", 0.0, 1.65, SUSPECT,
+        "The lens lies {value:.2f} standard deviations a parameter from the middle of those that "
+        "the weights were trained for, and at most {high:g} is expected.",
     ),
     _Bound(
         "network_difference", 0.0, 0.15, SUSPECT,

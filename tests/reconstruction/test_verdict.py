@@ -172,6 +172,26 @@ def test_answers_that_disagree_are_unconstrained():
     assert "expected to be off by" in reasons(known_reconstruction(), diagnostics=diagnostics)
 
 
+@pytest.mark.parametrize(("distance", "quality"), [(1.5, "good"), (1.8, "suspect")])
+def test_a_lens_unlike_those_of_the_training_is_suspect(distance, quality):
+    diagnostics = SolverDiagnostics(AGREEING.radii, AGREEING.network_radius, distance)
+    known = known_reconstruction()
+    assert measure(known, diagnostics)["lens_distance"] == distance
+    verdict = assess(known, DOMAIN, diagnostics)
+    assert verdict.quality == quality
+    assert (quality == "good") == (verdict.reasons == ())
+
+
+def test_correlated_residuals_on_the_arcs_of_a_refined_one_are_suspect():
+    known = known_reconstruction()
+    bright = known.model.data > 2 * SIGMA
+    wave = 1.1 * SIGMA * np.sign(np.sin(np.arange(bright.shape[1]) / 4))
+    found = changed(data=np.where(bright, known.model.data + wave, known.observation.data))
+    assert "neighboring pixels on the arcs are correlated" not in reasons(found)
+    found.meta["errors"] = {"einstein_radius": 0.01}
+    assert "neighboring pixels on the arcs are correlated" in reasons(found)
+
+
 def test_answers_of_which_most_have_no_radius_are_unconstrained():
     diagnostics = SolverDiagnostics(radii=[np.nan] * 6 + [12.0, 12.0], network_radius=12.0)
     assert assess(known_reconstruction(), diagnostics=diagnostics).quality == "unconstrained"

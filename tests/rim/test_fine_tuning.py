@@ -50,7 +50,8 @@ def inputs():
 
 @pytest.fixture(scope="module")
 def first(machine, inputs):
-    return BatchInference(machine).solve_batch(inputs)
+    # One pass, as it is tuned.
+    return BatchInference(machine, averaged=False).solve_batch(inputs)
 
 
 def chi2_of_network(result):
@@ -76,6 +77,7 @@ def test_the_gradient_is_that_of_finite_differences(inputs):
     assert slope == pytest.approx((costs[0] - costs[1]) / (2 * step), rel=0.02)
 
 
+@pytest.mark.slow
 def test_it_fits_better_and_leaves_the_machine_alone(machine, inputs, first):
     before = [ops.convert_to_numpy(w.value).copy() for w in machine.trainable_weights]
     found = FineTuning(machine, None, steps=40, learning_rate=1e-3)(inputs, first)
@@ -84,6 +86,7 @@ def test_it_fits_better_and_leaves_the_machine_alone(machine, inputs, first):
         np.testing.assert_array_equal(ops.convert_to_numpy(weight.value), value)
 
 
+@pytest.mark.slow
 def test_consolidation_holds_the_weights(machine, inputs, first):
     chi2 = [
         chi2_of_network(FineTuning(machine, None, strength, 20, 1e-3)(inputs, first))
