@@ -23,8 +23,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
-from scipy.interpolate import RectBivariateSpline
+from scipy import interpolate, ndimage
 
 # Pixels a side on which an envelope is known; between them it is a cubic spline.
 PIXELS = 48
@@ -286,7 +285,7 @@ class FieldValues:
         self._rows, self._columns = field.modes
         self._coordinates = field.frame.coordinates(x, y)
         self._inside = field.frame.distance(x, y) < ENDS
-        self._spline = RectBivariateSpline(_AXIS, _AXIS, field.envelope)
+        self._spline = interpolate.RectBivariateSpline(_AXIS, _AXIS, field.envelope)
         k = np.arange(1 + max(self._rows.max(), self._columns.max()))[:, None]
         self._wave_numbers = 0.5 * np.pi * k
         self._norm = np.where(k == 0, 1.0, np.sqrt(2.0))
