@@ -17,7 +17,7 @@ from rimlens.posterior.nonnegative import nonnegative
 from rimlens.posterior.search import maximize
 from rimlens.posterior.source_field import SourceField
 from rimlens.posterior.starts import Start, likely_starts
-from rimlens.posterior.substructure import PerturbedVariables, scan
+from rimlens.posterior.substructure import SIGNIFICANT, PerturbedVariables, scan
 
 # So many cosines resolve a source at this signal-to-noise; they grow with its root.
 ORDINARY_SIGNAL_TO_NOISE = 40.0
@@ -262,6 +262,8 @@ class _FieldSearch:
             return []
         at, lens = min(candidates, key=lambda pair: pair[0].value + _occam(pair[0]))
         at = self._maximum(at, temperature, lens=lens)
+        if lens.strength_error(at) > np.sqrt(temperature) / SIGNIFICANT:
+            return []
         return self._if_better(at, best, lens, SUBHALO_WORTH)
 
     def _extended(self, best, lens, temperature):

@@ -33,7 +33,8 @@ BATCH = 100
 STRENGTH = 1.0
 # Where a subhalo changes the image by less, in units of the most that one does, none is seen.
 UNSEEN = 0.01
-# A subhalo is searched for where its strength is so many standard deviations above zero.
+# A subhalo is searched for where its strength is so many standard deviations above zero, and kept
+# where it still is.
 SIGNIFICANT = 5.0
 # Standard deviations about the most significant place, in pixels, and of ln b.
 PLACE_SCATTER, STRENGTH_SCATTER = 3.0, 1.0
@@ -180,6 +181,11 @@ class PerturbedVariables(LensVariables):
         strength = self._strength * np.exp(STRENGTH_SCATTER * own[2])
         tidal = np.sqrt(strength * self._einstein_radius)
         return self._place + PLACE_SCATTER * own[:2], strength, tidal
+
+    def strength_error(self, at):
+        """Return the relative error of the strength at an evaluation with derivatives."""
+        covariance = np.linalg.inv(at.curvature + np.eye(self.size))
+        return STRENGTH_SCATTER * np.sqrt(covariance[-1, -1])
 
     def deflection(self, u):
         """Return the deflection of the image's pixels."""
