@@ -160,7 +160,7 @@ def test_without_refinement_there_are_no_errors(solver, lens):
 
 def test_wrong_arguments_are_reported(solver, lens):
     with pytest.raises(
-        InputError, match="method: one of evidence, map is wanted, found 'evidenc'"
+        InputError, match="method: one of evidence, map, latent, ewc is wanted, found 'evidenc'"
     ):
         solver.reconstruct(lens[0], refine=True, method="evidenc")
     with pytest.raises(InputError, match="refine: weights with a population of lenses are wanted"):
