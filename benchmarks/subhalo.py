@@ -156,7 +156,6 @@ def main(lenses, seed, signal_to_noise):
                 "seconds": seconds,
             }
         )
-        print(rows[-1], flush=True)
     table = Table(rows=rows)
     for name in table.colnames:
         if table[name].dtype.kind == "f":
