@@ -76,21 +76,9 @@ class FineTuning:
         self.gradient = backend.jit_compile(self._gradient_of_cost)
 
     def __call__(self, inputs, result, report=None):
-        """Fine-tune.
+        """Return the answer of the lowest chi-square, as `BatchInference.solve_batch` gives it.
 
-        Parameters
-        ----------
-        inputs : dict of ndarray
-            As `BatchInference.solve_batch` takes them, a batch of one.
-        result : dict of ndarray
-            What it gave.
-        report : callable, optional
-            Called before every evaluation of the network.
-
-        Returns
-        -------
-        dict of ndarray
-            As `BatchInference.solve_batch` gives it: the answer of the lowest chi-square.
+        The arguments are those of `rimlens.rim.refined.Refinement`.
         """
         best, lowest = result, self._chi2(result)
         if lowest < NOISE:
