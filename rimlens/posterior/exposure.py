@@ -122,7 +122,8 @@ class Blur:
 
     def __init__(self, psf, shape):
         self._shape, self._reach = shape, psf.shape[0] // 2
-        self._padded = tuple(fft.next_fast_len(n + psf.shape[0] - 1, real=True) for n in shape)
+        # What wraps around from beyond one reach falls into the rows and columns cut off.
+        self._padded = tuple(fft.next_fast_len(n + self._reach, real=True) for n in shape)
         self._transform = fft.rfft2(psf, self._padded)
         self._turned = fft.rfft2(np.ascontiguousarray(psf[::-1, ::-1]), self._padded)
 
