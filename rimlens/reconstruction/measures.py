@@ -90,7 +90,8 @@ def measure(
         ``chi2_inside`` (those of them inside 0.7 Einstein radii) and ``chi2_blank`` (well away
         from it), with ``arc_pixels``; ``p_value``: the probability of so large a chi-square on
         the arcs or a larger one; ``largest_residual``: that of
-        residuals smoothed over 1.5 pixels, in its own standard deviations;
+        residuals smoothed over 1.5 pixels, in its own standard deviations, and
+        ``residual_part``, that over the significance of the arcs;
         ``autocorrelation_arcs`` and ``autocorrelation_blank``: mean product of the normalized
         residuals of neighbors; ``einstein_radius``, ``center_offset`` and ``mask_offset`` (of a
         masked region next to the middle) in pixels;
@@ -107,8 +108,9 @@ def measure(
     found = radii[np.isfinite(radii)]
     spread = np.std(found) / np.mean(found) if 2 * found.size > radii.size else np.inf
     blank = image.used & ~ndimage.binary_dilation(image.model > image.sigma, iterations=_AWAY)
+    arc_significance = image.significance(image.used)
     measures = {
-        "arc_significance": image.significance(image.used),
+        "arc_significance": arc_significance,
         "counter_image_significance": image.significance(image.used & image.inside_critical_curve),
         "reduced_chi2": image.chi2(image.used),
         "chi2_arcs": image.chi2(image.arcs),
@@ -117,6 +119,7 @@ def measure(
         "arc_pixels": float(np.count_nonzero(image.arcs)),
         "p_value": image.p_value(image.arcs, blank),
         "largest_residual": image.largest_residual,
+        "residual_part": image.largest_residual / max(arc_significance, 1.0),
         "autocorrelation_arcs": image.autocorrelation(image.arcs),
         "autocorrelation_blank": image.autocorrelation(blank),
         "einstein_radius": radius,

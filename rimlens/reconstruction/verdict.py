@@ -157,6 +157,12 @@ _BOUNDS = (
         "are expected: something in the image is not part of the model.",
     ),
     _Bound(
+        "residual_part", 0.0, np.inf, SUSPECT,
+        "One residual is {value:.0%} as significant as all arcs together, and at most {high:.0%} "
+        "is expected: an image of the source may be left over.",
+        refined_high=0.28,
+    ),
+    _Bound(
         "center_offset", 0.0, 5.0, SUSPECT,
         "The lens lies {value:.1f} pixels off the middle of the image, and at most {high:g} are "
         "expected: cut the image out about the lens.",

@@ -192,6 +192,27 @@ def test_correlated_residuals_on_the_arcs_of_a_refined_one_are_suspect():
     assert "neighboring pixels on the arcs are correlated" in reasons(found)
 
 
+def test_an_image_that_a_refined_one_leaves_over_is_suspect():
+    known = known_reconstruction()
+    y, x = np.indices((40, 48)) - np.array([[[19.5]], [[23.5]]])
+    image = np.exp(-0.5 * ((x - 17) ** 2 + (y + 3) ** 2) / 4)
+    expected = known.model.data[~known.observation.mask] / SIGMA
+    arcs = np.sqrt(np.sum(expected**2))
+    found = changed(data=known.observation.data + 0.35 * arcs * SIGMA * image)
+    # Smoothed by a Gaussian of 1.5 pixels, one of 2 falls to 4 / 6.25 at its middle.
+    left = 0.35 * arcs * 4 / 6.25 * np.sqrt(4 * np.pi) * 1.5
+    measures = measure(found)
+    assert measures["largest_residual"] == pytest.approx(left, rel=0.05)
+    assert measures["residual_part"] == pytest.approx(
+        measures["largest_residual"] / measures["arc_significance"]
+    )
+    assert "may be left over" not in reasons(found)
+    found.meta["errors"] = {"einstein_radius": 0.01}
+    assert "may be left over" in reasons(found)
+    known.meta["errors"] = {"einstein_radius": 0.01}
+    assert "may be left over" not in reasons(known)
+
+
 def test_answers_of_which_most_have_no_radius_are_unconstrained():
     diagnostics = SolverDiagnostics(radii=[np.nan] * 6 + [12.0, 12.0], network_radius=12.0)
     assert assess(known_reconstruction(), diagnostics=diagnostics).quality == "unconstrained"
