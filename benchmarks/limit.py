@@ -8,9 +8,9 @@ the peak signal-to-noise changed and prints, for the network's answer and the re
   truth (Gauss-Newton at the true unknowns, under the prior of the population);
 * the error of the source, rms relative to the truth, beside the limit, which is the width of its
   posterior at the truth, and beside that of a source that is inverted behind the true lens;
-* coverage: how often the 68 and 95 per cent intervals hold radius, slope, flux of the source and
-  map pixels, and the factor by which the stated errors of the radius would have to be multiplied
-  (the stored ``error_scale`` is undone);
+* coverage: how often the stated 68 and 95 per cent intervals, which the ``error_scale`` of the
+  weights has widened, hold radius, slope, flux of the source and map pixels, and the factor by
+  which the errors of the radius would still have to be multiplied;
 * TARP (Lemos et al. 2023, ICML): the largest difference between the distribution of the part of
   the draws of radius, slope and shear that are nearer to a random point than the truth, and a
   uniform one; a posterior that is right has less than 1.36 over the root of the lenses in 95 per
@@ -26,7 +26,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from astropy import units as u
 from astropy.table import Table
 from scipy import stats
 from tqdm import tqdm
@@ -55,6 +54,7 @@ class Bench:
         """Return the figures of the lens `i` of a batch."""
         from rimlens.maps import einstein_radius
         from rimlens.rim.preparation import normalize
+        from rimlens.training.solver.error_scale import numbers_of, standardized
 
         one = {name: batch[name][i : i + 1] for name in ("image", "sigma", "weight", "psf")}
         image, sigma, peak = normalize(one["image"], one["sigma"], one["weight"])
@@ -65,7 +65,8 @@ class Bench:
         seconds = time.perf_counter() - start
         start = time.perf_counter()
         answer = self.refinement(inputs, result)
-        draws = answer.draws(DRAWS, np.random.default_rng(1))
+        error_scale = self.solver.error_scale(answer.exposure.signal_to_noise)
+        draws = answer.draws(DRAWS, np.random.default_rng(1), error_scale)
         refinement_seconds = time.perf_counter() - start
 
         rng = np.random.default_rng((3, i))
@@ -90,21 +91,14 @@ class Bench:
         limit, inverted, width = self._limit(
             answer, truth, batch["shear"][i], true_source.astype(float)
         )
-        radii = np.array([radius_error(k) for k in draws["convergence"]])
         error = radius_error(found["convergence"])
         maps = np.abs(np.log(truth / found["convergence"]))
         maps = maps / np.log(draws["convergence"]).std(axis=0)
         chi2_network = chi2(result["model"][0])
         chi2_refined = chi2(found["model"] + found["foreground"])
-        numbers, flux = self._numbers(draws)
-        true_numbers, true_flux = self._numbers(
-            {
-                "convergence": truth[None].astype(float),
-                "shear": batch["shear"][i : i + 1],
-                "source": true_source[None],
-            }
-        )
-        area = (answer.source_grid.pixel_scale / self.solver.machine.source.grid.pixel_scale) ** 2
+        numbers = numbers_of(draws, self.solver, answer.source_grid)
+        true = {"convergence": truth[None], "source": true_source[None]}
+        true = numbers_of(true, self.solver, self.solver.machine.source.grid)
         figures = {
             "chi2 network": chi2_network[0],
             "arcs network": chi2_network[1],
@@ -117,31 +111,18 @@ class Bench:
             "source": source_error(source),
             "source limit": width,
             "inverted": source_error(inverted),
-            "pull": abs(error) / radii.std(),
-            "pull of slope": _pull(numbers[:, 1], true_numbers[0, 1]),
-            "pull of flux": _pull(flux * area, true_flux[0]),
-            "nearer": _nearer(numbers, true_numbers[0], rng),
+            "pull": standardized(numbers["radius"], true["radius"][0]),
+            "pull of slope": standardized(numbers["slope"], true["slope"][0]),
+            "pull of flux": standardized(numbers["flux"], true["flux"][0]),
+            "nearer": _nearer(
+                _point(numbers, draws["shear"]), _point(true, batch["shear"][i : i + 1])[0], rng
+            ),
             "pixels within 1": np.mean(maps < 1),
             "pixels within 2": np.mean(maps < 2),
             "network s": seconds,
             "refinement s": refinement_seconds,
         }
         return {name: float(value) for name, value in figures.items()}
-
-    def _numbers(self, draws):
-        """Return ln(radius), slope and shear of maps, shape ``(n, 4)``, and sums of sources."""
-        from rimlens.reconstruction import PosteriorSamples
-
-        samples = PosteriorSamples(
-            convergence=draws["convergence"],
-            source=draws["source"],
-            shear=draws["shear"],
-            magnification=np.ones(len(draws["shear"])),
-            pixel_scale=self.solver.machine.lens.grid.pixel_scale * u.arcsec,
-        )
-        radius = np.log(samples.einstein_radius.value)
-        numbers = np.column_stack([radius, samples.slope, samples.shear])
-        return numbers, samples.source.sum(axis=(1, 2))
 
     def _on_true_grid(self, source, grid):
         """Return a source on the grid of the truth."""
@@ -187,10 +168,9 @@ class Bench:
         return np.std(radii) / np.mean(radii), inverted, width
 
 
-def _pull(draws, truth):
-    """Return the distance of the truth from the median of draws, in standard deviations."""
-    finite = draws[np.isfinite(draws)]
-    return abs(truth - np.median(finite)) / max(np.std(finite), 1e-12)
+def _point(numbers, shear):
+    """Return what TARP looks at of every lens, shape ``(n, 4)``."""
+    return np.column_stack([numbers["radius"], numbers["slope"], shear])
 
 
 def _nearer(draws, truth, rng):

@@ -225,11 +225,12 @@ _ONE_SIDED = ("peak_signal_to_noise", "core_mask")
 _MARGIN = 1.1
 
 
-def _domain_bounds(domain):
+def _domain_bounds(domain, refined):
     """Return the bounds that the domain of a solver sets."""
     bounds = []
     for name, (measure_name, reason) in _DOMAIN_REASONS.items():
-        if name in domain:
+        # A refined reconstruction follows the data at any signal-to-noise ratio.
+        if name in domain and not (refined and name == "peak_signal_to_noise"):
             low, high = domain[name]
             low = 0.0 if name in _ONE_SIDED else low / _MARGIN
             high = high if name == "theta_E" else high * _MARGIN
@@ -267,10 +268,11 @@ def assess(
     'good'
     """
     measures = measure(reconstruction, diagnostics)
-    bounds = (bound.of(bool(reconstruction.errors)) for bound in _BOUNDS)
+    refined = bool(reconstruction.errors)
+    bounds = (bound.of(refined) for bound in _BOUNDS)
     broken = [
         bound
-        for bound in (*bounds, *_domain_bounds(domain or {}))
+        for bound in (*bounds, *_domain_bounds(domain or {}, refined))
         if not np.isnan(measures[bound.measure])
         and not bound.low <= measures[bound.measure] <= bound.high
     ]

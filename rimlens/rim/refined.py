@@ -23,6 +23,8 @@ METHODS = ("evidence", "map", "latent", "ewc")
 # Relative error of the network's convergence: what it makes of the middle, which is masked, may
 # be far from every lens of the population, and no search comes back from there.
 NETWORK_ERROR = 0.3
+# What files of weights hold of a measured `ErrorScale`.
+ERROR_SCALE_ENTRIES = ("error_scale", "error_scale_simulations", "error_scale_seed")
 
 
 def check_method(method):

@@ -29,7 +29,7 @@ from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from rimlens.rim.inference import BatchInference
 from rimlens.rim.preparation import frame_observation, normalize
 from rimlens.rim.recurrence import RecurrentInferenceMachine
-from rimlens.rim.refined import ErrorScale, Refinement, check_method
+from rimlens.rim.refined import ERROR_SCALE_ENTRIES, ErrorScale, Refinement, check_method
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
@@ -146,15 +146,15 @@ class RIMSolver(Pretrained):
                 )
         architecture = Architecture.from_dict(weights.architecture)
         solver = cls(architecture, lens=weights.lens, source=weights.source)
-        if weights.refinement is not None:
-            solver._set_error_covariance_factor(
-                weights.refinement.get("error_covariance_factor"), path
-            )
-            if "error_scale" in weights.refinement:
-                try:
-                    solver.error_scale = ErrorScale(weights.refinement["error_scale"])
-                except InputError as error:
-                    raise FileFormatError(f"{path}: refinement: {error}") from error
+        refinement = weights.refinement or {}
+        # Weights may have been calibrated without a measure of their network's error.
+        if weights.refinement is not None and set(refinement) != set(ERROR_SCALE_ENTRIES):
+            solver._set_error_covariance_factor(refinement.get("error_covariance_factor"), path)
+        if "error_scale" in refinement:
+            try:
+                solver.error_scale = ErrorScale(refinement["error_scale"])
+            except InputError as error:
+                raise FileFormatError(f"{path}: refinement: {error}") from error
         if weights.population is not None:
             solver.population = _population(weights.population, solver.machine.lens, path)
         return solver

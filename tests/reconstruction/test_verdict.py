@@ -256,6 +256,9 @@ def test_what_the_weights_were_not_trained_for_is_suspect(domain, words):
     found = known_reconstruction()
     assert assess(found, domain).quality == "suspect"
     assert words in reasons(found, domain=domain)
+    # What is refined follows the data at any signal-to-noise ratio.
+    found.meta["errors"] = {"einstein_radius": 0.01}
+    assert (words in reasons(found, domain=domain)) == ("peak_signal_to_noise" not in domain)
 
 
 def test_quality_is_one_of_three():
