@@ -20,6 +20,9 @@ INGREDIENTS = (
     "dust_fraction",
     "dust_depth",
     "smallest_radius",
+    "center_offset",
+    "core_mask_fraction",
+    "noise_misstatement",
 )
 
 
@@ -82,6 +85,14 @@ class SimulationDomain:
         Range of the optical depth in the middle of a lane, log-uniform.
     smallest_radius : float
         Smallest effective radius of bulges and clumps.
+    center_offset : float
+        Largest distance of the lens, its source and the mask of its core from the middle of the
+        image, in Einstein radii and beside `center_scatter`; none by default.
+    core_mask_fraction : float
+        Fraction of the images with a masked core.
+    noise_misstatement : float
+        Largest factor by which the stated noise of an image is too large or too small,
+        log-uniform; 1 by default.
 
     Raises
     ------
@@ -115,14 +126,19 @@ class SimulationDomain:
     dust_fraction: float = 0.0
     dust_depth: tuple = (0.3, 2.0)
     smallest_radius: float = 0.6
+    center_offset: float = 0.0
+    core_mask_fraction: float = 0.93
+    noise_misstatement: float = 1.0
 
     def __post_init__(self):
         """Check the ranges of lenses and sources."""
         for name in ("theta_E", "source_radius", "core", "subhalo_mass", "dust_depth"):
             self._require(name, _is_range(getattr(self, name)), "a pair 0 < low <= high")
-        for name in ("subhalo_number", "field_amplitude", "subhalo_fraction"):
+        for name in ("subhalo_number", "field_amplitude", "subhalo_fraction", "center_offset"):
             self._require(name, getattr(self, name) >= 0, "a number of at least 0")
-        self._require("dust_fraction", 0 <= self.dust_fraction <= 1, "a number from 0 to 1")
+        for name in ("dust_fraction", "core_mask_fraction"):
+            self._require(name, 0 <= getattr(self, name) <= 1, "a number from 0 to 1")
+        self._require("noise_misstatement", self.noise_misstatement >= 1, "a number of at least 1")
         self._require("smallest_radius", self.smallest_radius > 0, "a positive number")
         kinds = ("log_normal", "additive")
         self._require("field_kind", self.field_kind in kinds, f"one of {kinds}")

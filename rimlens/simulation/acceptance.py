@@ -49,9 +49,14 @@ class LensedLight:
         magnification = total * area / (batch["source"].sum(axis=(1, 2)) + 1e-6)
         seen = (image * batch["weight"]).reshape(len(image), -1)
         flux = seen.sum(axis=1) + 1e-6
-        directions = np.stack([grid.x, grid.y]) / (grid.radius + 1e-6)
-        along = seen @ directions.reshape(2, -1).T.astype(seen.dtype)
-        one_sided = np.hypot(*along.T) / flux
+        if "center" in batch:
+            x, y = (v.ravel() - c[:, None] for v, c in zip((grid.x, grid.y), batch["center"].T))
+            radius = np.hypot(x, y) + 1e-6
+            along = np.stack([np.sum(seen * v / radius, axis=1) for v in (x, y)])
+        else:
+            directions = np.stack([grid.x, grid.y]) / (grid.radius + 1e-6)
+            along = (seen @ directions.reshape(2, -1).T.astype(seen.dtype)).T
+        one_sided = np.hypot(*along) / flux
         return (
             (magnification > self.magnification)
             & (flux > self.visible * total)

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 
-def draw_masks(n, grid, theta_E, domain, rng):
+def draw_masks(n, grid, theta_E, domain, rng, center=None):
     """Draw the pixels that count.
 
     Parameters
@@ -26,6 +26,8 @@ def draw_masks(n, grid, theta_E, domain, rng):
         The ranges to draw from.
     rng : numpy.random.Generator
         Source of randomness.
+    center : ndarray, optional
+        Of the lenses, shape ``(n, 2)``; by default the middle of the image.
 
     Returns
     -------
@@ -44,16 +46,19 @@ def draw_masks(n, grid, theta_E, domain, rng):
     def squared(values):
         return np.square(np.asarray(values, "float32"))[:, None, None]
 
-    offset = rng.normal(0, 1.0, (2, n))
-    core = np.where(rng.random(n) < 0.93, rng.uniform(*domain.core_mask, n), 0.0)
+    lens = np.zeros((2, n)) if center is None else np.transpose(center)
+    offset = lens + rng.normal(0, 1.0, (2, n))
+    masked = rng.random(n) < domain.core_mask_fraction
+    core = np.where(masked, rng.uniform(*domain.core_mask, n), 0.0)
     core = np.minimum(core, 0.6 * theta_E)
     smallest = np.minimum(1.35 * theta_E + 4, half)
+    smallest_box = np.minimum(1.5 * theta_E + 4 + np.abs(lens).max(axis=0), half)
     outer = np.where(rng.random(n) < 0.8, rng.uniform(smallest, 1.05 * half), 2 * half)
     radius2 = radii2(*offset)
     counts = (radius2 > squared(core)) & (radius2 < squared(outer))
 
     boxed = rng.random(n) < 0.35
-    box = np.where(boxed, rng.uniform(np.minimum(1.5 * theta_E + 4, half), half), half)
+    box = np.where(boxed, rng.uniform(smallest_box, half), half)
     box = box.astype("float32")[:, None]
     counts &= (np.abs(y) < box)[:, :, None] & (np.abs(x) < box)[:, None]
 
@@ -63,7 +68,7 @@ def draw_masks(n, grid, theta_E, domain, rng):
         distance = rng.uniform(0.7, 2.5, n) * theta_E
         angle = rng.uniform(0, 2 * np.pi, n)
         # Few are there.
-        center_x, center_y = distance * np.cos(angle), distance * np.sin(angle)
+        center_x, center_y = lens + distance * np.stack([np.cos(angle), np.sin(angle)])
         away = radii2(center_x[present], center_y[present]) > squared(radius[present])
         counts[present] &= away
     return counts.astype("float32")

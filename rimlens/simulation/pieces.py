@@ -214,10 +214,15 @@ class HSTNoise:
         Returns
         -------
         sigma, noise : ndarray
-            Standard deviations and noise, shape ``(n, ny, nx)``, float32.
+            Stated standard deviations and noise, shape ``(n, ny, nx)``, float32.
         """
         sigma = noise_maps(noiseless, weight, grid, self.domain, rng)
-        return sigma, draw_noise(sigma, grid, self.domain, rng)
+        noise = draw_noise(sigma, grid, self.domain, rng)
+        if self.domain.noise_misstatement > 1:
+            largest = np.log(self.domain.noise_misstatement)
+            factor = np.exp(rng.uniform(-largest, largest, len(sigma)))
+            sigma *= factor.astype("float32")[:, None, None]
+        return sigma, noise
 
 
 @dataclass(frozen=True)
@@ -282,7 +287,12 @@ class HSTMasks:
     domain: object
 
     def draw(
-        self, n: int, theta_E: np.ndarray, grid: Grid, rng: np.random.Generator
+        self,
+        n: int,
+        theta_E: np.ndarray,
+        grid: Grid,
+        rng: np.random.Generator,
+        center: np.ndarray | None = None,
     ) -> np.ndarray:
         """Draw the pixels that count.
 
@@ -296,20 +306,29 @@ class HSTMasks:
             Of the image.
         rng : numpy.random.Generator
             Source of randomness.
+        center : ndarray, optional
+            Of the lenses, shape ``(n, 2)``, where a domain has a `center_offset`.
 
         Returns
         -------
         ndarray
             One where a pixel counts, zero where not; shape ``(n, ny, nx)``, float32.
         """
-        return draw_masks(n, grid, theta_E, self.domain, rng)
+        return draw_masks(n, grid, theta_E, self.domain, rng, center)
 
 
 @dataclass(frozen=True)
 class NoMasks:
     """Every pixel counts."""
 
-    def draw(self, n: int, theta_E: np.ndarray, grid: Grid, rng: int | np.random.Generator) -> Any:
+    def draw(
+        self,
+        n: int,
+        theta_E: np.ndarray,
+        grid: Grid,
+        rng: int | np.random.Generator,
+        center: np.ndarray | None = None,
+    ) -> Any:
         """Return ones: see `HSTMasks.draw`."""
         return np.ones((n, *grid.shape), "float32")
 

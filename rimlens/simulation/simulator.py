@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _ROUNDS = 100
 # Draws that are rendered together: of those that are not needed any more, few.
 _AT_ONCE = 8
+# What is drawn and not rendered.
+_OF_AN_EXPOSURE = ("weight", "psf", "theta_E", "center")
 
 
 class Simulator:
@@ -111,6 +113,12 @@ class Simulator:
             if source is None
             else ModelSources(source_grid, source)
         )
+        generated = isinstance(self._lenses, GeneratedLenses) and source is None
+        if self.domain.center_offset and not generated:
+            raise InputError(
+                "center_offset: lenses and sources of the generators are wanted, found a prior; "
+                "state the place of the lens in the prior"
+            )
         self._fused = fused
         self._render = backend.jit_compile(self._render_eagerly, fused)
 
@@ -170,6 +178,8 @@ class Simulator:
             )
         truth = part(joined(accepted), slice(n))
         noiseless = truth.pop("image")
+        # The truths are the maps, which have their own.
+        truth.pop("center", None)
         sigma, noise = self.noise.draw(noiseless, truth["weight"], self.image_grid, rng)
         return {"image": noiseless + noise, "sigma": sigma, "noiseless": noiseless, **truth}
 
@@ -210,7 +220,12 @@ class Simulator:
         source = self._sources.draw(n, theta_E, rng)
         shear = self._lenses.draw_shear(n, rng)
         psf = self.psfs.draw(n, rng)
-        weight = self.masks.draw(n, theta_E, self.image_grid, rng)
+        centers = {}
+        if self.domain.center_offset:
+            center = self._draw_centers(theta_E, rng)
+            lens, source = self._lenses.moved(lens, center), self._sources.moved(source, center)
+            centers = {"center": center}
+        weight = self.masks.draw(n, theta_E, self.image_grid, rng, **centers)
         return single(
             {
                 "lens": lens,
@@ -219,8 +234,16 @@ class Simulator:
                 "psf": psf,
                 "weight": weight,
                 "theta_E": theta_E,
+                **centers,
             }
         )
+
+    def _draw_centers(self, theta_E, rng):
+        """Return places about the middle of the image, uniform in a disc, shape ``(n, 2)``."""
+        n = len(theta_E)
+        distance = self.domain.center_offset * theta_E * np.sqrt(rng.random(n))
+        angle = rng.uniform(0, 2 * np.pi, n)
+        return distance[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
     def _rendered(self, candidates):
         """Yield the candidates as observations without noise, some at a time."""
@@ -234,7 +257,7 @@ class Simulator:
             found = self._render(*(padded(values, count, size) for values in parts))
             yield {
                 **part(arrays(found), slice(count)),
-                **{name: some[name] for name in ("weight", "psf", "theta_E")},
+                **{name: some[name] for name in _OF_AN_EXPOSURE if name in some},
             }
 
     def _render_eagerly(self, lens, source, shear, psf):

@@ -34,6 +34,10 @@ class GeneratedLenses:
         lens = draw_convergence_parameters(n, self.domain, rng, self.grid)
         return lens, lens["theta_E"]
 
+    def moved(self, parameters, center):
+        """Return the parameters of lenses that are moved, with their subhalos."""
+        return _moved(parameters, center, ("center", "subhalo", "population"))
+
     def draw_shear(self, n, rng):
         """Return the shear of `n` lenses, shape ``(n, 2)``."""
         return rng.normal(0, self.domain.shear_scatter, (n, 2)).astype("float32")
@@ -152,6 +156,10 @@ class GeneratedSources:
         """Return the parameters of `n` sources behind lenses of given Einstein radii."""
         return draw_galaxy_parameters(n, self.domain, theta_E, rng)
 
+    def moved(self, parameters, center):
+        """Return the parameters of sources that are moved."""
+        return _moved(parameters, center, ("center",))
+
     def render(self, parameters, x, y):
         """Return the truths, and the brightness at source positions."""
         source = galaxy_images(parameters, self.grid)
@@ -186,6 +194,18 @@ class ModelSources:
             source = regrid(parameters["brightness_map"], own_grid, self.grid)
         truth = {"source": source, "source_parameters": parameters}
         return truth, model.tensor_surface_brightness(x, y, parameters)
+
+
+def _moved(parameters, center, names):
+    """Return parameters with the center of each lens added to the places of some components."""
+    found = dict(parameters)
+    for name in names:
+        for axis, component in zip("xy", np.transpose(center)):
+            key = f"{name}_{axis}"
+            if key in found:
+                places = found[key]
+                found[key] = places + component.reshape(-1, *[1] * (places.ndim - 1))
+    return found
 
 
 def _coordinates(grid):

@@ -44,6 +44,29 @@ def test_masks_hide_a_core_and_an_outside_in_most_draws(masks):
     assert np.mean(masks[:, 0, 0] == 1) > 0.05
 
 
+def test_masks_of_the_core_follow_the_lens(theta_E):
+    domain = replace(DOMAIN, satellite_fraction=0.0, core_mask_fraction=1.0)
+    center = np.random.default_rng(4).uniform(-12, 12, (400, 2))
+    masks = draw_masks(400, GRID, theta_E, domain, np.random.default_rng(2), center)
+    x, y = (v - c[:, None, None] for v, c in zip((GRID.x, GRID.y), center.T))
+    near = np.hypot(x, y) < 20
+    hidden = near & (masks == 0)
+    found = np.array([[v[i][hidden[i]].mean() for v in (x, y)] for i in range(400)])
+    # Their centers are scattered by a pixel.
+    assert np.abs(np.median(found, axis=0)).max() < 0.2
+    assert np.std(found) < 1.5
+    ring = np.abs(np.hypot(x, y) - theta_E[:, None, None]) < 1
+    inside = (np.abs(GRID.x) < 63) & (np.abs(GRID.y) < 63)
+    assert masks[ring & inside].min() == 1
+
+
+def test_cores_are_masked_as_often_as_the_domain_says(theta_E):
+    domain = replace(DOMAIN, core_mask_fraction=0.4)
+    masks = draw_masks(400, GRID, theta_E, domain, np.random.default_rng(2))
+    # Four standard deviations of 400 draws.
+    assert np.mean(masks[:, 63:65, 63:65].min(axis=(1, 2)) == 0) == pytest.approx(0.4, abs=0.1)
+
+
 def test_satellites_hide_more(theta_E, masks):
     domain = replace(DOMAIN, satellite_fraction=1.0)
     pocked = draw_masks(400, GRID, theta_E, domain, np.random.default_rng(2))

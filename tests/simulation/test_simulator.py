@@ -1,13 +1,19 @@
 """Checks of whole mock observations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from keras import ops
+from scipy import stats
 
 from map_model import MapModel
 from rimlens.errors import InputError
 from rimlens.generators import SimulationDomain
 from rimlens.imaging import psf_transform
+from rimlens.lens import SIE
+from rimlens.maps import convergence_center
+from rimlens.prior import AnalyticPrior, Uniform
 from rimlens.reconstruction import einstein_radius
 from rimlens.simulation import Simulator
 
@@ -158,3 +164,45 @@ def test_a_domain_without_lenses_is_refused(monkeypatch, grids):
     simulator = Simulator(*grids, domain, psf_size=15, psf_count=2)
     with pytest.raises(InputError, match="at least 2 are to look like lenses, found 0"):
         simulator.draw(2, rng=1)
+
+
+def test_lenses_off_the_middle_take_their_sources_along(grids, simulator):
+    domain = replace(simulator.domain, center_offset=0.3, center_scatter=1e-3)
+    batch = Simulator(*grids, domain, psf_size=15, psf_count=5).draw(40, rng=8)
+    scale, radii = grids[1].pixel_scale, batch["theta_E"]
+    centers = scale * np.array([convergence_center(k) for k in batch["convergence"]])
+    distance = np.hypot(*(centers - scale * (grids[1].shape[0] - 1) / 2).T) / radii
+    # Uniform in a disc, of which half the area is within 0.7 of its radius.
+    assert 0.25 < distance.max() < 0.34
+    assert np.median(distance) == pytest.approx(0.21, abs=0.06)
+    light = batch["source"] / batch["source"].sum(axis=(1, 2), keepdims=True)
+    x, y = (np.sum(light * v, axis=(1, 2)) for v in (grids[2].x, grids[2].y))
+    offsets = centers - scale * (grids[1].shape[0] - 1) / 2
+    apart = np.hypot(x - offsets[:, 0], y - offsets[:, 1]) / radii
+    assert np.mean(apart < domain.source_offset + 0.1) > 0.9
+    assert "center" not in batch
+
+
+def test_stated_noise_is_wrong_by_up_to_the_factor_of_the_domain(grids, simulator):
+    quiet = replace(simulator.domain, lens_light_residual=0.0, sky_residual=0.0, noise_mixing=0.0)
+    wrong = replace(quiet, noise_misstatement=1.5)
+    batch = Simulator(*grids, wrong, psf_size=15, psf_count=5).draw(60, rng=8)
+    deviations = (batch["image"] - batch["noiseless"]) / batch["sigma"]
+    # 4096 pixels know a standard deviation to one per cent.
+    factors = np.log(deviations.std(axis=(1, 2))) / np.log(1.5)
+    assert np.abs(factors).max() < 1.1
+    assert stats.kstest(factors, "uniform", (-1, 2)).pvalue > 1e-3
+
+
+def test_only_generated_lenses_are_moved(grids):
+    prior = AnalyticPrior(SIE(), theta_E=Uniform(8.0, 12.0))
+    with pytest.raises(InputError, match="center_offset: lenses and sources of the generators"):
+        Simulator(*grids, SimulationDomain(center_offset=0.2), lens=prior)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"center_offset": -1}, {"core_mask_fraction": 1.2}, {"noise_misstatement": 0.5}]
+)
+def test_domains_that_are_none_are_refused(wrong):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))}: a number"):
+        SimulationDomain(**wrong)
