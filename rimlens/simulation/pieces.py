@@ -18,6 +18,7 @@ from rimlens.simulation.psf import psf_library
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
+    from rimlens.generators.domain import SimulationDomain
     from rimlens.imaging.grid import Grid
     from rimlens.typing import ArrayLike
 
@@ -193,7 +194,7 @@ class HSTNoise:
         The ranges to draw from: see `rimlens.simulation.exposure`.
     """
 
-    domain: object
+    domain: SimulationDomain
 
     def draw(
         self, noiseless: np.ndarray, weight: np.ndarray, grid: Grid, rng: np.random.Generator
@@ -284,7 +285,7 @@ class HSTMasks:
         The ranges to draw from: see `rimlens.simulation.exposure`.
     """
 
-    domain: object
+    domain: SimulationDomain
 
     def draw(
         self,
