@@ -15,7 +15,17 @@ from rimlens.spelling import did_you_mean
 
 # Before click 8.2 the help was no error.
 _HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
-_COMMANDS = ("reconstruct", "demo", "simulate", "train", "cosmos", "tng", "plugins")
+_COMMANDS = (
+    "reconstruct",
+    "demo",
+    "simulate",
+    "train",
+    "evaluate",
+    "weights",
+    "cosmos",
+    "tng",
+    "plugins",
+)
 
 
 class _Failure(click.ClickException):
