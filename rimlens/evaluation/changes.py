@@ -58,13 +58,13 @@ def with_wider_psf(lenses, factor):
     psf = lenses["psf"]
     middle = (psf.shape[-1] - 1) / 2
     offset = middle * (1 - 1 / factor)
-    # Of linear pieces: cubic ones would ring around a core of two pixels.
+    # Linear pieces would widen a core of two pixels by themselves; cubic ones ring around it.
     wide = np.stack(
         [
-            affine_transform(stamp.astype(float), [1 / factor] * 2, [offset] * 2, order=1)
+            affine_transform(stamp.astype(float), [1 / factor] * 2, [offset] * 2, order=3)
             for stamp in psf
         ]
-    )
+    ).clip(0, None)
     # A stamp with an edge that is not zero ends there, as the narrow one did.
     wide /= wide.sum(axis=(1, 2), keepdims=True)
     return {**lenses, "psf": wide.astype(psf.dtype)}
