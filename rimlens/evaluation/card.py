@@ -215,7 +215,7 @@ def by_noise(signal_to_noise: np.ndarray, reduced_chi2: np.ndarray) -> list[dict
     """
     with np.errstate(divide="ignore"):
         sigma = 1 / np.clip(signal_to_noise, 1e-9, None)
-    rows = [(limits, None, None) for limits in _LESS_NOISE]
+    rows: list[Any] = [(limits, None, None) for limits in _LESS_NOISE]
     rows += [*PAPER, *((limits, None, None) for limits in _MORE_NOISE)]
     found = []
     for (low, high), one_pass, fine_tuned in rows:

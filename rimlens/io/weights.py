@@ -241,7 +241,7 @@ def store_card(path: PathLike, card: dict[str, Any]) -> None:
     """
     # A link stays a link.
     path = Path(path).resolve()
-    weights = read_weights(path)
+    weights: Any = read_weights(path)
     key, tag, what = FORMATS[Weights]
     _, tree = read_plain(path, {key: tag}, what)
     (dtype,) = {array["datatype"] for array in tree["arrays"].values()} or {"float16"}

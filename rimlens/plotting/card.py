@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
+from rimlens.errors import InputError
+
 if TYPE_CHECKING:
     from rimlens.evaluation.card import ReportCard
 
@@ -134,7 +136,14 @@ def radius_figure(card: ReportCard) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If the card has them no more, as one from a file of weights.
     """
+    if card.per_lens is None:
+        raise InputError("card: one with the values of the single lenses is wanted, found none")
     figure, axes = _figure()
     true = card.per_lens["theta_E_true"]
     error = 100 * (card.per_lens["theta_E"] / true - 1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rimlens.errors import InputError
 from rimlens.evaluation.card import AS_DRAWN, ReportCard, by_noise
 from rimlens.plotting import (
     coherence_figure,
@@ -71,6 +72,11 @@ def test_radii_that_are_far_off_are_marked_at_the_edge(card):
     _, inside, outside = axes.get_lines()
     np.testing.assert_allclose(inside.get_xydata(), [[10, 1.0], [12, -5.0]])
     np.testing.assert_allclose(outside.get_xydata(), [[14, 20.0]])
+
+
+def test_a_card_from_a_file_has_no_single_lenses_to_draw(card):
+    with pytest.raises(InputError, match="card: one with the values of the single lenses"):
+        radius_figure(ReportCard.from_dict(card.to_dict()))
 
 
 def test_every_case_has_its_row(card):
