@@ -46,7 +46,7 @@ _DRAWN = 200
     "--changed",
     metavar="N",
     type=click.IntRange(min=0),
-    default=100,
+    default=50,
     show_default=True,
     help="How many of them are solved again with each change: noise and PSF misstated, core "
     "masked and not.",

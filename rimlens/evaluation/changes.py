@@ -23,8 +23,8 @@ def with_stated_noise(lenses, factor):
     Examples
     --------
     >>> import numpy as np
-    >>> with_stated_noise({"sigma": np.ones((1, 2, 2))}, 1.5)["sigma"].max()
-    1.5
+    >>> with_stated_noise({"sigma": np.ones((1, 1, 2))}, 1.5)["sigma"]
+    array([[[1.5, 1.5]]])
     """
     return {**lenses, "sigma": (lenses["sigma"] * factor).astype(lenses["sigma"].dtype)}
 

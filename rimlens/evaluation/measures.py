@@ -71,7 +71,7 @@ def measure(
             inputs["image"], inputs["sigma"], inputs["weight"]
         )
         start = perf_counter()
-        result = solver.inference.solve_batch(inputs)
+        result = solver.inference.answer_batch(inputs)
         seconds = (perf_counter() - start) / BATCH
         found_radii = solver.machine.lens.einstein_radii(result)
         for i, lens in enumerate(range(*some.indices(len(radii)))):
@@ -114,7 +114,12 @@ def true_radii(solver: RIMSolver, lenses: dict[str, Any]) -> np.ndarray:
 
     Examples
     --------
-    >>> true_radii(solver, simulator.draw(2, rng=1))  # doctest: +SKIP
+    >>> import numpy as np
+    >>> from rimlens import RIMSolver
+    >>> from rimlens.evaluation import true_radii
+    >>> solver = RIMSolver.from_pretrained("analytic")
+    >>> true_radii(solver, {"lens": {}, "theta_E": np.array([2.0, 0.0])})
+    array([ 2., nan])
     """
     if "lens" in lenses:
         radii = np.array(lenses["theta_E"], dtype=float)
@@ -140,7 +145,12 @@ def in_domain(solver: RIMSolver, lenses: dict[str, Any]) -> np.ndarray:
 
     Examples
     --------
-    >>> in_domain(solver, simulator.draw(2, rng=1))  # doctest: +SKIP
+    >>> import numpy as np
+    >>> from rimlens import RIMSolver
+    >>> from rimlens.evaluation import in_domain
+    >>> solver = RIMSolver.from_pretrained("analytic")
+    >>> in_domain(solver, {"lens": {}, "theta_E": np.array([2.0, 10.0])})
+    array([False,  True])
     """
     low, high = solver.domain.get("theta_E", (0.0, np.inf))
     radii = true_radii(solver, lenses)

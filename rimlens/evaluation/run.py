@@ -28,7 +28,7 @@ def evaluate(
     solver: RIMSolver,
     lenses: dict[str, Any],
     name: str = "simulations",
-    changed: int = 100,
+    changed: int = 50,
     shifted: dict[str, dict[str, Any]] | None = None,
     progress: bool = False,
 ) -> ReportCard:
@@ -65,7 +65,13 @@ def evaluate(
 
     Examples
     --------
-    >>> card = evaluate(solver, simulator.draw(100, rng=1))  # doctest: +SKIP
+    >>> from rimlens import RIMSolver
+    >>> from rimlens.evaluation import evaluate
+    >>> from rimlens.training.simulations import held_back_lenses
+    >>> solver = RIMSolver.from_pretrained("analytic")
+    >>> card = evaluate(solver, held_back_lenses(solver, 2), changed=0)
+    >>> card.cases["as drawn"]["lenses"], len(card.per_lens["theta_E"])
+    (2, 2)
     """
     total = len(lenses["image"])
     kept = _kept(solver, lenses, name)

@@ -237,7 +237,17 @@ def store_card(path: PathLike, card: dict[str, Any]) -> None:
 
     Examples
     --------
-    >>> store_card("weights.asdf", card.to_dict())  # doctest: +SKIP
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "tiny.asdf"
+    >>> weights = Weights(
+    ...     architecture={}, unknowns={}, preconditioner={}, normalization={}, domain={},
+    ...     recipe={}, seed=7, versions={}, training={}, scores={},
+    ...     arrays={"bias": np.array([0.5, -1.0])}, name="tiny",
+    ... )  # fmt: skip
+    >>> write_weights(path, weights)
+    >>> store_card(path, {"format": 1, "dataset": {"lenses": 100}, "cases": {}})
+    >>> read_weights(path).card["dataset"]
+    {'lenses': 100}
     """
     # A link stays a link.
     path = Path(path).resolve()
