@@ -94,7 +94,8 @@ def command(weights, dataset, output, json_path, lenses, changed, shifted, seed,
     from rimlens.evaluation.page import summary_lines
 
     for name, words in summary_lines(card):
-        click.echo(f"{name:<22}{words}")
+        # A terminal may know these signs or not.
+        click.echo(f"{name:<22}{words.replace('±', '+-').replace('–', '-')}")
     for written in [*outputs, *([path] if store else [])]:
         click.echo(f"{'Written':<22}{written}")
 

@@ -10,6 +10,7 @@ from rimlens.cli.messages import note
 from rimlens.errors import FileFormatError
 from rimlens.io.description import describe_weights
 from rimlens.io.registry import fetch_weights, fetched_weights, read_registry
+from rimlens.io.weights import CARD_FORMAT
 from rimlens.package_data import find, shipped_files
 
 _FOLDERS = ("weights", "vae")
@@ -98,7 +99,11 @@ def fetch(name, registry):
     entry = read_registry(registry).get(name)
     if entry is not None:
         note(f"{entry.url}, {_megabytes(entry.size)}")
-    path = fetch_weights(name, registry)
+    try:
+        path = fetch_weights(name, registry)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; nothing was kept.", err=True)
+        raise SystemExit(130) from None
     click.echo(f"{'Fetched':<14}{name}")
     click.echo(f"{'File':<14}{path}")
 
@@ -144,12 +149,14 @@ def _words(row):
 
 
 def _domain(domain):
-    """Return the two numbers of a domain that decide whether a lens fits."""
+    """Return the numbers of a domain that decide whether a lens fits."""
     words = []
     if "field" in domain:
         words.append(f"field {domain['field']}")
     if "theta_E" in domain:
         words.append("rings {:g} to {:g}".format(*domain["theta_E"]))
+    if "peak_signal_to_noise" in domain:
+        words.append("S/N {:g} to {:g}".format(*domain["peak_signal_to_noise"]))
     return ", ".join(words)
 
 
@@ -189,10 +196,13 @@ def _error_scale(pairs):
 def _card(card):
     if card is None:
         return "none; `rimlens evaluate` makes one"
-    as_drawn = card["cases"]["as drawn"]
+    if card["format"] != CARD_FORMAT:
+        return f"of the format {card['format']}; this rimlens reads {CARD_FORMAT}"
+    chi2, radius = (card["cases"]["as drawn"][name] for name in ("reduced_chi2", "theta_E_error"))
+    lenses = f"{card['dataset']['lenses']} lenses of {card['dataset']['name']}"
+    if chi2["median"] is None or radius["median"] is None:
+        return f"{lenses}, of which none was found"
     return (
-        f"{card['dataset']['lenses']} lenses of {card['dataset']['name']}: reduced chi-square "
-        f"{as_drawn['reduced_chi2']['median']:.3f}, Einstein radius "
-        f"{100 * as_drawn['theta_E_error']['median']:+.2f} "
-        f"+- {100 * as_drawn['theta_E_error']['scatter']:.2f} %"
+        f"{lenses}: reduced chi-square {chi2['median']:.3f}, Einstein radius "
+        f"{100 * radius['median']:+.2f} +- {100 * radius['scatter']:.2f} %"
     )

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from rimlens.errors import FileFormatError
+from rimlens.io.weights import CARD_FORMAT
 
-FORMAT = 1
 AS_DRAWN = "as drawn"
 # An Einstein radius that is wrong by more counts as a failure.
 FAILED = 0.2
@@ -70,7 +70,7 @@ class ReportCard:
     noise: list
     coherence: dict
     timing: dict
-    format: int = FORMAT
+    format: int = CARD_FORMAT
     per_lens: dict | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,9 +105,9 @@ class ReportCard:
         FileFormatError
             If they are of another version, or entries are missing.
         """
-        if values.get("format") != FORMAT:
+        if values.get("format") != CARD_FORMAT:
             raise FileFormatError(
-                f"{origin}: a report card of the format {FORMAT} is wanted, found "
+                f"{origin}: a report card of the format {CARD_FORMAT} is wanted, found "
                 f"{values.get('format')!r}; evaluate the weights again"
             )
         wanted = {f.name for f in fields(cls)} - {"per_lens"}

@@ -73,6 +73,11 @@ def measure(
         start = perf_counter()
         result = solver.inference.answer_batch(inputs)
         seconds = (perf_counter() - start) / BATCH
+        # An answer that ran away is no map, and has no radius.
+        kept = np.array([np.isfinite(k).all() for k in result["convergence"]])
+        kept &= [np.isfinite(s).all() for s in result["source"]]
+        for name in ("convergence", "source"):
+            result[name] = np.where(kept[:, None, None], result[name], 0.0)
         found_radii = solver.machine.lens.einstein_radii(result)
         for i, lens in enumerate(range(*some.indices(len(radii)))):
             row = _compared(
@@ -83,6 +88,8 @@ def measure(
                 lenses["source"][lens].astype(float),
                 radii[lens],
             )
+            if not kept[i]:
+                row |= {key: np.nan * row[key] for key in row if "wave_number" not in key}
             row["reduced_chi2"] = result["reduced_chi2"][:, i]
             row["theta_E"], row["theta_E_true"] = found_radii[i], radii[lens]
             row["peak_signal_to_noise"] = _peak_signal_to_noise(

@@ -121,6 +121,8 @@ class VAEWeights:
     name: str
 
 
+# Version of the layout of report cards.
+CARD_FORMAT = 1
 # Key, tag and words of each kind.
 FORMATS = {
     Weights: ("weights", "asdf://rimlens/tags/weights-1.0.0", "rimlens weights"),

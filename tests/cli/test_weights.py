@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from rimlens.io import store_card
 from rimlens.package_data import shipped_files
 from web_server import web_server
 
@@ -120,3 +121,41 @@ def test_a_wrong_checksum_is_one_line(call, site, registry):
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "checksum" in line
+
+
+def test_an_interruption_keeps_nothing(call, site, registry, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rimlens.cli.weights.fetch_weights", interrupt)
+    result = call("weights", "fetch", "hst-64", "--registry", registry)
+    assert result.exit_code == 130
+    assert "Interrupted; nothing was kept." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        ({"format": 9, "dataset": {}, "cases": {}}, "of the format 9"),
+        (
+            {
+                "format": 1,
+                "dataset": {"lenses": 5, "name": "held-back"},
+                "cases": {
+                    "as drawn": {
+                        "reduced_chi2": {"median": 1.25},
+                        "theta_E_error": {"median": 0.01, "scatter": 0.02},
+                    }
+                },
+            },
+            "5 lenses of held-back: reduced chi-square 1.250, Einstein radius +1.00 +- 2.00 %",
+        ),
+    ],
+)
+def test_a_card_is_told_in_a_line(call, site, tmp_path, card, words):
+    path = tmp_path / "mine.asdf"
+    path.write_bytes(CONTENT)
+    store_card(path, card)
+    result = call("weights", "show", path)
+    assert result.exit_code == 0, result.output
+    assert words in result.stdout

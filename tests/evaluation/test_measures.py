@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rimlens.evaluation import in_domain, measure, true_radii
+from rimlens.evaluation.card import summarize
 from rimlens.maps import convergence_center, einstein_radius
 from rimlens.rim.preparation import robust_peak
 from rimlens.training.solver.fit import inputs_and_targets
@@ -131,3 +132,20 @@ def test_lenses_outside_of_the_domain_are_told(untrained, batch):
     low, high = sorted(radii)[1:3]
     untrained = describe(type(untrained)(untrained.architecture), domain={"theta_E": [low, high]})
     np.testing.assert_array_equal(in_domain(untrained, batch), (radii >= low) & (radii <= high))
+
+
+def test_an_answer_that_ran_away_is_a_lens_without_a_radius(restless, batch, monkeypatch, columns):
+    answer = restless.inference.answer_batch
+
+    def run_away(inputs):
+        result = answer(inputs)
+        source = np.array(result["source"])
+        source[1, 3, 3] = np.inf
+        return {**result, "source": source}
+
+    monkeypatch.setattr(restless.inference, "answer_batch", run_away)
+    found = measure(restless, batch)
+    for name in ("theta_E", "source_rms", "mass_sheet_lambda", "source_coherence"):
+        assert np.all(np.isnan(found[name][1]))
+        np.testing.assert_allclose(found[name][0], columns[name][0], rtol=ROUNDING)
+    assert summarize(found)["without_radius"] == 0.25

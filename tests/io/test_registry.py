@@ -195,3 +195,9 @@ def test_a_name_cannot_leave_the_folder_of_the_notes():
 
 def test_the_registry_of_the_package_can_be_read():
     assert all(entry.url.startswith("https://") for entry in read_registry().values())
+
+
+def test_a_file_on_a_shared_disk_is_fetched(site, tmp_path):
+    (tmp_path / "shared.asdf").write_bytes(CONTENT)
+    (tmp_path / "registry.toml").write_text(table(site, url=f"file://{tmp_path}/shared.asdf"))
+    assert fetch_weights("hst-64", tmp_path / "registry.toml").read_bytes() == CONTENT
