@@ -30,7 +30,7 @@ def shipped_files(folder):
     return {path.stem: path for path in sorted(Path(str(file)) for file in files)}
 
 
-def find(name_or_path, folder, kind):
+def find(name_or_path, folder, kind, others=None):
     """Return the file that a user means by a name or a path.
 
     Parameters
@@ -41,6 +41,8 @@ def find(name_or_path, folder, kind):
         As for `shipped`.
     kind : str
         What to call the file in an error.
+    others : dict of str to Path, optional
+        More files by name; the package's come first.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def find(name_or_path, folder, kind):
     FileFormatError
         If there is no such file.
     """
-    known = shipped_files(folder)
+    known = {**(others or {}), **shipped_files(folder)}
     path = Path(known.get(str(name_or_path), name_or_path))
     if not path.is_file():
         raise FileFormatError(

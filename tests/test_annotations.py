@@ -10,6 +10,7 @@ SUBPACKAGES = [
     "datasets",
     "datasets.cosmos",
     "datasets.tng",
+    "evaluation",
     "generators",
     "imaging",
     "io",

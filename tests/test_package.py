@@ -55,6 +55,7 @@ def test_unknown_attribute_is_an_error_that_lists_the_known_ones():
     [
         "data/weights/default.asdf",
         "data/recipes/default.toml",
+        "data/registry.toml",
         "converters/resources/manifests/rimlens-1.0.0.yaml",
         "converters/resources/schemas/weights-1.0.0.yaml",
     ],

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 LAYERS = (
     ("cli",),
     ("training",),
+    ("evaluation",),
     ("rim", "simulation"),
     ("prior", "reconstruction", "plotting"),
     ("generators", "datasets", "maps"),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
+from rimlens.analysis.checking import checked_maps
 from rimlens.arguments import positive_angle
 from rimlens.errors import InputError
 
@@ -108,7 +109,7 @@ def coherence_spectrum(
     >>> np.allclose(spectrum.cross_correlation, 1.0), np.allclose(spectrum.transfer, 0.5)
     (True, True)
     """
-    found, true = _checked(found, true)
+    found, true = checked_maps(found, true)
     shape = found.shape[-2:]
     radius = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.fftfreq(shape[1]))
     edges = _edges(shape, rings)
@@ -161,27 +162,6 @@ def _windowed(found, true, taper):
     for values in (found, true):
         mean = (values * window).sum(axis=(-2, -1), keepdims=True) / window.sum()
         yield (values - mean) * window
-
-
-def _checked(found, true):
-    maps = []
-    for name, values in (("found", found), ("true", true)):
-        try:
-            values = np.asarray(values, dtype=float)
-        except (TypeError, ValueError):
-            raise InputError(f"{name}: maps of numbers are wanted") from None
-        if values.ndim not in (2, 3) or min(values.shape[-2:], default=0) < 2:
-            raise InputError(
-                f"{name}: maps (ny, nx) or (n, ny, nx) are wanted, found shape {values.shape}"
-            )
-        if not np.all(np.isfinite(values)):
-            raise InputError(f"{name}: finite values are wanted, found others")
-        maps.append(values)
-    if maps[0].shape != maps[1].shape:
-        raise InputError(
-            f"found, true: one shape is wanted, found {maps[0].shape} and {maps[1].shape}"
-        )
-    return maps
 
 
 def _per_length(wave_number, pixel_scale):

@@ -15,7 +15,18 @@ from rimlens.spelling import did_you_mean
 
 # Before click 8.2 the help was no error.
 _HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
-_COMMANDS = ("reconstruct", "demo", "simulate", "train", "calibrate", "cosmos", "tng", "plugins")
+_COMMANDS = (
+    "reconstruct",
+    "demo",
+    "simulate",
+    "train",
+    "calibrate",
+    "evaluate",
+    "weights",
+    "cosmos",
+    "tng",
+    "plugins",
+)
 
 
 class _Failure(click.ClickException):

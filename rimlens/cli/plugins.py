@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from rimlens import plugins
+from rimlens.cli.columns import in_columns
 from rimlens.errors import PluginError
 from rimlens.startup import load_array_library
 
@@ -27,7 +28,7 @@ def command(context, as_json):
     if as_json:
         click.echo(json.dumps([asdict(plugin) for plugin in found]))
     else:
-        click.echo(_table([_HEADING, *([getattr(p, h) for h in _HEADING] for p in found)]))
+        click.echo(in_columns([_HEADING, *([getattr(p, h) for h in _HEADING] for p in found)]))
 
 
 @command.command(name="check")
@@ -78,11 +79,3 @@ def _kind_of(name):
         names = sorted({name for kind in plugins.KINDS for name in plugins.available(kind)})
         raise PluginError(plugins.unknown("plugin", name, names))
     return kinds[0]
-
-
-def _table(rows):
-    """Return rows of words as lines, in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows
-    )

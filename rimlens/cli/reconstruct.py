@@ -16,7 +16,7 @@ from rimlens.cli.messages import progress
 from rimlens.cli.outputs import new_outputs, output_stem, refuse_existing, refuse_unwritable
 from rimlens.cli.report import doubt, failure, line, summary, table
 from rimlens.errors import QualityWarning, RimlensError, RimlensWarning
-from rimlens.package_data import find
+from rimlens.io.registry import find_weights
 from rimlens.startup import load_array_library
 
 _log = logging.getLogger("rimlens.cli")
@@ -137,7 +137,7 @@ class _Run:
 
     def all(self, overwrite, resume):
         """Return the qualities of all lenses, ``"failed"`` among them."""
-        find(self.weights, "weights", "weights")
+        find_weights(self.weights)
         path = self.folder / TABLE
         resume = resume and path.exists()
         options = {"weights": self.weights, "refine": self.method, **self.parts}

@@ -158,14 +158,9 @@ def read_asdf(path, key, tag, what):
     from asdf.exceptions import AsdfWarning, ValidationError
 
     path = Path(path)
-    content = read_bytes(path)
-    if not content.startswith(b"#ASDF "):
-        raise FileFormatError(f"{path}: is not an ASDF file; a file of {what} is wanted")
-    end = _END_OF_HEADER.search(content)
-    if end is None:
-        raise FileFormatError(f"{path}: is truncated in its header; fetch or write it again")
-    _check_tag(path, content[: end.end()], key, tag, what)
-    _check_hash(path, content, end.end())
+    content, end = _content(path, what)
+    _check_tag(path, _header_tree(path, content[:end]), key, tag, what)
+    _check_hash(path, content, end)
     try:
         with warnings.catch_warnings(), asdf.config_context() as config:
             warnings.simplefilter("error", AsdfWarning)
@@ -176,6 +171,54 @@ def read_asdf(path, key, tag, what):
         raise FileFormatError(f"{path}: is not a file of {what}: {_first_line(error)}") from error
     except (AsdfWarning, ValueError, OSError, RuntimeError, TypeError, KeyError) as error:
         raise FileFormatError(f"{path}: cannot be read: {_first_line(error)}") from error
+
+
+def read_plain(path, tags, what):
+    """Return one object from an ASDF file that `write_asdf` wrote as it stands in the header.
+
+    Neither arrays nor priors are made, so that no array library is needed to describe a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file to read.
+    tags : dict of str to str
+        By the names that the object may have in the file, the tags: see `read_asdf`.
+    what : str
+        What the file should be, for the messages.
+
+    Returns
+    -------
+    key : str
+        The name of the object.
+    tree : dict
+        Plain data; of an array, its shape and the like.
+
+    Raises
+    ------
+    FileFormatError
+        As by `read_asdf`.
+    """
+    from asdf.util import load_yaml
+
+    path = Path(path)
+    content, end = _content(path, what)
+    tree = _header_tree(path, content[:end])
+    key = next((name for name in tags if name in tree), next(iter(tags)))
+    _check_tag(path, tree, key, tags[key], what)
+    _check_hash(path, content, end)
+    return key, load_yaml(io.BytesIO(content[:end]))[key]
+
+
+def _content(path, what):
+    """Return the bytes of an ASDF file, and how many of them are the header."""
+    content = read_bytes(path)
+    if not content.startswith(b"#ASDF "):
+        raise FileFormatError(f"{path}: is not an ASDF file; a file of {what} is wanted")
+    end = _END_OF_HEADER.search(content)
+    if end is None:
+        raise FileFormatError(f"{path}: is truncated in its header; fetch or write it again")
+    return content, end.end()
 
 
 def read_bytes(path):
@@ -204,21 +247,30 @@ def read_bytes(path):
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _check_tag(path, header, key, tag, what):
-    """Refuse a file that holds something else, or a version that is not known."""
+def _header_tree(path, header):
+    """Return the tree in a header, its objects with their tags."""
     import yaml
-    from asdf.tagged import Tagged, get_tag
     from asdf.util import load_yaml
 
-    damaged = FileFormatError(
-        f"{path}: its header cannot be read: the file is damaged; fetch or write it again"
-    )
     try:
         tree = load_yaml(io.BytesIO(header), tagged=True)
     except (yaml.YAMLError, ValueError, OSError, TypeError) as error:
-        raise damaged from error
+        raise _damaged(path) from error
     if not isinstance(tree, dict):
-        raise damaged
+        raise _damaged(path)
+    return tree
+
+
+def _damaged(path):
+    return FileFormatError(
+        f"{path}: its header cannot be read: the file is damaged; fetch or write it again"
+    )
+
+
+def _check_tag(path, tree, key, tag, what):
+    """Refuse a file that holds something else, or a version that is not known."""
+    from asdf.tagged import Tagged, get_tag
+
     tagged = tree.get(key)
     found = get_tag(tagged) if isinstance(tagged, Tagged) else None
     name, _, version = tag.rpartition("-")
@@ -231,7 +283,7 @@ def _check_tag(path, header, key, tag, what):
     try:
         newer = _numbers(found_version) > _numbers(version)
     except ValueError:
-        raise damaged from None
+        raise _damaged(path) from None
     if newer:
         raise FileFormatError(
             f"{path}: has format version {found_version}, newer than {version}, the newest that "

@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
+from rimlens.io.registry import find_weights
 from rimlens.io.weights import Weights, read_weights, write_weights
-from rimlens.package_data import find, shipped_files
+from rimlens.package_data import shipped_files
 from rimlens.typing import PathLike
 
 
@@ -46,7 +47,8 @@ class Pretrained:
         Parameters
         ----------
         name_or_path : str or path
-            One of `presets`, or a file written by `save`.
+            One of `presets`, the name of weights that `rimlens.io.fetch_weights` fetched, or a
+            file written by `save`.
 
         Returns
         -------
@@ -59,7 +61,7 @@ class Pretrained:
             If there is no such file, or it is truncated, altered, foreign or from another version
             of rimlens.
         """
-        path = find(name_or_path, cls._folder, cls._called)
+        path = find_weights(name_or_path, cls._folder, cls._called)
         weights = read_weights(path, cls._format)
         network = cls._from_weights(weights, path)
         network.set_arrays(weights.arrays, path)

@@ -7,11 +7,13 @@ installed packages provide.  Networks are unknown here.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.io.files import read_asdf, write_asdf
+from rimlens.io.files import read_asdf, read_plain, write_asdf
 from rimlens.io.metadata import plain
 from rimlens.typing import PathLike
 
@@ -56,6 +58,8 @@ class Weights:
         The priors whose parameters are inferred, where these are the unknowns.
     population : dict of ndarray, optional
         What convergence maps look like: see `rimlens.posterior.LensPopulation`.
+    card : dict, optional
+        What the weights reach: see `rimlens.evaluation.ReportCard`.
     """
 
     architecture: dict
@@ -75,6 +79,7 @@ class Weights:
     lens: object = None
     source: object = None
     population: dict | None = None
+    card: dict | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +121,10 @@ class VAEWeights:
     name: str
 
 
+# Version of the layout of report cards.
+CARD_FORMAT = 1
 # Key, tag and words of each kind.
-_FORMATS = {
+FORMATS = {
     Weights: ("weights", "asdf://rimlens/tags/weights-1.0.0", "rimlens weights"),
     VAEWeights: ("vae_weights", "asdf://rimlens/tags/vae_weights-1.0.0", "rimlens VAE weights"),
 }
@@ -172,7 +179,7 @@ def write_weights(
         arrays = getattr(weights, group, None)
         if arrays is not None:
             metadata[group] = {str(name): _stored(a, name, dtype) for name, a in arrays.items()}
-    key, *_ = _FORMATS[type(weights)]
+    key, *_ = FORMATS[type(weights)]
     write_asdf(path, key, replace(weights, **metadata), overwrite)
 
 
@@ -197,7 +204,7 @@ def read_weights(path: PathLike, kind: type = Weights) -> Weights | VAEWeights:
         If the file is missing, is not ASDF, holds no weights, comes from a newer version, was
         truncated or altered, or lacks a part.
     """
-    weights = read_asdf(path, *_FORMATS[kind])
+    weights = read_asdf(path, *FORMATS[kind])
     groups = {}
     for group in ("arrays", "population"):
         stored = getattr(weights, group, None)
@@ -208,6 +215,51 @@ def read_weights(path: PathLike, kind: type = Weights) -> Weights | VAEWeights:
             if not np.all(np.isfinite(array)):
                 raise FileFormatError(f"{path}: the array {name!r} has values that are not finite")
     return replace(weights, **groups)
+
+
+def store_card(path: PathLike, card: dict[str, Any]) -> None:
+    """Put a report card into a file of weights, in the place of an earlier one.
+
+    The file is written anew beside itself and takes its own name when it is whole; the arrays
+    keep their precision, and every other entry its value.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file of a solver's weights.
+    card : dict
+        Plain data, as `rimlens.evaluation.ReportCard.to_dict` gives it.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read.
+    InputError
+        If the card is not plain data, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "tiny.asdf"
+    >>> weights = Weights(
+    ...     architecture={}, unknowns={}, preconditioner={}, normalization={}, domain={},
+    ...     recipe={}, seed=7, versions={}, training={}, scores={},
+    ...     arrays={"bias": np.array([0.5, -1.0])}, name="tiny",
+    ... )  # fmt: skip
+    >>> write_weights(path, weights)
+    >>> store_card(path, {"format": 1, "dataset": {"lenses": 100}, "cases": {}})
+    >>> read_weights(path).card["dataset"]
+    {'lenses': 100}
+    """
+    # A link stays a link.
+    path = Path(path).resolve()
+    weights: Any = read_weights(path)
+    key, tag, what = FORMATS[Weights]
+    _, tree = read_plain(path, {key: tag}, what)
+    (dtype,) = {array["datatype"] for array in tree["arrays"].values()} or {"float16"}
+    mode = path.stat().st_mode
+    write_weights(path, replace(weights, card=card), overwrite=True, dtype=dtype)
+    path.chmod(mode)
 
 
 def _stored(array, name, dtype):

@@ -3,6 +3,20 @@
 Drawing happens here and nowhere else; what is drawn is computed in other subpackages.
 """
 
+from rimlens.plotting.card import (
+    coherence_figure,
+    noise_figure,
+    radius_figure,
+    robustness_figure,
+    steps_figure,
+)
 from rimlens.plotting.reconstruction import reconstruction_figure
 
-__all__ = ["reconstruction_figure"]
+__all__ = [
+    "coherence_figure",
+    "noise_figure",
+    "radius_figure",
+    "reconstruction_figure",
+    "robustness_figure",
+    "steps_figure",
+]

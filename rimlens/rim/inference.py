@@ -63,14 +63,32 @@ class BatchInference:
         Returns
         -------
         dict of ndarray
+            What `answer_batch` gives, and ``orientation_radii``, shape ``(orientations, batch)``.
+        """
+        result = self.answer_batch(inputs)
+        return {**result, "orientation_radii": self._orientation_radii(inputs)}
+
+    def answer_batch(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run the recurrence as `solve_batch` does, without what tells how sure it is.
+
+        That takes as long as the answer itself.
+
+        Parameters
+        ----------
+        inputs : dict of ndarray
+            As for `solve_batch`.
+
+        Returns
+        -------
+        dict of ndarray
             ``convergence`` and ``source`` as maps in physical units (the source in units of the
             robust peak), ``shear`` where it is an unknown, the dicts ``lens`` and
-            ``source_parameters`` where models are, ``model``, and ``reduced_chi2`` of every step,
-            those at the end included, shape ``(steps, batch)``.
+            ``source_parameters`` where models are, ``model``, ``network_radius`` before the
+            refinement steps, and ``reduced_chi2`` of every step, those at the end included, shape
+            ``(steps, batch)``.
         """
         state, history = self._recurrence(inputs)
         state = self._mean(state, len(inputs["image"]))
-        orientation_radii = self._orientation_radii(inputs)
         network_radius = self.machine.lens.einstein_radii(
             keras.tree.map_structure(ops.convert_to_numpy, self._physical(state))
         )
@@ -83,7 +101,6 @@ class BatchInference:
             history += chi2[1:] if step else chi2
         result = {**self._physical(state), "model": model, "reduced_chi2": ops.stack(history)}
         result["network_radius"] = np.array(network_radius)
-        result["orientation_radii"] = orientation_radii
         return keras.tree.map_structure(ops.convert_to_numpy, result)
 
     def network_estimate(self, inputs: Any) -> dict[str, Tensor]:

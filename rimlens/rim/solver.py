@@ -113,7 +113,8 @@ class RIMSolver(Pretrained):
         Parameters
         ----------
         name_or_path : str or path, optional
-            One of `presets`, or a file written by `save`.
+            One of `presets`, the name of weights that `rimlens.io.fetch_weights` fetched, or a
+            file written by `save`.
 
         Returns
         -------

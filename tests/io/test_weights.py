@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rimlens.errors import FileFormatError, InputError, OutputExistsError
-from rimlens.io import Weights, files, read_weights, write_weights
+from rimlens.io import Weights, files, read_weights, store_card, write_weights
 
 
 @pytest.fixture
@@ -274,3 +274,45 @@ def test_heavy_libraries_are_not_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_card_is_stored_and_all_else_stays(tmp_path, weights, dtype):
+    path = tmp_path / "w.asdf"
+    write_weights(path, weights, dtype=dtype)
+    path.chmod(0o640)
+    card = {"format": 1, "dataset": {"lenses": 3}, "cases": {"as drawn": {"failures": 0.5}}}
+    store_card(path, card)
+    assert_same(read_weights(path), replace(weights, card=card), dtype)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in tmp_path.iterdir()] == ["w.asdf"]
+    store_card(path, {**card, "format": 2})
+    assert read_weights(path).card["format"] == 2
+
+
+def test_a_card_goes_into_the_file_behind_a_link(tmp_path, path):
+    (tmp_path / "link.asdf").symlink_to(path)
+    store_card(tmp_path / "link.asdf", {"format": 1, "dataset": {}, "cases": {}})
+    assert (tmp_path / "link.asdf").is_symlink()
+    assert read_weights(path).card["format"] == 1
+
+
+@pytest.mark.parametrize("card", [{"format": 1}, {"format": "1", "dataset": {}, "cases": {}}])
+def test_what_is_no_card_leaves_the_file_alone(tmp_path, path, card):
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="cannot be written"):
+        store_card(path, card)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["weights.asdf"]
+
+
+def test_an_interrupted_storing_leaves_the_file_alone(tmp_path, path, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    before = path.read_bytes()
+    monkeypatch.setattr(files.os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store_card(path, {"format": 1, "dataset": {}, "cases": {}})
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["weights.asdf"]
