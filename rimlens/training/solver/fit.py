@@ -16,7 +16,7 @@ from rimlens.io.weights import Weights
 from rimlens.progress import keras_verbosity
 from rimlens.random import Stream, stream
 from rimlens.rim import RIMSolver
-from rimlens.rim.constants import CONSTANTS, DESCRIPTION
+from rimlens.rim.constants import CONSTANTS, description
 from rimlens.rim.preparation import normalize, orient_map, orient_shear
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.training.fitting import (
@@ -29,7 +29,7 @@ from rimlens.training.fitting import (
 from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.simulations import open_stored, simulator_of
 from rimlens.training.solver.calibration import measure_error_covariance
-from rimlens.training.solver.loss import WEIGHTS, losses
+from rimlens.training.solver.loss import losses
 from rimlens.training.solver.population import (
     POPULATION_SEED,
     measure_population,
@@ -220,8 +220,8 @@ def _compile(machine, recipe, learning_rate, updates, linear=False):
             learning_rate_schedule(learning_rate, updates, recipe.warmup),
             global_clipnorm=recipe.gradient_norm,
         ),
-        loss=losses(machine, linear),
-        loss_weights={name: WEIGHTS[name] for name in losses(machine)},
+        loss=losses(machine, linear, recipe.loss),
+        loss_weights={name: recipe.loss.of_variables[name] for name in losses(machine)},
         jit_compile=keras.backend.backend() == "jax",
     )
     # The optimizer's variables must exist before a checkpoint can be read into them.
@@ -313,7 +313,7 @@ def describe(solver, simulator, recipe, spent):
     simulations = recipe.updates * recipe.batch_size // recipe.reuse
     solver.weights = Weights(
         **provenance(recipe, spent, {"simulations": simulations}),
-        **DESCRIPTION,
+        **description(solver.architecture),
         architecture=solver.architecture.to_dict(),
         constants=CONSTANTS.to_dict(),
         domain={
