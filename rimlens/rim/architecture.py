@@ -181,7 +181,7 @@ class Architecture:
         >>> Architecture.preset("analytic").image_size
         64
         """
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             raise InputError(
                 f"preset: one of {sorted(PRESETS)} is wanted, found {name!r}"
                 f"{did_you_mean(name, PRESETS)}"
