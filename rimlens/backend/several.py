@@ -102,3 +102,37 @@ def of_all_processes(number):
     if jax.process_count() == 1:
         return [number]
     return [int(value) for value in multihost_utils.process_allgather(number)]
+
+
+def by_device(function):
+    """Return a function of batches that every device computes for its part, and for nothing else.
+
+    Left to itself, XLA gathers the whole batch on every device before a Fourier transform.
+
+    Parameters
+    ----------
+    function : callable
+        Of trees of tensors whose first axis is that of the batch, where it treats every member
+        alone; it returns such a tree.
+
+    Returns
+    -------
+    callable
+        The function itself where no Keras distribution holds.
+    """
+    if name() != "jax":
+        return function
+    import jax
+    import keras
+
+    try:
+        from jax import shard_map
+    except ImportError:  # JAX before 0.6
+        from jax.experimental.shard_map import shard_map
+
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return function
+    parts = jax.sharding.PartitionSpec(distribution.batch_dim_name)
+    mesh = distribution.device_mesh.backend_mesh
+    return shard_map(function, mesh=mesh, in_specs=parts, out_specs=parts)

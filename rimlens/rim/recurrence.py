@@ -16,9 +16,10 @@ import numpy as np
 from keras import ops
 
 from rimlens import backend
+from rimlens.backend.several import by_device
 from rimlens.imaging import psf_transform
 from rimlens.rim.architecture import Architecture
-from rimlens.rim.gradient import evaluate_gradient, map_descent, no_gradient
+from rimlens.rim.gradient import Gradient, evaluate_gradient, map_descent, no_gradient
 from rimlens.rim.lens_unknowns import lens_unknowns
 from rimlens.rim.preconditioner import preconditioner
 from rimlens.rim.reading import reading
@@ -27,7 +28,6 @@ from rimlens.typing import Tensor
 
 if TYPE_CHECKING:
     from rimlens.prior.prior import Prior
-    from rimlens.rim.gradient import Gradient
 
 
 class RecurrentInferenceMachine(keras.Model):
@@ -155,10 +155,18 @@ class RecurrentInferenceMachine(keras.Model):
 
     def gradient(self, state: dict[str, Tensor], exposure: tuple[Any, ...]) -> Any:
         """Return the likelihood's gradient at a state."""
-        gradient = evaluate_gradient(self.lens, self.source, state, exposure, self.image_factor)
-        if self.architecture.preconditioner == "gauss_newton":
-            return gradient
-        return replace(gradient, maps=map_descent(self.lens, self.source, state, exposure))
+        *tensors, psf_shape = exposure
+
+        def evaluate(state, *tensors):
+            seen = self.lens, self.source, state, (*tensors, psf_shape)
+            gradient = evaluate_gradient(*seen, self.image_factor)
+            if self.architecture.preconditioner != "gauss_newton":
+                gradient = replace(gradient, maps=map_descent(*seen))
+            return vars(gradient)
+
+        # No gradient of the loss flows back through it.
+        state = {name: ops.stop_gradient(value) for name, value in state.items()}
+        return Gradient(**by_device(evaluate)(state, *tensors))
 
     def first_gradient(self, exposure: tuple[Any, ...]) -> Any:
         """Return what takes the gradient's place in the first call."""

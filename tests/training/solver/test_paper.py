@@ -21,13 +21,13 @@ def test_updates_of_the_paper_s_network_lower_its_loss():
     drawn = Simulator(*grids, domain, psf_size=9, psf_count=3).draw(4, rng=1)
     inputs, targets = inputs_and_targets(drawn, machine)
     machine.compile(
-        optimizer=keras.optimizers.Adamax(1e-2, clipnorm=5.0),
+        optimizer=keras.optimizers.Adamax(3e-3, clipnorm=5.0),
         loss=losses(machine),
         jit_compile=keras.backend.backend() == "jax",
     )
     found = []
-    for _ in range(9):
+    for _ in range(12):
         machine.reset_metrics()
         found.append(float(machine.train_on_batch(inputs, targets)[0]))
     # It falls every few updates: on one batch, and from random steps.
-    assert found[0] > 1.1 * found[4] > 1.2 * found[8]
+    assert found[0] > 1.1 * found[5] > 1.2 * found[11], found
