@@ -146,9 +146,9 @@ def peak_memory(name, what):
 
 
 def main(name, what):
-    """Print the memory that three updates add to that of a process that has imported all."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Print the memory that three updates add to that of a process that has built all."""
     step = bare_step(name) if what == "bare" else whole_step(name)[0]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(3):
         step()
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
