@@ -39,6 +39,7 @@ with default_variables(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"):
             value_and_grad,
             versions,
             vjp,
+            without_values,
         )
     elif keras.backend.backend() == "jax":
         from rimlens.backend._jax import (
@@ -60,6 +61,7 @@ with default_variables(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"):
             value_and_grad,
             versions,
             vjp,
+            without_values,
         )
     else:
         raise ImportError(
@@ -95,6 +97,7 @@ __all__ = [
     "value_and_grad",
     "versions",
     "vjp",
+    "without_values",
 ]
 
 

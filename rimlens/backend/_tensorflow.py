@@ -316,6 +316,20 @@ def batchwise(function, together=None):
     return called
 
 
+def without_values(function):
+    """Return what `function` returns, called where arrays have shapes and no values.
+
+    Layers that it builds take no memory; they cannot be used afterwards.
+
+    Parameters
+    ----------
+    function : callable
+        Without arguments; returns no tensor.
+    """
+    with tf.Graph().as_default():
+        return function()
+
+
 def versions():
     """Return the name and version of the array library."""
     return {"tensorflow": tf.__version__}

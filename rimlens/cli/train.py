@@ -35,12 +35,26 @@ _MODULES = {"solver": "rimlens.training.solver", "vae": "rimlens.training.autoen
     help="Train a solver on what `rimlens simulate` wrote, not on simulations drawn on the fly.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace weights that exist.")
-def command(recipe, output, simulations, overwrite):
+@click.option(
+    "--devices",
+    metavar="N|all",
+    default="1",
+    help="Devices of this machine that share every batch; with JAX.",
+)
+@click.option("--process", metavar="I", type=int, help="The number of this process, from 0.")
+@click.option("--processes", metavar="N", type=int, help="Processes that share every batch.")
+@click.option(
+    "--coordinator", metavar="HOST:PORT", help="Where the other processes reach the first one."
+)
+def command(recipe, output, simulations, overwrite, devices, process, processes, coordinator):
     """Train a solver on simulated lenses, or a variational autoencoder on maps.
 
     RECIPE is a TOML file, or the name of a recipe in the package: it says what is trained and all
     that the training depends on.  Progress is kept in WEIGHTS.asdf.checkpoint; the same command
     continues a training that was interrupted.
+
+    A batch is split over the devices of one machine (--devices), or over those of several
+    processes, on one machine or several: the same command in each, with a --process of its own.
     """
     kind = read_table(recipe)["kind"]
     if kind not in _MODULES:
@@ -48,25 +62,43 @@ def command(recipe, output, simulations, overwrite):
     if simulations is not None and kind != "solver":
         raise InputError(f"{recipe}: --simulations is for the recipe of a solver, found {kind!r}")
     given = {} if simulations is None else {"simulations": simulations}
+    place = {"process": process, "processes": processes, "coordinator": coordinator}
+    place = {"devices": devices, **{k: v for k, v in place.items() if v is not None}}
+    if place != {"devices": "1"} and kind != "solver":
+        raise InputError(
+            f"{recipe}: several devices and processes are for the recipe of a solver, found "
+            f"{kind!r}"
+        )
     refuse_unwritable(Path(output).parent)
     load_array_library()
     # Keras shows the progress of a training on standard output.
     with redirect_stdout(sys.stderr):
         training = import_module(_MODULES[kind])
         try:
-            trained = training.train(
-                recipe, output, overwrite=overwrite, progress=not quiet(), **given
-            )
+            with _workers(place) as workers:
+                given |= {"workers": workers} if workers.count > 1 else {}
+                trained = training.train(
+                    recipe, output, overwrite=overwrite, progress=not quiet(), **given
+                )
         except KeyboardInterrupt:
             click.echo("\nInterrupted; the same command goes on from the last epoch.", err=True)
             # Threads in which Keras waits for simulations would keep the process alive.
             os._exit(130)
+    if not workers.writes:
+        return
     scores = trained.weights.scores
     hours = trained.weights.training["seconds"] / 3600
     lines = {"Written": output, "Training time": f"{hours:.2f} h"}
     lines |= _of_solver(scores) if kind == "solver" else _of_vae(scores)
     for name, value in lines.items():
         click.echo(f"{name:<28}{value}")
+
+
+def _workers(place):
+    # A module that imports the array library.
+    from rimlens.training.distribution import working
+
+    return working(**place)
 
 
 def _of_solver(scores):

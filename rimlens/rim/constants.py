@@ -162,3 +162,30 @@ DESCRIPTION = {
         "floor": CONSTANTS.peak_floor,
     },
 }
+
+
+def description(architecture):
+    """Return what a file of weights of an architecture states in words.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Its preconditioner of maps is stated.
+
+    Returns
+    -------
+    dict
+        As `DESCRIPTION`.
+
+    Examples
+    --------
+    >>> from rimlens.rim import Architecture
+    >>> from rimlens.rim.constants import description
+    >>> description(Architecture(preconditioner="adam"))["preconditioner"]["source"]
+    'adam'
+    """
+    chosen = architecture.preconditioner
+    if chosen == "gauss_newton":
+        return DESCRIPTION
+    maps = {"source": chosen, "convergence": chosen}
+    return {**DESCRIPTION, "preconditioner": {**DESCRIPTION["preconditioner"], **maps}}

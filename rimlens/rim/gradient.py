@@ -20,7 +20,8 @@ from typing import Any
 
 from keras import ops
 
-from rimlens.imaging import convolve, reduced_chi2
+from rimlens import backend
+from rimlens.imaging import chi2, convolve, reduced_chi2
 from rimlens.imaging.convolution import correlate
 from rimlens.rim.constants import CONSTANTS
 from rimlens.rim.gauss_newton import block_sum, curvature, damped_step
@@ -121,6 +122,32 @@ def evaluate_gradient(lens, source, state, exposure, block):
         reduced_chi2=reduced_chi2(model, image, sigma, weight),
     )
     return _detached(gradient)
+
+
+def map_descent(lens, source, state, exposure):
+    r"""Return :math:`-\partial_u \mathcal{L}` of the unknowns that are maps, as it is.
+
+    Parameters
+    ----------
+    lens, source, state, exposure
+        As in `evaluate_gradient`.
+
+    Returns
+    -------
+    dict of tensor
+        Shaped as the maps, behind a stop-gradient.
+    """
+    state = {name: ops.stop_gradient(value) for name, value in state.items()}
+    image, sigma, weight, psf, psf_shape = exposure
+    names = [name for name, value in state.items() if len(value.shape) == 3]
+
+    def half_chi2(*maps):
+        at = {**state, **dict(zip(names, maps))}
+        lensed = source.brightness(at, *lens.ray_trace(at))
+        return 0.5 * chi2(convolve(lensed, psf, psf_shape), image, sigma, weight), ()
+
+    _, gradients = backend.value_and_grad(half_chi2, [state[name] for name in names])
+    return {name: ops.stop_gradient(-value) for name, value in zip(names, gradients)}
 
 
 def no_gradient(lens, source, exposure, block):

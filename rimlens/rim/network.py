@@ -80,6 +80,45 @@ class ConvolutionalGRU(layers.Layer):
         return state + update * (candidate - state)
 
 
+class MemorylessUnit(layers.Layer):
+    """The candidate of a `ConvolutionalGRU` alone, which depends on no state.
+
+    Parameters
+    ----------
+    filters : int
+        Channels.
+    kernel_size : int, optional
+        Side of the kernels.
+    **kwargs
+        Passed to `keras.layers.Layer`.
+    """
+
+    def __init__(self, filters, kernel_size=3, **kwargs):
+        super().__init__(**kwargs)
+        self.candidate = layers.Conv2D(
+            filters,
+            kernel_size,
+            activation="tanh",
+            padding="same",
+            data_format=CHANNELS,
+            dtype=self.dtype_policy,
+            name="candidate",
+        )
+
+    def build(self, input_shape):
+        """Create the weights."""
+        self.candidate.build(input_shape)
+        self.built = True
+
+    def call(self, inputs, state):
+        """Return the new state, ``(batch, ny, nx, filters)``."""
+        return self.candidate(inputs)
+
+
+# By the word of an `Architecture`.
+RECURRENT_UNITS = {"gru": ConvolutionalGRU, "none": MemorylessUnit}
+
+
 class RecurrentUNet(layers.Layer):
     """A U-Net whose skip connections and bottleneck are recurrent states.
 
@@ -97,6 +136,10 @@ class RecurrentUNet(layers.Layer):
         Width of the hidden layer of the vector head.
     kernel_size : int, optional
         Side of the kernels.
+    recurrent_kernel_size : int, optional
+        Side of the kernels of the recurrent units.
+    recurrent_unit : str, optional
+        One of `RECURRENT_UNITS`.
     activation : str, optional
         Keras name of the activation.
     **kwargs
@@ -111,6 +154,8 @@ class RecurrentUNet(layers.Layer):
         block_convolutions=1,
         vector_units=64,
         kernel_size=3,
+        recurrent_kernel_size=3,
+        recurrent_unit="gru",
         activation="leaky_relu",
         **kwargs,
     ):
@@ -145,8 +190,8 @@ class RecurrentUNet(layers.Layer):
             convolution(self.filters[i + 1], f"down_{i}", strides=2) for i in levels[:-1]
         ]
         self.units = [
-            ConvolutionalGRU(
-                self.filters[i], kernel_size, dtype=self.dtype_policy, name=f"gru_{i}"
+            RECURRENT_UNITS[recurrent_unit](
+                self.filters[i], recurrent_kernel_size, dtype=self.dtype_policy, name=f"gru_{i}"
             )
             for i in self._unit_levels
         ]

@@ -7,24 +7,27 @@ section 3).
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from rimlens import backend
+from rimlens.backend.several import by_device
 from rimlens.imaging import psf_transform
 from rimlens.rim.architecture import Architecture
-from rimlens.rim.constants import CONSTANTS
-from rimlens.rim.gradient import evaluate_gradient, no_gradient
+from rimlens.rim.gradient import Gradient, evaluate_gradient, map_descent, no_gradient
 from rimlens.rim.lens_unknowns import lens_unknowns
-from rimlens.rim.network import RecurrentUNet, fold
+from rimlens.rim.preconditioner import preconditioner
+from rimlens.rim.reading import reading
 from rimlens.rim.source_unknowns import source_unknowns
 from rimlens.typing import Tensor
 
 if TYPE_CHECKING:
     from rimlens.prior.prior import Prior
-    from rimlens.rim.gradient import Gradient
 
 
 class RecurrentInferenceMachine(keras.Model):
@@ -60,20 +63,9 @@ class RecurrentInferenceMachine(keras.Model):
         self.lens, self.source = lens_unknowns(a, lens), source_unknowns(a, source)
         self._priors = {"lens": lens, "source": source}
         self.image_factor = a.image_size // a.latent_size
-        directions = len(self.lens.prior_scale) + len(self.source.prior_scale)
-        self.network = RecurrentUNet(
-            a.filters,
-            map_channels=self.lens.output_channels + self.source.output_channels,
-            vector_size=2 * directions,
-            block_convolutions=a.block_convolutions,
-            vector_units=a.vector_units,
-            dtype=precision,
-            name="network",
-        )
-        channels = 4 * self.image_factor**2 + 2
-        channels += self.lens.input_channels + self.source.input_channels
-        vector = 2 + self.lens.vector_size + self.source.vector_size + 2 * directions
-        self.network.build((None, a.latent_size, a.latent_size, channels), (None, vector))
+        self._reading = reading(a, self.lens, self.source, precision)
+        self._preconditioner = preconditioner(a.preconditioner, a.first_guess)
+        self.network = self._reading.network
         self.built = True
 
     @classmethod
@@ -112,46 +104,29 @@ class RecurrentInferenceMachine(keras.Model):
         transform = psf_transform(psf, self.architecture.image_grid.shape)
         return inputs["image"], inputs["sigma"], inputs["weight"], transform, psf.shape[1:]
 
-    def context(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return what the network sees at every call: image, mask and noise; sharpness and noise.
+    def context(self, inputs: dict[str, Tensor]) -> Any:
+        """Return what the network sees at every call, as its reading has it.
 
         Parameters
         ----------
         inputs : dict of tensor
             As in `exposure`.
-
-        Returns
-        -------
-        maps, vector : tensor
-            Shapes ``(batch, latent, latent, channels)`` and ``(batch, 2)``.
         """
-        weight, sigma, psf = inputs["weight"], inputs["sigma"], inputs["psf"]
-        log_sigma = ops.log10(sigma)
-        maps = ops.concatenate(
-            [
-                fold(ops.arcsinh(CONSTANTS.image_scale * inputs["image"]), self.image_factor),
-                fold(weight, self.image_factor),
-                fold(weight * (log_sigma + CONSTANTS.log_sigma_offset), self.image_factor),
-            ],
-            axis=-1,
-        )
-        mean = ops.sum(weight * log_sigma, axis=(1, 2)) / ops.sum(weight, axis=(1, 2))
-        sharpness = ops.log(ops.sum(ops.square(psf), axis=(1, 2)))
-        return maps, ops.stack(
-            [mean + CONSTANTS.log_sigma_offset, sharpness + CONSTANTS.sharpness_offset], axis=-1
-        )
+        return self._reading.context(inputs)
 
     def initial(self, batch: dict[str, np.ndarray]) -> Any:
-        """Return the unknowns and the network's states before the first call."""
+        """Return the unknowns, and the states of network and preconditioner, before a call."""
         state = {**self.lens.initial(batch), **self.source.initial(batch)}
-        return state, self.network.initial_state(batch, self.architecture.latent_size)
+        maps = {name: value for name, value in state.items() if len(value.shape) == 3}
+        memory = self.network.initial_state(batch, self.architecture.latent_size)
+        return state, [*memory, *self._preconditioner.initial(maps)]
 
     def step(
         self,
         state: dict[str, Tensor],
         memory: list[Tensor],
         gradient: Gradient,
-        context: tuple[Tensor, ...],
+        context: Any,
     ) -> tuple[Any, ...]:
         """Make one network call.
 
@@ -160,10 +135,10 @@ class RecurrentInferenceMachine(keras.Model):
         state : dict of tensor
             The variables of lens and source.
         memory : list of tensor
-            The network's states.
+            The states of network and preconditioner.
         gradient : Gradient
             At `state`.
-        context : tuple of tensor
+        context
             From `context`.
 
         Returns
@@ -171,40 +146,34 @@ class RecurrentInferenceMachine(keras.Model):
         state, memory : tuple
             The new ones.
         """
-        context_maps, context_vector = context
-        unknowns = (self.lens, self.source)
-        maps = [
-            context_maps,
-            fold(ops.arcsinh(gradient.residual), self.image_factor),
-            ops.arcsinh(gradient.displacement),
-        ]
-        for unknown in unknowns:
-            maps += unknown.network_maps(state, gradient)
-        numbers = [unknown.network_vector(state) for unknown in unknowns]
-        # A step of a few hundredths and an error of a hundredth are numbers of order one.
-        directions = [
-            ops.arcsinh(CONSTANTS.step_scale * gradient.step),
-            ops.log10(gradient.step_error) + CONSTANTS.step_error_offset,
-        ]
-        vector = [context_vector, *(n for n in numbers if n is not None), *directions]
-        out, vector_step, memory = self.network(
-            ops.concatenate(maps, axis=-1), ops.concatenate(vector, axis=-1), memory
-        )
-        vector_step, trust = ops.split(vector_step, 2, axis=-1)
-        vector_step = vector_step + ops.exp(trust - CONSTANTS.trust_offset) * gradient.step
-        n, m = self.lens.output_channels, len(self.lens.prior_scale)
-        lens_out, source_out = (None, None) if out is None else (out[..., :n], out[..., n:])
-        lens = self.lens.update(state, gradient, lens_out, vector_step[:, :m])
-        source = self.source.update(state, gradient, source_out, vector_step[:, m:])
-        return {**lens, **source}, memory
+        states = len(self.network.units)
+        moments = memory[states:]
+        maps, moments = self._preconditioner(gradient.maps, moments)
+        gradient = replace(gradient, maps=maps)
+        state, memory = self._reading.step(state, memory[:states], gradient, context)
+        return state, [*memory, *moments]
 
     def gradient(self, state: dict[str, Tensor], exposure: tuple[Any, ...]) -> Any:
         """Return the likelihood's gradient at a state."""
-        return evaluate_gradient(self.lens, self.source, state, exposure, self.image_factor)
+        *tensors, psf_shape = exposure
+
+        def evaluate(state, *tensors):
+            seen = self.lens, self.source, state, (*tensors, psf_shape)
+            gradient = evaluate_gradient(*seen, self.image_factor)
+            if self.architecture.preconditioner != "gauss_newton":
+                gradient = replace(gradient, maps=map_descent(*seen))
+            return vars(gradient)
+
+        # No gradient of the loss flows back through it.
+        state = {name: ops.stop_gradient(value) for name, value in state.items()}
+        return Gradient(**by_device(evaluate)(state, *tensors))
 
     def first_gradient(self, exposure: tuple[Any, ...]) -> Any:
         """Return what takes the gradient's place in the first call."""
-        return no_gradient(self.lens, self.source, exposure, self.image_factor)
+        if self.architecture.first_guess:
+            return no_gradient(self.lens, self.source, exposure, self.image_factor)
+        batch = ops.shape(exposure[0])[0]
+        return self.gradient({**self.lens.initial(batch), **self.source.initial(batch)}, exposure)
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         """Unroll the recurrence.
@@ -233,14 +202,23 @@ class RecurrentInferenceMachine(keras.Model):
         return {name: ops.stack([s[name] for s in states], axis=1) for name in states[0]}
 
 
-def parameter_count(architecture: Any) -> Any:
-    """Return the number of trainable weights of an `Architecture`.
+def parameter_count(architecture: Architecture) -> int:
+    """Return the number of trainable weights of an `Architecture`, for unknowns that are maps.
+
+    They are counted, not allocated.
 
     Examples
     --------
     >>> from rimlens.rim import Architecture, parameter_count
     >>> parameter_count(Architecture(filters=(4, 4), latent_size=32)) > 1000
     True
+    >>> parameter_count(Architecture.preset("paper"))
+    348546818
     """
-    machine = RecurrentInferenceMachine(architecture)
-    return int(sum(np.prod(w.shape) for w in machine.trainable_weights))
+    lens, source = lens_unknowns(architecture), source_unknowns(architecture)
+
+    def count():
+        network = reading(architecture, lens, source).network
+        return sum(math.prod(w.shape) for w in network.trainable_weights)
+
+    return backend.without_values(count)

@@ -25,7 +25,7 @@ from rimlens.posterior.population import SMOOTH, LensPopulation
 from rimlens.reconstruction import GOOD, Failure, Reconstruction, SolverDiagnostics
 from rimlens.reconstruction.models import mass_center, mean_convergence, move, on_the_sky
 from rimlens.rim.architecture import Architecture
-from rimlens.rim.constants import CONSTANTS, DESCRIPTION
+from rimlens.rim.constants import CONSTANTS, description
 from rimlens.rim.inference import BatchInference
 from rimlens.rim.preparation import frame_observation, normalize
 from rimlens.rim.recurrence import RecurrentInferenceMachine
@@ -138,14 +138,14 @@ class RIMSolver(Pretrained):
     @classmethod
     def _from_weights(cls, weights, path):
         CONSTANTS.require(weights.constants, path)
-        for name, wanted in DESCRIPTION.items():
+        architecture = Architecture.from_dict(weights.architecture)
+        for name, wanted in description(architecture).items():
             found = getattr(weights, name)
             if found != wanted:
                 raise FileFormatError(
                     f"{path}: {name}: {wanted} is wanted, found {found}: the weights were trained "
                     "with another version of rimlens"
                 )
-        architecture = Architecture.from_dict(weights.architecture)
         solver = cls(architecture, lens=weights.lens, source=weights.source)
         refinement = weights.refinement or {}
         # Weights may have been calibrated without a measure of their network's error.

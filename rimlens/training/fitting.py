@@ -12,6 +12,7 @@ import keras
 
 from rimlens import __version__, backend
 from rimlens.errors import InputError, OutputExistsError
+from rimlens.training.distribution import ALONE
 
 
 class EpochNumber(keras.callbacks.Callback):
@@ -118,7 +119,16 @@ def _checkpoints(folder):
     return sorted(Path(folder).glob("epoch-*.weights.h5"), reverse=True)
 
 
-def fit_epochs(network, batches, epochs, first=0, checkpoint=None, callbacks=(), verbose="auto"):
+def fit_epochs(
+    network,
+    batches,
+    epochs,
+    first=0,
+    checkpoint=None,
+    callbacks=(),
+    verbose="auto",
+    workers=ALONE,
+):
     """Run `keras.Model.fit` on batches that know their epoch, resumed where it was interrupted.
 
     Parameters
@@ -135,6 +145,8 @@ def fit_epochs(network, batches, epochs, first=0, checkpoint=None, callbacks=(),
         More of them.
     verbose : optional
         As in `keras.Model.fit`.
+    workers : Workers, optional
+        All processes go on from the checkpoint; the first one writes it.
 
     Returns
     -------
@@ -144,8 +156,9 @@ def fit_epochs(network, batches, epochs, first=0, checkpoint=None, callbacks=(),
     extra = [EpochNumber(batches), *callbacks]
     if checkpoint is not None:
         restored = Checkpoint.restore(network, checkpoint)
-        first = first if restored is None else restored
-        extra.append(Checkpoint(checkpoint))
+        first = workers.agree(first if restored is None else restored, str(checkpoint))
+        if workers.writes:
+            extra.append(Checkpoint(checkpoint))
     done = network.fit(
         batches,
         initial_epoch=first,
@@ -208,6 +221,11 @@ def provenance(recipe, spent, drawn):
     }
 
 
+def checkpoint_path(output):
+    """Return the path of the checkpoint folder beside an output: ``OUTPUT.checkpoint``."""
+    return output.with_name(output.name + ".checkpoint")
+
+
 def checkpoint_of(output, recipe):
     """Return the checkpoint folder beside an output, in which the recipe is noted.
 
@@ -228,7 +246,7 @@ def checkpoint_of(output, recipe):
     InputError
         If it holds the progress of another recipe.
     """
-    checkpoint = output.with_name(output.name + ".checkpoint")
+    checkpoint = checkpoint_path(output)
     note = checkpoint / "recipe.json"
     text = json.dumps(recipe.to_dict(), indent=1)
     if note.is_file() and note.read_text() != text:

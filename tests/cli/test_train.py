@@ -1,10 +1,12 @@
 """Checks of `rimlens train`: what it passes on and what it reports."""
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
-from rimlens.training import autoencoder, solver
+from rimlens.training import autoencoder, distribution, solver
+from rimlens.training.distribution import Workers
 
 SCORES = {
     "lenses": 500,
@@ -157,3 +159,48 @@ def test_quiet_shows_no_progress(tmp_path, call):
     result = call("train", tmp_path / "recipe.toml", "-o", tmp_path / "weights.asdf", "-q")
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
+
+
+def test_workers_are_made_of_the_options_and_only_the_first_process_reports(monkeypatch, call):
+    given = []
+
+    @contextmanager
+    def working(**place):
+        given.append(place)
+        yield Workers(devices=2, process=place.get("process", 0), processes=2)
+
+    monkeypatch.setattr(distribution, "working", working)
+
+    def train(recipe, output, overwrite=False, progress=True, workers=None):
+        given.append(workers)
+        return SimpleNamespace(
+            weights=SimpleNamespace(scores=SCORES, training={"seconds": 5400.0})
+        )
+
+    monkeypatch.setattr(solver, "train", train)
+    options = ("--devices", "2", "--processes", "2", "--coordinator", "host:1")
+    outputs = [
+        call("train", "default", "-o", "w.asdf", *options, "--process", k).stdout for k in (0, 1)
+    ]
+    place = {"devices": "2", "processes": 2, "coordinator": "host:1"}
+    assert given[::2] == [{**place, "process": k} for k in (0, 1)]
+    assert [workers.process for workers in given[1::2]] == [0, 1]
+    assert "w.asdf" in outputs[0]
+    assert outputs[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "message"),
+    [
+        ("default", ["--devices", "none"], "devices: a number of at least 1 or 'all' is wanted"),
+        ("default", ["--process", "1"], "process: a number from 0 to 0 is wanted for 1 processes"),
+        ("default", ["--processes", "2"], "coordinator: HOST:PORT of the first process"),
+        ("vae_source", ["--devices", "2"], "are for the recipe of a solver, found 'vae'"),
+    ],
+)
+def test_workers_that_cannot_be_are_refused(tmp_path, call, recipe, options, message):
+    result = call("train", recipe, "-o", tmp_path / "w.asdf", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ import pytest
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.rim import Architecture
+from rimlens.training.recipes.solver import read_recipe
 
 
 def test_a_description_survives_a_file(architecture):
@@ -46,3 +47,38 @@ def test_a_recurrence_without_steps_is_refused():
 def test_an_unknown_entry_is_refused_by_name():
     with pytest.raises(InputError, match=r"unknown entries \['color'\]; known are \['block"):
         Architecture.from_dict({"color": 3})
+
+
+@pytest.mark.parametrize("name", ["default", "analytic", "epl"])
+def test_presets_are_those_of_the_weights_in_the_package(name):
+    assert Architecture.preset(name) == read_recipe(name).architecture
+
+
+def test_a_preset_s_entries_can_be_changed():
+    changed = Architecture.preset("epl", steps=4, filters=[8, 8])
+    assert (changed.steps, changed.filters, changed.source_size) == (4, (8, 8), 48)
+
+
+def test_an_unknown_preset_is_refused():
+    with pytest.raises(InputError, match="preset: one of .* found 'papr', did you mean 'paper'?"):
+        Architecture.preset("papr")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("network", "compat"), ("preconditioner", "rms"), ("recurrent_unit", "lstm")],
+)
+def test_an_unknown_word_is_refused(name, value):
+    with pytest.raises(InputError, match=f"{name}: one of .* is wanted, found '{value}'"):
+        Architecture(**{name: value})
+
+
+def test_a_kernel_without_pixels_is_refused():
+    with pytest.raises(InputError, match="kernel_size: at least 1 is wanted, found 0"):
+        Architecture(kernel_size=0)
+
+
+def test_a_description_from_before_there_was_a_choice_of_networks_reads_as_it_did():
+    assert not {"network", "preconditioner", "first_guess"} & set(Architecture().to_dict())
+    assert Architecture.preset("paper").to_dict()["network"] == "paper"
+    assert Architecture.from_dict(Architecture.preset("paper").to_dict()).network == "paper"

@@ -1,11 +1,14 @@
 """Checks of the recurrent U-Net."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from rimlens.rim import Architecture, parameter_count
+from rimlens.rim import Architecture, RecurrentInferenceMachine, parameter_count
 from rimlens.rim.network import ConvolutionalGRU, RecurrentUNet, fold, unfold, upsample
 
 
@@ -96,3 +99,28 @@ def test_the_number_of_weights_is_that_of_the_layers():
 def test_the_default_weights_fit_in_twelve_megabytes():
     # In half precision, with a tenth to spare for the description.
     assert 2 * parameter_count(Architecture()) < 0.9 * 12e6
+
+
+@pytest.mark.parametrize(("unit", "remembers"), [("gru", True), ("none", False)])
+def test_only_a_network_with_a_memory_depends_on_the_calls_before(unit, remembers):
+    network = RecurrentUNet((4, 8), map_channels=3, vector_size=5, recurrent_unit=unit)
+    network.build((None, 8, 8, 2), (None, 4))
+    rng = np.random.default_rng(3)
+    maps, vector = (rng.normal(size=s).astype("float32") for s in ((2, 8, 8, 2), (2, 4)))
+    first = network.initial_state(2, 8)
+    *_, states = network(maps, vector, first)
+    *_, again = network(maps, vector, states)
+    changed = [np.any(np.asarray(a) != np.asarray(b)) for a, b in zip(states, again)]
+    assert changed == [remembers, remembers]
+
+
+def test_kernels_have_the_sizes_of_the_description():
+    a = Architecture(32, 16, 2.0, 32, latent_size=16, filters=(4, 8), vector_units=8)
+    wide = replace(a, kernel_size=5)
+    recurrent = replace(a, recurrent_kernel_size=5)
+    machines = [RecurrentInferenceMachine(each) for each in (a, wide, recurrent)]
+    sides = [
+        (m.network.downs[0].kernel.shape[0], m.network.units[0].gates.kernel.shape[0])
+        for m in machines
+    ]
+    assert sides == [(3, 3), (5, 3), (3, 5)]

@@ -11,6 +11,7 @@ from rimlens.prior import prior_from_table
 from rimlens.rim.architecture import Architecture
 from rimlens.spelling import check_entries, check_known
 from rimlens.training.recipes.files import of_kind, read_table
+from rimlens.training.recipes.loss import LossWeights
 from rimlens.training.recipes.simulation import check_table
 from rimlens.typing import PathLike
 
@@ -67,6 +68,8 @@ class Recipe:
         The solver.
     domain : SimulationDomain
         The simulations.
+    loss : LossWeights
+        How variables, steps and pixels count in the loss.
     lens, source : dict, optional
         Priors over what is inferred, as `rimlens.prior.prior_from_table` reads them: over the
         parameters of models, or over maps on the architecture's grids; without one the unknown is
@@ -95,6 +98,7 @@ class Recipe:
     theta_E_domain: tuple = (8.0, 46.0)
     architecture: Architecture = field(default_factory=Architecture)
     domain: SimulationDomain = field(default_factory=SimulationDomain)
+    loss: LossWeights = field(default_factory=LossWeights)
     lens: dict | None = None
     source: dict | None = None
     simulation: dict | None = None
@@ -183,6 +187,8 @@ class Recipe:
             del values["population"]
         if self.simulation is None:
             del values["simulation"]
+        if self.loss == LossWeights():
+            del values["loss"]
         return values
 
     @classmethod
@@ -192,7 +198,8 @@ class Recipe:
         Parameters
         ----------
         values : dict
-            As in the TOML file.
+            As in the TOML file.  The ``architecture`` may name a ``preset``, from which its other
+            entries differ.
         origin : str, optional
             What to call the values in an error.
 
@@ -214,7 +221,14 @@ class Recipe:
             }
             values["domain"] = SimulationDomain(**ranges)
         if "architecture" in values:
-            values["architecture"] = Architecture.from_dict(values["architecture"])
+            entries = values["architecture"]
+            if isinstance(entries, dict) and "preset" in entries:
+                entries = dict(entries)
+                values["architecture"] = Architecture.preset(entries.pop("preset"), **entries)
+            else:
+                values["architecture"] = Architecture.from_dict(entries)
+        if "loss" in values:
+            values["loss"] = LossWeights.from_dict(values["loss"], f"{origin}, [loss]")
         if "stages" in values:
             values["stages"] = tuple(tuple(stage) for stage in values["stages"])
         if "continued" in values:

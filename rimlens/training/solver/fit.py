@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -16,12 +17,14 @@ from rimlens.io.weights import Weights
 from rimlens.progress import keras_verbosity
 from rimlens.random import Stream, stream
 from rimlens.rim import RIMSolver
-from rimlens.rim.constants import CONSTANTS, DESCRIPTION
+from rimlens.rim.constants import CONSTANTS, description
 from rimlens.rim.preparation import normalize, orient_map, orient_shear
 from rimlens.rim.recurrence import RecurrentInferenceMachine
+from rimlens.training.distribution import ALONE, Workers
 from rimlens.training.fitting import (
     TrainingClock,
     checkpoint_of,
+    checkpoint_path,
     fit_epochs,
     new_output,
     provenance,
@@ -29,7 +32,7 @@ from rimlens.training.fitting import (
 from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.simulations import open_stored, simulator_of
 from rimlens.training.solver.calibration import measure_error_covariance
-from rimlens.training.solver.loss import WEIGHTS, losses
+from rimlens.training.solver.loss import losses
 from rimlens.training.solver.population import (
     POPULATION_SEED,
     measure_population,
@@ -60,12 +63,25 @@ class TrainingSet(keras.utils.PyDataset):
         what an uninterrupted one would have seen.
     reuse : int, optional
         Updates for which a draw serves, each time in another of the eight orientations.
+    workers : Workers, optional
+        Which part of a batch this process works on.
     **kwargs
         Passed to `keras.utils.PyDataset`.
     """
 
-    def __init__(self, simulator, machine, batch_size, updates_per_epoch, seed, reuse=1, **kwargs):
+    def __init__(
+        self,
+        simulator,
+        machine,
+        batch_size,
+        updates_per_epoch,
+        seed,
+        reuse=1,
+        workers=ALONE,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self._share = workers.part
         self.simulator = simulator
         self.machine = machine
         self.batch_size = batch_size
@@ -97,7 +113,7 @@ class TrainingSet(keras.utils.PyDataset):
         if self.machine.equivariant:
             orientations = stream(self.seed, Stream.ORIENTATION, number).permutation(8)
             drawn = orient(drawn, orientations[turn])
-        return inputs_and_targets(drawn, self.machine)
+        return self._share(inputs_and_targets(drawn, self.machine))
 
 
 def orient(batch, orientation):
@@ -155,6 +171,7 @@ def fit(
     checkpoint: PathLike | None = None,
     verbose: Any = "auto",
     callbacks: Sequence[Any] = (),
+    workers: Workers = ALONE,
 ) -> list[float]:
     """Train a machine as a recipe says.
 
@@ -173,12 +190,15 @@ def fit(
         As in `keras.Model.fit`.
     callbacks : sequence of keras.callbacks.Callback, optional
         More of them.
+    workers : Workers, optional
+        Devices and processes that share the batches; the machine was built in their scope.
 
     Returns
     -------
     list of float
         The loss after each epoch of this run.
     """
+    workers.require_batch(recipe.batch_size)
     training_set = TrainingSet(
         simulator,
         machine,
@@ -186,6 +206,7 @@ def fit(
         recipe.updates_per_epoch,
         recipe.seed,
         recipe.reuse,
+        workers,
     )
     history = []
     before = number = 0
@@ -198,7 +219,8 @@ def fit(
             elif place == 0:
                 _compile(machine, part, part.learning_rate, part.updates - part.fine_tuning)
             machine.unrolled_steps = steps
-            machine.make_train_function(force=True)
+            # Keras makes another one, when all that it depends on is built.
+            machine.train_function = None
             history += fit_epochs(
                 machine,
                 training_set,
@@ -207,6 +229,7 @@ def fit(
                 None if checkpoint is None else f"{checkpoint}/stage_{number}",
                 callbacks,
                 verbose,
+                workers,
             )
             before += updates
             number += 1
@@ -220,8 +243,8 @@ def _compile(machine, recipe, learning_rate, updates, linear=False):
             learning_rate_schedule(learning_rate, updates, recipe.warmup),
             global_clipnorm=recipe.gradient_norm,
         ),
-        loss=losses(machine, linear),
-        loss_weights={name: WEIGHTS[name] for name in losses(machine)},
+        loss=losses(machine, linear, recipe.loss),
+        loss_weights={name: recipe.loss.of_variables[name] for name in losses(machine)},
         jit_compile=keras.backend.backend() == "jax",
     )
     # The optimizer's variables must exist before a checkpoint can be read into them.
@@ -234,6 +257,7 @@ def train_solver(
     recipe: Recipe,
     checkpoint: Any = None,
     verbose: Any = "auto",
+    workers: Workers = ALONE,
 ) -> list[float]:
     """Train a `RIMSolver` in place, score it on held-back simulations and describe its weights.
 
@@ -245,8 +269,8 @@ def train_solver(
         Draws the simulations.
     recipe : Recipe
         What the training depends on.
-    checkpoint, verbose
-        As in `fit`.
+    checkpoint, verbose, workers
+        As in `fit`; of several processes the first alone scores and describes.
 
     Returns
     -------
@@ -266,12 +290,14 @@ def train_solver(
             f"{grids}"
         )
     keras.utils.set_random_seed(recipe.seed)
-    machine = RecurrentInferenceMachine(a, recipe.precision, solver.lens, solver.source)
-    clock = TrainingClock(checkpoint)
-    history = fit(machine, simulator, recipe, checkpoint, verbose, [clock])
+    clock = TrainingClock(checkpoint if workers.writes else None)
+    with workers.scope():
+        machine = RecurrentInferenceMachine(a, recipe.precision, solver.lens, solver.source)
+        history = fit(machine, simulator, recipe, checkpoint, verbose, [clock], workers)
     arrays = {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}
     solver.set_arrays(arrays, "training")
-    describe(solver, simulator.on_the_fly(), recipe, clock.spent)
+    if workers.writes:
+        describe(solver, simulator.on_the_fly(), recipe, clock.spent)
     return history
 
 
@@ -313,7 +339,7 @@ def describe(solver, simulator, recipe, spent):
     simulations = recipe.updates * recipe.batch_size // recipe.reuse
     solver.weights = Weights(
         **provenance(recipe, spent, {"simulations": simulations}),
-        **DESCRIPTION,
+        **description(solver.architecture),
         architecture=solver.architecture.to_dict(),
         constants=CONSTANTS.to_dict(),
         domain={
@@ -338,6 +364,7 @@ def train(
     overwrite: bool = False,
     progress: bool = True,
     simulations: PathLike | None = None,
+    workers: Workers = ALONE,
 ) -> RIMSolver:
     """Train a solver as a recipe says and write its weights.
 
@@ -357,10 +384,14 @@ def train(
     simulations : str or path, optional
         A folder that ``rimlens simulate`` wrote, to train on in place of simulations drawn on the
         fly; the held-back ones are drawn.
+    workers : Workers, optional
+        From `rimlens.training.distribution.working`: the devices and processes that share the
+        work, every process with the same arguments otherwise; the first one writes.
 
     Returns
     -------
     RIMSolver
+        In another process than the first, without scores and a description.
 
     Raises
     ------
@@ -370,14 +401,16 @@ def train(
         If the checkpoint beside the output belongs to another recipe, or the simulations are
         others than the recipe's.
     """
-    output = new_output(output, overwrite)
+    output = new_output(output, overwrite) if workers.writes else Path(output)
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     simulator = simulator_of(recipe) if simulations is None else open_stored(recipe, simulations)
     # A recipe that cannot be used leaves no folder that the corrected one would find.
-    checkpoint = checkpoint_of(output, recipe)
-    train_solver(solver, simulator, recipe, checkpoint, verbose=keras_verbosity(progress))
-    solver.save(output, overwrite=overwrite)
-    shutil.rmtree(checkpoint)
+    checkpoint = checkpoint_of(output, recipe) if workers.writes else checkpoint_path(output)
+    verbose = keras_verbosity(progress and workers.writes)
+    train_solver(solver, simulator, recipe, checkpoint, verbose, workers)
+    if workers.writes:
+        solver.save(output, overwrite=overwrite)
+        shutil.rmtree(checkpoint)
     return solver

@@ -6,30 +6,51 @@ shear, and of what an image fixes best: the mass inside the ring.
 """
 
 import math
+from functools import partial
 
 import keras
 import numpy as np
 from keras import ops
 
-WEIGHTS = {
-    "convergence": 1.0,
-    "shear": 0.05,
-    "source": 0.05,
-    "lens": 1.0,
-    "source_vector": 0.3,
-}
+from rimlens.training.recipes.loss import LossWeights
+
 RING_WEIGHT = 10.0
 # For fine-tuning: the distance beyond which an error of the ring's mass counts linearly.
 RING_WEIGHT_LINEAR = 1.0
 RING_UNIT = 0.003
 
 
-class ConvergenceLoss(keras.losses.Loss):
+class StepLoss(keras.losses.Loss):
+    """A loss of every step, and its mean over them.
+
+    Parameters
+    ----------
+    weights : LossWeights, optional
+        How steps count.
+    **kwargs
+        Passed to `keras.losses.Loss`.
+    """
+
+    def __init__(self, weights=None, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.weights = weights or LossWeights()
+
+    def call(self, y_true, y_pred):
+        """Return the loss of each example; `y_pred` has an axis of steps after the batch."""
+        error = self.of_steps(y_true, y_pred)
+        return ops.mean(error * np.float32(self.weights.of_steps(error.shape[1])), axis=1)
+
+    def of_steps(self, y_true, y_pred):
+        """Return the loss of each example after every step, shape ``(batch, steps)``."""
+        raise NotImplementedError
+
+
+class ConvergenceLoss(StepLoss):
     """Mean square of log10 convergence, and of its mean inside the Einstein radius.
 
-    The first is weighted with the square root of the true convergence.  The second is the square
-    of the error of the logarithm of the mean convergence inside circles, of which those count that
-    are close to the true Einstein radius.
+    The first is weighted with a power of the true convergence, its root by default.  The second is
+    the square of the error of the logarithm of the mean convergence inside circles, of which those
+    count that are close to the true Einstein radius.
 
     Parameters
     ----------
@@ -41,11 +62,11 @@ class ConvergenceLoss(keras.losses.Loss):
         Whether the error of the mass inside the ring counts by its absolute value: typical lenses
         then count as much as the few that failed.
     **kwargs
-        Passed to `keras.losses.Loss`.
+        Passed to `StepLoss`.
     """
 
     def __init__(self, grid, radii=24, linear=False, **kwargs):
-        super().__init__(**{"dtype": "float32", **kwargs})
+        super().__init__(**kwargs)
         self.linear = linear
         radius = np.geomspace(2.5 * grid.pixel_scale, grid.radius[0].min() * 0.9, radii)
         # A soft edge one pixel wide, so that a circle grows smoothly.
@@ -54,12 +75,12 @@ class ConvergenceLoss(keras.losses.Loss):
         circles /= circles.sum(axis=(1, 2), keepdims=True)
         self._circles = circles.astype("float32")
 
-    def call(self, y_true, y_pred):
-        """Return the loss of each example; `y_pred` has an axis of steps after the batch."""
-        weight = ops.power(10.0, 0.5 * y_true)
+    def of_steps(self, y_true, y_pred):
+        """Return the loss of each example after every step."""
+        weight = ops.power(10.0, self.weights.power * y_true)
         weight = weight / ops.mean(weight, axis=(1, 2), keepdims=True)
         error = weight[:, None] * ops.square(y_pred - y_true[:, None])
-        return ops.mean(error, axis=(1, 2, 3)) + self._ring(y_true, y_pred)
+        return ops.mean(error, axis=(2, 3)) + self._ring(y_true, y_pred)
 
     def _ring(self, y_true, y_pred):
         true, found = self._log_mean(y_true)[:, None], self._log_mean(y_pred)
@@ -69,31 +90,31 @@ class ConvergenceLoss(keras.losses.Loss):
             error = RING_WEIGHT_LINEAR * (ops.sqrt(error + RING_UNIT**2) - RING_UNIT)
         else:
             error = RING_WEIGHT * error
-        return ops.mean(ops.sum(near * error, axis=-1) / ops.sum(near, axis=-1), axis=1)
+        return ops.sum(near * error, axis=-1) / ops.sum(near, axis=-1)
 
     def _log_mean(self, log_kappa):
         kappa = ops.exp(log_kappa * math.log(10.0))
         return ops.log10(ops.tensordot(kappa, self._circles, axes=((-2, -1), (1, 2))))
 
 
-class ShearLoss(keras.losses.Loss):
+class ShearLoss(StepLoss):
     """Mean square of the scaled shear."""
 
-    def call(self, y_true, y_pred):
-        """Return the loss of each example; `y_pred` has an axis of steps after the batch."""
-        return ops.mean(ops.square(y_pred - y_true[:, None]), axis=(1, 2))
+    def of_steps(self, y_true, y_pred):
+        """Return the loss of each example after every step."""
+        return ops.mean(ops.square(y_pred - y_true[:, None]), axis=2)
 
 
-class SourceLoss(keras.losses.Loss):
+class SourceLoss(StepLoss):
     """Square of the source's error, relative to the source's own square."""
 
-    def call(self, y_true, y_pred):
-        """Return the loss of each example; `y_pred` has an axis of steps after the batch."""
-        error = ops.mean(ops.square(y_pred - y_true[:, None]), axis=(1, 2, 3))
-        return error / (ops.mean(ops.square(y_true), axis=(1, 2)) + 1e-3)
+    def of_steps(self, y_true, y_pred):
+        """Return the loss of each example after every step."""
+        error = ops.mean(ops.square(y_pred - y_true[:, None]), axis=(2, 3))
+        return error / (ops.mean(ops.square(y_true), axis=(1, 2))[:, None] + 1e-3)
 
 
-class VectorLoss(keras.losses.Loss):
+class VectorLoss(StepLoss):
     r"""Mean of :math:`\ln(1 + (\Delta u / u_0)^2)` of variables that are normal under the prior.
 
     The parameters of a model are known to very different accuracy: the logarithm lets those that
@@ -104,20 +125,20 @@ class VectorLoss(keras.losses.Loss):
     unit : float, optional
         The error :math:`u_0` at which the loss turns from square to logarithm.
     **kwargs
-        Passed to `keras.losses.Loss`.
+        Passed to `StepLoss`.
     """
 
     def __init__(self, unit=0.1, **kwargs):
-        super().__init__(**{"dtype": "float32", **kwargs})
+        super().__init__(**kwargs)
         self.unit = unit
 
-    def call(self, y_true, y_pred):
-        """Return the loss of each example; `y_pred` has an axis of steps after the batch."""
+    def of_steps(self, y_true, y_pred):
+        """Return the loss of each example after every step."""
         error = (y_pred - y_true[:, None]) / self.unit
-        return ops.mean(ops.log1p(ops.square(error)), axis=(1, 2))
+        return ops.mean(ops.log1p(ops.square(error)), axis=2)
 
 
-def losses(machine, linear=False):
+def losses(machine, linear=False, weights=None):
     """Return the loss of each of a machine's variables, for `keras.Model.compile`.
 
     Parameters
@@ -126,6 +147,8 @@ def losses(machine, linear=False):
         Says which variables there are.
     linear : bool, optional
         As in `ConvergenceLoss`.
+    weights : LossWeights, optional
+        How steps and pixels count.
 
     Returns
     -------
@@ -133,10 +156,11 @@ def losses(machine, linear=False):
     """
     grid = machine.architecture.convergence_grid
     every = {
-        "convergence": lambda: ConvergenceLoss(grid, linear=linear),
-        "shear": lambda: ShearLoss(dtype="float32"),
-        "source": lambda: SourceLoss(dtype="float32"),
+        "convergence": partial(ConvergenceLoss, grid, linear=linear),
+        "shear": ShearLoss,
+        "source": SourceLoss,
         "lens": VectorLoss,
         "source_vector": VectorLoss,
     }
-    return {name: every[name]() for name in (*machine.lens.names, *machine.source.names)}
+    names = (*machine.lens.names, *machine.source.names)
+    return {name: every[name](weights=weights) for name in names}

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from rimlens.errors import FileFormatError, InputError
+from rimlens.rim import Architecture
+from rimlens.training.recipes.loss import LossWeights
 from rimlens.training.recipes.solver import Recipe, read_recipe
 
 
@@ -68,6 +70,10 @@ def test_a_recipe_may_be_continued(tmp_path):
         ('name = "a"\n[domain]\nq_mni = 0.3', r"\[domain\]: .*, did you mean 'q_min'\?$"),
         ('name = "a"\n[architecture]\nstpes = 3', "architecture: .*, did you mean 'steps'\\?$"),
         ('name = "a"\n[[continued]]\nsede = 3', r"continued: .*, did you mean 'seed'\?$"),
+        ('name = "a"\n[architecture]\npreset = "papr"', "preset: .*, did you mean 'paper'\\?$"),
+        ('name = "a"\n[architecture]\npreset = "epl"\ncolor = 3', r"unknown entries \['color'\]"),
+        ('name = "a"\n[loss]\nsteps = "first"', "loss: steps: one of .* found 'first'"),
+        ('name = "a"\n[loss]\nshare = 1', r"\[loss\]: unknown entries \['share'\]"),
         ('name = "a"\narchitecture = 3', "architecture: a table is wanted, found 3"),
         ('name = "a"\n[continued]\nseed = 3', r"a list of tables is wanted, .*\[\[continued\]\]"),
         ('name = "a"\n[[continued]]\nseed = 1', r"a seed of its own is wanted .* found \[1, 1\]"),
@@ -97,3 +103,17 @@ def test_a_recipe_that_does_not_exist_is_refused_with_those_that_do(tmp_path):
         FileFormatError, match=r"no such recipe; give a file or one of \['analytic', 'default"
     ):
         read_recipe(tmp_path / "missing.toml")
+
+
+def test_an_architecture_can_be_a_preset_with_changes_and_the_loss_a_table(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(
+        'name = "a"\narchitecture = { preset = "epl", steps = 4 }\n'
+        '[loss]\nsource = 1.0\nsteps = "quadratic"\n'
+    )
+    recipe = read_recipe(path)
+    assert recipe.architecture == Architecture.preset("epl", steps=4)
+    assert recipe.loss == LossWeights(source=1.0, steps="quadratic")
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    # Files from before there was a choice have none.
+    assert "loss" not in Recipe(name="a").to_dict()

@@ -15,6 +15,7 @@ from rimlens.random import Stream
 from rimlens.rim import RecurrentInferenceMachine, RIMSolver
 from rimlens.rim.constants import CONSTANTS
 from rimlens.training.fitting import EpochNumber
+from rimlens.training.recipes.loss import LossWeights
 from rimlens.training.solver.fit import (
     TrainingSet,
     fit,
@@ -25,14 +26,14 @@ from rimlens.training.solver.fit import (
     train,
     train_solver,
 )
-from rimlens.training.solver.loss import WEIGHTS, losses
+from rimlens.training.solver.loss import losses
 
 
 def loss_of(machine, inputs, targets):
     """Return the loss of the last step, which does not depend on how many are unrolled."""
     found = machine(inputs)
-    each = losses(machine)
-    return sum(WEIGHTS[k] * float(each[k](targets[k], found[k][:, -1:])) for k in targets)
+    each, weights = losses(machine), LossWeights().of_variables
+    return sum(weights[k] * float(each[k](targets[k], found[k][:, -1:])) for k in targets)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
+from rimlens.errors import InputError
 from rimlens.imaging import Grid
 from rimlens.reconstruction import einstein_radius
 from rimlens.rim import Architecture, RecurrentInferenceMachine
+from rimlens.training.recipes.loss import LossWeights
 from rimlens.training.solver.loss import (
     RING_UNIT,
     RING_WEIGHT,
     RING_WEIGHT_LINEAR,
-    WEIGHTS,
     VectorLoss,
     losses,
 )
@@ -26,8 +27,10 @@ def rng():
     return np.random.default_rng(9)
 
 
-def value_of(name, true, found, linear=False):
-    value = losses(MACHINE, linear)[name](np.float32(true), np.float32(found))
+def value_of(name, true, found, linear=False, **weights):
+    value = losses(MACHINE, linear, LossWeights(**weights))[name](
+        np.float32(true), np.float32(found)
+    )
     return float(value)
 
 
@@ -117,7 +120,7 @@ def test_the_truth_at_every_step_has_no_loss_and_each_unknown_has_a_weight(rng, 
     true = rng.normal(size=(2, 2) if name == "shear" else (2, 32, 32))
     # Rounding of the means inside circles.
     assert value_of(name, true, np.stack([true] * 3, axis=1)) == pytest.approx(0, abs=1e-10)
-    assert WEIGHTS[name] > 0
+    assert LossWeights().of_variables[name] > 0
 
 
 def test_vector_loss_is_the_mean_logarithm_of_one_and_the_square_in_its_unit(rng):
@@ -127,3 +130,50 @@ def test_vector_loss_is_the_mean_logarithm_of_one_and_the_square_in_its_unit(rng
     assert float(VectorLoss()(np.float32(true), np.float32(found))) == pytest.approx(
         expected, rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("steps", "weights"),
+    [("linear", [1, 2, 3]), ("quadratic", [1, 4, 9]), ("last", [0, 0, 1]), ("uniform", [1, 1, 1])],
+)
+@pytest.mark.parametrize("name", ["convergence", "shear", "source"])
+def test_steps_count_as_they_are_told_to(rng, steps, weights, name):
+    shape = {"convergence": (32, 32), "shear": (2,), "source": (32, 32)}[name]
+    true = 0.3 * rng.normal(size=(2, *shape))
+    found = true[:, None] + 0.1 * rng.normal(size=(2, 3, *shape))
+    each = [value_of(name, true, found[:, k : k + 1]) for k in range(3)]
+    # Rounding in single precision.
+    assert value_of(name, true, found, steps=steps) == pytest.approx(
+        np.average(each, weights=weights), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("pixels", "power"), [("uniform", 0), ("sqrt", 0.5), ("linear", 1), ("quadratic", 2)]
+)
+def test_pixels_count_with_a_power_of_the_true_convergence(rng, pixels, power):
+    true = isothermal(15.0)[None]
+    # The error is one of a pixel outside the circles near the ring, so that it is the map's alone.
+    found = true[:, None].copy()
+    found[..., 0, 0] += 0.3
+    weight = 10.0 ** (power * true[0])
+    expected = 0.3**2 * weight[0, 0] / weight.mean() / weight.size
+    # Rounding in single precision.
+    assert value_of("convergence", true, found, pixels=pixels) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (
+            {"steps": "quadric"},
+            "loss: steps: one of .* found 'quadric', did you mean 'quadratic'?",
+        ),
+        ({"pixels": "cubic"}, "loss: pixels: one of .* is wanted, found 'cubic'"),
+        ({"shear": -1.0}, "loss: shear: a weight of at least 0 is wanted, found -1.0"),
+        ({"source": "much"}, "loss: source: a weight of at least 0 is wanted, found 'much'"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(entries, message):
+    with pytest.raises(InputError, match=message):
+        LossWeights(**entries)
