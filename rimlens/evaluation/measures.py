@@ -65,41 +65,25 @@ def measure(
     columns: dict[str, list] = {}
     radii = true_radii(solver, lenses)
     for first in range(0, len(radii), BATCH):
-        some = slice(first, min(first + BATCH, len(radii)))
-        inputs = {name: _padded(lenses[name][some]) for name in _INPUTS}
-        inputs["image"], inputs["sigma"], peak = normalize(
-            inputs["image"], inputs["sigma"], inputs["weight"]
-        )
-        start = perf_counter()
-        result = solver.inference.answer_batch(inputs)
-        seconds = (perf_counter() - start) / BATCH
-        # An answer that ran away is no map, and has no radius.
-        kept = np.array([np.isfinite(k).all() for k in result["convergence"]])
-        kept &= [np.isfinite(s).all() for s in result["source"]]
-        for name in ("convergence", "source"):
-            result[name] = np.where(kept[:, None, None], result[name], 0.0)
-        found_radii = solver.machine.lens.einstein_radii(result)
-        for i, lens in enumerate(range(*some.indices(len(radii)))):
-            row = _compared(
-                solver,
-                result["convergence"][i].astype(float),
-                result["source"][i].astype(float) * peak[i],
-                lenses["convergence"][lens].astype(float),
-                lenses["source"][lens].astype(float),
-                radii[lens],
-            )
-            if not kept[i]:
-                row |= {key: np.nan * row[key] for key in row if "wave_number" not in key}
-            row["reduced_chi2"] = result["reduced_chi2"][:, i]
-            row["theta_E"], row["theta_E_true"] = found_radii[i], radii[lens]
-            row["peak_signal_to_noise"] = _peak_signal_to_noise(
-                *(lenses[name][lens] for name in ("image", "sigma", "weight"))
-            )
-            row["seconds"] = seconds
+        numbers = range(first, min(first + BATCH, len(radii)))
+        inputs = {name: _padded(lenses[name][first : numbers.stop]) for name in _INPUTS}
+        answers = _answered(solver, inputs)
+        for i, lens in enumerate(numbers):
+            answer = {name: values[i] for name, values in answers.items()}
+            row = {
+                **_compared(solver, answer, lenses, lens, radii[lens]),
+                "reduced_chi2": answer["reduced_chi2"],
+                "peak_signal_to_noise": _peak_signal_to_noise(
+                    *(lenses[name][lens] for name in ("image", "sigma", "weight"))
+                ),
+                "theta_E": answer["theta_E"],
+                "theta_E_true": radii[lens],
+                "seconds": answer["seconds"],
+            }
             for name, value in row.items():
                 columns.setdefault(name, []).append(value)
         if count is not None:
-            count(some.stop - first)
+            count(len(numbers))
     return {name: np.array(values, dtype=float) for name, values in columns.items()}
 
 
@@ -164,16 +148,41 @@ def in_domain(solver: RIMSolver, lenses: dict[str, Any]) -> np.ndarray:
     return (radii >= low) & (radii <= high)
 
 
-def _compared(solver, convergence, source, true_convergence, true_source, true_radius):
+def _answered(solver, inputs):
+    """Return the answers to a batch of images: maps in physical units, radii and times."""
+    image, sigma, peak = normalize(inputs["image"], inputs["sigma"], inputs["weight"])
+    start = perf_counter()
+    result = solver.inference.answer_batch({**inputs, "image": image, "sigma": sigma})
+    seconds = perf_counter() - start
+    # An answer that ran away is no map, and has no radius.
+    kept = np.isfinite(result["convergence"]).all(axis=(1, 2))
+    kept &= np.isfinite(result["source"]).all(axis=(1, 2))
+    for name in ("convergence", "source"):
+        result[name] = np.where(kept[:, None, None], result[name], 0.0).astype(float)
+    return {
+        "convergence": result["convergence"],
+        "source": result["source"] * peak[:, None, None],
+        "reduced_chi2": result["reduced_chi2"].T,
+        "theta_E": solver.machine.lens.einstein_radii(result),
+        "seconds": np.full(len(kept), seconds / len(kept)),
+        "kept": kept,
+    }
+
+
+def _compared(solver, answer, lenses, lens, true_radius):
     """Return how the maps of one lens compare with the truth."""
     a = solver.architecture
+    convergence, source = answer["convergence"], answer["source"]
+    true_convergence, true_source = (
+        lenses[name][lens].astype(float) for name in ("convergence", "source")
+    )
     center = convergence_center(true_convergence)
     radius = true_radius / a.convergence_scale
     # Models have poles and holes that a logarithm does not.
     logarithms = [np.log10(np.maximum(m, 1e-6)) for m in (convergence, true_convergence)]
     of_lens = coherence_spectrum(*logarithms, taper=_TAPER)
     of_source = coherence_spectrum(source, true_source)
-    return {
+    measures = {
         "mass_sheet_lambda": mass_sheet_lambda(convergence, true_convergence, center),
         "slope": logarithmic_slope(convergence, radius, center),
         "slope_true": logarithmic_slope(true_convergence, radius, center),
@@ -181,8 +190,13 @@ def _compared(solver, convergence, source, true_convergence, true_source, true_r
         "source_ssim": structural_similarity(source, true_source),
         "source_rms": relative_rms(source, true_source),
         "convergence_coherence": of_lens.cross_correlation,
-        "convergence_wave_number": of_lens.wave_number / a.convergence_scale,
         "source_coherence": of_source.cross_correlation,
+    }
+    if not answer["kept"]:
+        measures = {name: np.nan * value for name, value in measures.items()}
+    return {
+        **measures,
+        "convergence_wave_number": of_lens.wave_number / a.convergence_scale,
         "source_wave_number": of_source.wave_number / a.source_scale,
     }
 

@@ -43,6 +43,16 @@ def test_the_slope_is_that_of_the_rings_that_count():
     assert logarithmic_slope(broken, 10.0, (31.5, 31.5), (1.3, 3.0)) == pytest.approx(-2, abs=0.02)
 
 
+@pytest.mark.parametrize(("radius", "low", "high"), [(10.0, 2.0, 20.0), (3.0, 1.0, 6.0)])
+def test_rings_from_a_fifth_to_two_einstein_radii_count(radius, low, high):
+    y, x = np.indices((64, 64)) - 31.5
+    curved = np.exp(-np.hypot(x, y) / 8)
+    distance, profile = radial_profile(curved, (31.5, 31.5))
+    counts = (distance >= low) & (distance <= high)
+    expected = np.polyfit(np.log(distance[counts]), np.log(profile[counts]), 1)[0]
+    assert logarithmic_slope(curved, radius, (31.5, 31.5)) == pytest.approx(expected, rel=1e-9)
+
+
 def test_no_slope_is_made_of_one_ring_or_of_nothing():
     assert np.isnan(logarithmic_slope(power_law(2.0), 1.0, within=(0.9, 1.1)))
     assert np.isnan(logarithmic_slope(np.zeros((64, 64)), 10.0, (31.5, 31.5)))
