@@ -166,18 +166,21 @@ def test_training_step(benchmark, name):
         },
         ROUNDS,
     )
-    memory = {what: peak_memory(name, what) for what in ("whole", "bare")}
     ratio = times["update"] / times["network alone"]
     rate = 1e3 * len(inputs["image"]) / times["update"]
-    benchmark.extra_info |= {**times, **memory, "ratio": ratio, "examples a second": rate}
     print(
         f"\n{name}, batch of {len(inputs['image'])}, {machine.architecture.steps} steps, "
         f"{backend.name()}: update {times['update']:.0f} ms, network alone "
         f"{times['network alone']:.0f} ms, ratio {ratio:.2f} ({WANTED} wanted); gradients of the "
-        f"likelihood {times['gradients']:.0f} ms; {rate:.1f} examples a second; memory "
-        f"{memory['whole']:.0f} MiB, network alone {memory['bare']:.0f} MiB, "
+        f"likelihood {times['gradients']:.0f} ms; {rate:.1f} examples a second",
+        flush=True,
+    )
+    memory = {what: peak_memory(name, what) for what in ("whole", "bare")}
+    print(
+        f"memory {memory['whole']:.0f} MiB, network alone {memory['bare']:.0f} MiB, "
         f"ratio {memory['whole'] / memory['bare']:.2f}"
     )
+    benchmark.extra_info |= {**times, **memory, "ratio": ratio, "examples a second": rate}
     benchmark.pedantic(whole, rounds=1)
 
 
