@@ -11,10 +11,109 @@ from rimlens.prior import prior_from_table
 from rimlens.rim.architecture import Architecture
 from rimlens.spelling import check_entries, check_known
 from rimlens.training.recipes.files import of_kind, read_table
+from rimlens.training.recipes.schema import (
+    Absent,
+    Flag,
+    Many,
+    Number,
+    Range,
+    Table,
+    Word,
+    check_kinds,
+    count,
+    named,
+    usable,
+    with_tuples,
+)
 from rimlens.training.recipes.simulation import check_table
 from rimlens.typing import PathLike
 
-_OF_A_ROUND = {"seed", "learning_rate", "stages", "fine_tuning"}
+# The parts of the loss, and what they count where a recipe says nothing else.
+LOSS_WEIGHTS = {
+    "convergence": 1.0,
+    "shear": 0.05,
+    "source": 0.05,
+    "lens": 1.0,
+    "source_vector": 0.3,
+    "image": 0.0,
+}
+OPTIMIZERS = ("adam", "adamax", "adamw", "lion", "nadam", "rmsprop", "sgd")
+SCHEDULES = ("cosine", "constant", "exponential")
+PRECISIONS = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
+
+# What recipes in files from before there were these entries lack.
+_LATER = (
+    "continued",
+    "examples",
+    "minutes",
+    "optimizer",
+    "schedule",
+    "averaging",
+    "loss_weights",
+    "recompute",
+    "calibration",
+    "population",
+    "score_every",
+    "simulation",
+)
+_OF_A_ROUND = {"seed", "learning_rate", "stages", "fine_tuning", "loss_weights"}
+_POSITIVE, _NOT_NEGATIVE, _FRACTION = Number(above=0), Number(least=0), Number(least=0, most=1)
+_KINDS = {
+    "name": Word(),
+    "seed": count(0, 2**32 - 1),
+    "batch_size": count(),
+    "stages": Many(Many(count(), length=2), least=1),
+    "fine_tuning": count(0),
+    "continued": Many(Table()),
+    "reuse": count(1, 8),
+    "updates_per_epoch": count(),
+    "examples": Absent(count()),
+    "minutes": Absent(_POSITIVE),
+    "optimizer": Word(OPTIMIZERS),
+    "learning_rate": _POSITIVE,
+    "schedule": Word(SCHEDULES),
+    "warmup": count(0),
+    "gradient_norm": _POSITIVE,
+    "averaging": Number(least=0, below=1),
+    "loss_weights": Table(_NOT_NEGATIVE),
+    "precision": Word(PRECISIONS),
+    "recompute": Flag(),
+    "psf_size": count(),
+    "calibration": count(0),
+    "population": count(0),
+    "held_back": count(),
+    "score_every": count(0),
+    "theta_E_domain": Range(_POSITIVE),
+    "lens": Absent(Table()),
+    "source": Absent(Table()),
+    "simulation": Absent(Table()),
+}
+_KINDS_OF_ARCHITECTURE = {
+    "image_size": count(),
+    "convergence_size": count(),
+    "convergence_scale": _POSITIVE,
+    "source_size": count(),
+    "source_scale": _POSITIVE,
+    "steps": count(),
+    "latent_size": count(),
+    "filters": Many(count(), least=1),
+    "block_convolutions": count(),
+    "vector_units": count(),
+}
+_KINDS_OF_DOMAIN = {
+    **dict.fromkeys(("theta_E", "source_radius", "fwhm", "core", "dust_depth"), Range(_POSITIVE)),
+    **dict.fromkeys(("peak_signal_to_noise", "subhalo_mass"), Range(_POSITIVE)),
+    "core_mask": Range(_NOT_NEGATIVE),
+    "q_min": Number(above=0, most=1),
+    "center_scatter": _NOT_NEGATIVE,
+    "shear_scatter": _NOT_NEGATIVE,
+    "multipole_amplitude": _NOT_NEGATIVE,
+    "source_offset": _NOT_NEGATIVE,
+    "subhalo_fraction": _FRACTION,
+    "satellite_fraction": _FRACTION,
+    "lens_light_residual": _NOT_NEGATIVE,
+    "sky_residual": _NOT_NEGATIVE,
+}
 
 
 @dataclass(frozen=True)
@@ -37,20 +136,40 @@ class Recipe:
         loss that counts typical lenses more than failures.
     continued : tuple of dict
         Further rounds of training, each with a `seed` of its own and, where they differ,
-        `learning_rate`, `stages` and `fine_tuning`; the learning rate rises and falls again.
+        `learning_rate`, `stages`, `fine_tuning` and `loss_weights`; the learning rate rises and
+        falls again.
     reuse : int
         Updates for which a draw serves, each time in another of the eight orientations.
     updates_per_epoch : int
-        Updates between checkpoints.
+        Updates between checkpoints, which is what an interruption may lose: some minutes of them.
+    examples : int, optional
+        Upper bound on the simulations of all updates, each counted as often as it is used: the
+        stages end early, in whole epochs, and so does the fall of the learning rate.
+    minutes : float, optional
+        Upper bound on the time of the training, over its interruptions: it ends after the epoch
+        in which it is passed, wherever the learning rate is then.
+    optimizer : str
+        Name of Keras's optimizer, with its other arguments as Keras sets them.
     learning_rate : float
-        At its highest; it rises linearly over `warmup` updates, then falls as a cosine to a
-        hundredth.
+        At its highest; it rises linearly over `warmup` updates, then follows the `schedule`.
+    schedule : str
+        ``"cosine"`` or ``"exponential"``, a fall to a hundredth at the end, or ``"constant"``.
     warmup : int
         Updates of the rise.
     gradient_norm : float
         Global norm to which the gradient of the loss is clipped.
+    averaging : float
+        Momentum of an exponential moving average of the weights, for instance 0.999, which takes
+        the place of the weights at the end of every stage; 0 for none.
+    loss_weights : dict
+        What the parts of the loss count: ``convergence``, ``shear`` and ``source`` of maps,
+        ``lens`` and ``source_vector`` of models' parameters, and ``image``, the logarithm of the
+        chi-square of every step.  Parts that are left out count what `LOSS_WEIGHTS` says.
     precision : str
         Keras dtype policy of the network while it is trained.
+    recompute : bool
+        Whether the backward pass computes every step again, in place of keeping all that is
+        inside: memory then hardly grows with the steps, and an update takes longer.
     psf_size : int
         Side of the simulated point-spread functions' stamps, odd.
     calibration : int
@@ -61,6 +180,9 @@ class Recipe:
         without them, answers that are convergence maps cannot be refined.
     held_back : int
         Simulations on which the result is scored.
+    score_every : int
+        Epochs after which the training is scored on a few held-back simulations, always the same,
+        for its logs; 0 for never.
     theta_E_domain : tuple of float
         Einstein radii in image pixels for which the weights may be used: inside the trained range.
     architecture : Architecture
@@ -74,6 +196,11 @@ class Recipe:
     simulation : dict, optional
         What is simulated where that is not what the domain or the unknowns say: see
         `rimlens.training.recipes.simulation.pieces_from_table`.
+
+    Raises
+    ------
+    InputError
+        If an entry is not of its kind, or does not fit the others.
     """
 
     name: str
@@ -84,14 +211,22 @@ class Recipe:
     continued: tuple = ()
     reuse: int = 1
     updates_per_epoch: int = 50
+    examples: int | None = None
+    minutes: float | None = None
+    optimizer: str = "adam"
     learning_rate: float = 1e-3
+    schedule: str = "cosine"
     warmup: int = 100
     gradient_norm: float = 1.0
+    averaging: float = 0.0
+    loss_weights: dict = field(default_factory=dict)
     precision: str = "mixed_bfloat16"
+    recompute: bool = False
     psf_size: int = 33
     calibration: int = 0
     population: int = 0
     held_back: int = 500
+    score_every: int = 0
     theta_E_domain: tuple = (8.0, 46.0)
     architecture: Architecture = field(default_factory=Architecture)
     domain: SimulationDomain = field(default_factory=SimulationDomain)
@@ -100,20 +235,23 @@ class Recipe:
     simulation: dict | None = None
 
     def __post_init__(self):
-        """Check that the numbers fit together."""
+        """Check that every entry is of its kind and that they fit together."""
+        check_kinds(Recipe, vars(self), _KINDS)
+        check_known(self.loss_weights, LOSS_WEIGHTS, "loss_weights", "parts")
         for steps, updates in self.stages:
-            if steps < 1 or updates < 1 or updates % self.updates_per_epoch:
+            if updates % self.updates_per_epoch:
                 raise InputError(
                     "stages: pairs of steps and updates are wanted, the updates a multiple of "
                     f"updates_per_epoch {self.updates_per_epoch}, found [{steps}, {updates}]"
                 )
-        if self.fine_tuning < 0 or self.fine_tuning % self.updates_per_epoch:
+        if self.fine_tuning % self.updates_per_epoch:
             raise InputError(
                 "fine_tuning: a multiple of updates_per_epoch is wanted, "
                 f"{self.updates_per_epoch}, found {self.fine_tuning}"
             )
         for entry in self.continued:
             check_known(entry, _OF_A_ROUND, "continued")
+            check_kinds(Recipe, entry, _KINDS, "continued: ")
         # Their numbers are checked as they are made.
         seeds = [part.seed for part in self.rounds]
         if len(set(seeds)) < len(seeds):
@@ -129,6 +267,13 @@ class Recipe:
             raise InputError(
                 f"population: 0 or at least 40 lenses are wanted, found {self.population}"
             )
+        if self.psf_size % 2 == 0:
+            raise InputError(f"psf_size: an odd number is wanted, found {self.psf_size}")
+        if self.examples is not None and self.examples < self.batch_size * self.updates_per_epoch:
+            raise InputError(
+                "examples: at least those of an epoch, batch_size times updates_per_epoch, are "
+                f"wanted, {self.batch_size * self.updates_per_epoch}, found {self.examples}"
+            )
         if self.simulation is not None:
             check_table(self.simulation, f"{self.name}, [simulation]")
             for name in ("lens", "source"):
@@ -137,14 +282,16 @@ class Recipe:
                         f"{self.name}: [{name}] or [simulation.{name}] is wanted, found both: the "
                         "parameters of a model are drawn from the prior over them"
                     )
-        if not 1 <= self.reuse <= 8:
-            raise InputError(f"reuse: 1 to 8 orientations are wanted, found {self.reuse}")
 
     @property
     def rounds(self) -> Any:
-        """The recipe without what continues it, and one recipe for every further round."""
+        """The recipe without what continues it, and one recipe for every further round.
+
+        They end where the bound on the examples is reached.
+        """
         first = replace(self, continued=()) if self.continued else self
-        return (first, *(replace(first, **entry) for entry in self.continued))
+        every = (first, *(replace(first, **entry) for entry in self.continued))
+        return every if self.examples is None else _cut(every, self.examples // self.batch_size)
 
     @property
     def updates(self) -> Any:
@@ -174,15 +321,10 @@ class Recipe:
             {k: [list(stage) for stage in v] if k == "stages" else v for k, v in entry.items()}
             for entry in self.continued
         ]
-        # Recipes in files from before there were these entries have none.
-        if not self.continued:
-            del values["continued"]
-        if not self.calibration:
-            del values["calibration"]
-        if not self.population:
-            del values["population"]
-        if self.simulation is None:
-            del values["simulation"]
+        usual = Recipe(self.name)
+        for entry in _LATER:
+            if getattr(self, entry) == getattr(usual, entry):
+                del values[entry]
         return values
 
     @classmethod
@@ -205,37 +347,29 @@ class Recipe:
         InputError
             If an entry is unknown or missing.
         """
-        values = of_kind("solver", values, origin)
+        values = with_tuples(of_kind("solver", values, origin))
         check_entries(cls, values, origin)
-        if "domain" in values:
-            check_entries(SimulationDomain, values["domain"], f"{origin}, [domain]")
-            ranges: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in values["domain"].items()
-            }
-            values["domain"] = SimulationDomain(**ranges)
-        if "architecture" in values:
-            values["architecture"] = Architecture.from_dict(values["architecture"])
-        if "stages" in values:
-            values["stages"] = tuple(tuple(stage) for stage in values["stages"])
-        if "continued" in values:
-            rounds = values["continued"]
-            if not isinstance(rounds, (list, tuple)) or not all(
-                isinstance(entry, dict) for entry in rounds
-            ):
-                raise InputError(
-                    f"{origin}: continued: a list of tables is wanted, as under [[continued]], "
-                    f"found {rounds!r}"
-                )
-            values["continued"] = tuple(
-                {
-                    k: tuple(tuple(stage) for stage in v) if k == "stages" else v
-                    for k, v in entry.items()
-                }
-                for entry in rounds
+        for name, part, kinds in (
+            ("domain", SimulationDomain, _KINDS_OF_DOMAIN),
+            ("architecture", Architecture, _KINDS_OF_ARCHITECTURE),
+        ):
+            if name not in values:
+                continue
+            where = f"{origin}, [{name}]"
+            check_entries(part, values[name], where)
+            with named(where):
+                entries = with_tuples(values[name])
+                check_kinds(part, entries, kinds)
+                values[name] = part(**entries)
+        rounds = values.get("continued", ())
+        if not isinstance(rounds, tuple) or not all(isinstance(entry, dict) for entry in rounds):
+            raise InputError(
+                f"{origin}: continued: a list of tables is wanted, as under [[continued]], "
+                f"found {rounds!r}"
             )
-        if "theta_E_domain" in values:
-            values["theta_E_domain"] = tuple(values["theta_E_domain"])
-        return cls(**values)
+        values["continued"] = tuple(with_tuples(entry) for entry in rounds)
+        with named(origin):
+            return cls(**values)
 
 
 def read_recipe(path_or_name: PathLike) -> Recipe:
@@ -266,7 +400,26 @@ def read_recipe(path_or_name: PathLike) -> Recipe:
     return Recipe.from_dict(read_table(path_or_name), str(path_or_name))
 
 
+def _cut(rounds, updates):
+    """Return the beginning of rounds: so many updates at most, in whole epochs."""
+    kept = []
+    for part in rounds:
+        updates -= updates % part.updates_per_epoch
+        stages = []
+        for steps, wanted in part.stages:
+            made = min(wanted, updates)
+            updates -= made
+            stages += [(steps, made)] if made else []
+        fine_tuning = min(part.fine_tuning, updates)
+        updates -= fine_tuning
+        if stages:
+            changes = {"stages": tuple(stages), "fine_tuning": fine_tuning, "examples": None}
+            kept.append(replace(part, **changes))
+    return tuple(kept)
+
+
 def _prior(kind, table, grid):
     if table is None:
         return None
-    return prior_from_table(kind, table, grid)
+    with usable(f"[{kind}]"):
+        return prior_from_table(kind, table, grid)

@@ -53,12 +53,18 @@ def test_a_recipe_is_read_from_toml(tmp_path):
         ('name = "a"\ncolor = 3\n' + DATA, r"unknown entries \['color'\]"),
         ('name = "a"\n[beta]\ncolor = 3\n' + DATA, r"\[beta\]: unknown entries \['color'\]"),
         ('name = "a"\n', "data: at least one table with a 'prior' is wanted, found none"),
-        ('name = "a"\n[[data]]\nshare = 1.0', "data: a 'prior' and a positive 'share'"),
-        ('name = "a"\n[[data]]\nprior = "x"\nshare = 0.0', "a positive 'share'"),
+        ('name = "a"\n[[data]]\nshare = 1.0', "data: a 'prior' is wanted"),
+        ('name = "a"\n[[data]]\nprior = "x"\nshare = 0.0', "data: share: a finite number above 0"),
         ('name = "a"\nupdates = 150\n' + DATA, "updates: a multiple of updates_per_epoch 100"),
         ('name = "a"\nreuse = 3\n' + DATA, "reuse: a number that divides .* 3200, found 3"),
-        ('name = "a"\nheld_back_part = 1.0\n' + DATA, "held_back_part: a number between 0 and 1"),
-        ('name = "a"\nweight_decay = -0.1\n' + DATA, "weight_decay: a number of at least 0 is"),
+        (
+            'name = "a"\nheld_back_part = 1.0\n' + DATA,
+            "held_back_part: a finite number above 0 and below 1",
+        ),
+        (
+            'name = "a"\nweight_decay = -0.1\n' + DATA,
+            "weight_decay: a finite number of at least 0",
+        ),
         ('name = "a"\nmeasured = 16\n' + DATA, "measured: more maps than latent numbers, 16, are"),
         ('name = "a"\n[architecture]\npreset = "x"\n' + DATA, "preset: one of"),
         (
