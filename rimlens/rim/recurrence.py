@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rimlens.imaging import psf_transform
+from rimlens.imaging import convolve, psf_transform, reduced_chi2
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.constants import CONSTANTS
 from rimlens.rim.gradient import evaluate_gradient, no_gradient
@@ -54,8 +54,10 @@ class RecurrentInferenceMachine(keras.Model):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.architecture = architecture
         self.precision = precision
-        # How many calls training unrolls; fewer make its first part cheaper.
+        # How many calls training unrolls; fewer make its first part cheaper.  Whether its backward
+        # pass makes them again, and whether its loss looks at the image.
         self.unrolled_steps = architecture.steps
+        self.recompute = self.answers_image = False
         a = architecture
         self.lens, self.source = lens_unknowns(a, lens), source_unknowns(a, source)
         self._priors = {"lens": lens, "source": source}
@@ -198,6 +200,25 @@ class RecurrentInferenceMachine(keras.Model):
         source = self.source.update(state, gradient, source_out, vector_step[:, m:])
         return {**lens, **source}, memory
 
+    def image(self, state: dict[str, Tensor], exposure: tuple[Any, ...]) -> Tensor:
+        """Return the image that the unknowns of a state make, shape ``(batch, n, n)``.
+
+        Parameters
+        ----------
+        state : dict of tensor
+            The variables of lens and source.
+        exposure : tuple
+            From `exposure`.
+
+        Returns
+        -------
+        tensor
+            In units of the robust peak; what it depends on can be learned from it.
+        """
+        _, _, _, psf, psf_shape = exposure
+        brightness = self.source.brightness(state, *self.lens.ray_trace(state))
+        return convolve(brightness, psf, psf_shape)
+
     def gradient(self, state: dict[str, Tensor], exposure: tuple[Any, ...]) -> Any:
         """Return the likelihood's gradient at a state."""
         return evaluate_gradient(self.lens, self.source, state, exposure, self.image_factor)
@@ -221,16 +242,33 @@ class RecurrentInferenceMachine(keras.Model):
         dict of tensor
             Every variable after every call, shape ``(batch, steps, ...)``: of a pixelated lens
             ``convergence`` (log10) and ``shear`` (scaled), of a pixelated source ``source``, of
-            models ``lens`` and ``source_vector``.
+            models ``lens`` and ``source_vector``.  With `answers_image` also ``image``, the
+            reduced chi-square after every call, shape ``(batch, steps)``.
         """
         exposure, context = self.exposure(inputs), self.context(inputs)
         state, memory = self.initial(ops.shape(inputs["image"])[0])
+
+        def advance(first):
+            def advanced(state, memory):
+                gradient = (
+                    self.first_gradient(exposure) if first else self.gradient(state, exposure)
+                )
+                return self.step(state, memory, gradient, context)
+
+            return keras.remat(advanced) if self.recompute else advanced
+
+        def misfit(state):
+            return reduced_chi2(self.image(state, exposure), *exposure[:3])
+
         states = []
         for step in range(self.unrolled_steps):
-            gradient = self.gradient(state, exposure) if step else self.first_gradient(exposure)
-            state, memory = self.step(state, memory, gradient, context)
+            state, memory = advance(first=step == 0)(state, memory)
             states.append(state)
-        return {name: ops.stack([s[name] for s in states], axis=1) for name in states[0]}
+        answer = {name: ops.stack([s[name] for s in states], axis=1) for name in states[0]}
+        if self.answers_image:
+            misfit = keras.remat(misfit) if self.recompute else misfit
+            answer["image"] = ops.stack([misfit(state) for state in states], axis=1)
+        return answer
 
 
 def parameter_count(architecture: Any) -> Any:

@@ -29,7 +29,7 @@ def network():
 
 
 def fit(model, epochs, folder=None, first=0):
-    return fit_epochs(model, Batches(workers=1), epochs, first, folder, verbose=0)
+    return fit_epochs(model, Batches(workers=1), epochs, first, folder, verbose=0).losses
 
 
 def test_a_resumed_fit_ends_where_an_uninterrupted_one_does(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -20,22 +21,26 @@ from rimlens.rim.constants import CONSTANTS, DESCRIPTION
 from rimlens.rim.preparation import normalize, orient_map, orient_shear
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.training.fitting import (
+    Progress,
     TrainingClock,
     checkpoint_of,
+    checkpoints,
     fit_epochs,
     new_output,
     provenance,
 )
+from rimlens.training.logs import log_callbacks
 from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.simulations import open_stored, simulator_of
 from rimlens.training.solver.calibration import measure_error_covariance
-from rimlens.training.solver.loss import WEIGHTS, losses
+from rimlens.training.solver.compilation import compile_machine
 from rimlens.training.solver.population import (
     POPULATION_SEED,
     measure_population,
     stored_population,
 )
-from rimlens.training.solver.scoring import score, summary
+from rimlens.training.solver.scoring import HeldBackScores, score, summary
+from rimlens.training.solver.start import Start, read_start
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
@@ -130,22 +135,15 @@ def inputs_and_targets(batch, machine):
     Returns
     -------
     inputs, targets : dict of ndarray
-        Brightness in units of the robust peak; the machine's variables.
+        Brightness in units of the robust peak; the machine's answers.
     """
     image, sigma, peak = normalize(batch["image"], batch["sigma"], batch["weight"])
     inputs = {"image": image, "sigma": sigma, "weight": batch["weight"], "psf": batch["psf"]}
-    return inputs, {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
-
-
-def learning_rate_schedule(highest, updates, warmup):
-    """Return a linear rise to the highest rate over `warmup` updates, and a cosine's fall."""
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=highest / 20,
-        decay_steps=max(updates - warmup, 1),
-        alpha=0.01,
-        warmup_target=highest,
-        warmup_steps=warmup,
-    )
+    targets = {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
+    if machine.answers_image:
+        # The answer is the chi-square itself.
+        targets["image"] = np.zeros(len(image), "float32")
+    return inputs, targets
 
 
 def fit(
@@ -155,7 +153,8 @@ def fit(
     checkpoint: PathLike | None = None,
     verbose: Any = "auto",
     callbacks: Sequence[Any] = (),
-) -> list[float]:
+    clock: TrainingClock | None = None,
+) -> Progress:
     """Train a machine as a recipe says.
 
     Parameters
@@ -173,11 +172,20 @@ def fit(
         As in `keras.Model.fit`.
     callbacks : sequence of keras.callbacks.Callback, optional
         More of them.
+    clock : TrainingClock, optional
+        Counts the time, and may end the training early.
 
     Returns
     -------
-    list of float
-        The loss after each epoch of this run.
+    Progress
+        Through all parts of the training.
+
+    Raises
+    ------
+    TrainingError
+        If the loss or a weight is no longer finite.
+    InputError
+        If progress cannot be kept.
     """
     training_set = TrainingSet(
         simulator,
@@ -187,45 +195,41 @@ def fit(
         recipe.seed,
         recipe.reuse,
     )
-    history = []
-    before = number = 0
+    losses_of_epochs: list[float] = []
+    machine.recompute = recipe.recompute
+    before = number = done = 0
     for part in recipe.rounds:
         training_set.begin(part.seed, before // recipe.updates_per_epoch)
         fine_tuning = [(machine.architecture.steps, part.fine_tuning)] if part.fine_tuning else []
         for place, (steps, updates) in enumerate([*part.stages, *fine_tuning]):
+            name = f"stage_{number}"
+            begun = checkpoint is not None and checkpoints(Path(checkpoint) / name)
+            if clock is not None and clock.is_over and not begun:
+                break
             if place == len(part.stages):
-                _compile(machine, part, part.learning_rate / 2, updates, linear=True)
+                compile_machine(machine, part, part.learning_rate / 2, updates, linear=True)
             elif place == 0:
-                _compile(machine, part, part.learning_rate, part.updates - part.fine_tuning)
+                compile_machine(machine, part, part.learning_rate, part.updates - part.fine_tuning)
             machine.unrolled_steps = steps
             machine.make_train_function(force=True)
-            history += fit_epochs(
+            progress = fit_epochs(
                 machine,
                 training_set,
                 (before + updates) // recipe.updates_per_epoch,
                 before // recipe.updates_per_epoch,
-                None if checkpoint is None else f"{checkpoint}/stage_{number}",
+                checkpoint,
                 callbacks,
                 verbose,
+                name,
+                clock,
             )
+            losses_of_epochs += progress.losses
+            done = progress.epochs
             before += updates
             number += 1
     machine.unrolled_steps = machine.architecture.steps
-    return history
-
-
-def _compile(machine, recipe, learning_rate, updates, linear=False):
-    machine.compile(
-        optimizer=keras.optimizers.Adam(
-            learning_rate_schedule(learning_rate, updates, recipe.warmup),
-            global_clipnorm=recipe.gradient_norm,
-        ),
-        loss=losses(machine, linear),
-        loss_weights={name: WEIGHTS[name] for name in losses(machine)},
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    # The optimizer's variables must exist before a checkpoint can be read into them.
-    machine.optimizer.build(machine.trainable_variables)
+    machine.recompute = machine.answers_image = False
+    return Progress(losses_of_epochs, done)
 
 
 def train_solver(
@@ -234,6 +238,8 @@ def train_solver(
     recipe: Recipe,
     checkpoint: Any = None,
     verbose: Any = "auto",
+    callbacks: Sequence[Any] = (),
+    start: Start | None = None,
 ) -> list[float]:
     """Train a `RIMSolver` in place, score it on held-back simulations and describe its weights.
 
@@ -245,8 +251,10 @@ def train_solver(
         Draws the simulations.
     recipe : Recipe
         What the training depends on.
-    checkpoint, verbose
+    checkpoint, verbose, callbacks
         As in `fit`.
+    start : Start, optional
+        Arrays to begin with, in place of random ones.
 
     Returns
     -------
@@ -256,7 +264,10 @@ def train_solver(
     Raises
     ------
     InputError
-        If the simulator's grids are not the solver's.
+        If the simulator's grids are not the solver's, or the arrays are those of another
+        architecture.
+    TrainingError
+        If the loss is no longer finite.
     """
     a = solver.architecture
     grids = (a.image_grid, a.convergence_grid, a.source_grid)
@@ -265,17 +276,26 @@ def train_solver(
             "simulator: its image, convergence and source grids must be those of the solver, "
             f"{grids}"
         )
+    if start is not None:
+        start.require_fit(solver)
     keras.utils.set_random_seed(recipe.seed)
     machine = RecurrentInferenceMachine(a, recipe.precision, solver.lens, solver.source)
-    clock = TrainingClock(checkpoint)
-    history = fit(machine, simulator, recipe, checkpoint, verbose, [clock])
+    if start is not None:
+        for weight in machine.trainable_weights:
+            weight.assign(start.arrays[weight.path])
+    on_the_fly = simulator.on_the_fly()
+    if recipe.score_every:
+        callbacks = [HeldBackScores(solver, on_the_fly, recipe), *callbacks]
+    clock = TrainingClock(checkpoint, recipe.minutes)
+    progress = fit(machine, simulator, recipe, checkpoint, verbose, callbacks, clock)
     arrays = {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}
     solver.set_arrays(arrays, "training")
-    describe(solver, simulator.on_the_fly(), recipe, clock.spent)
-    return history
+    updates = progress.epochs * recipe.updates_per_epoch
+    describe(solver, on_the_fly, recipe, clock.spent, updates, start)
+    return progress.losses
 
 
-def describe(solver, simulator, recipe, spent):
+def describe(solver, simulator, recipe, spent, updates, start=None):
     """Calibrate and score a trained solver and describe it, as is stored with its weights.
 
     Parameters
@@ -288,6 +308,10 @@ def describe(solver, simulator, recipe, spent):
         What it was trained with.
     spent : dict
         ``seconds`` and ``cpu_seconds`` that it took.
+    updates : int
+        That were made.
+    start : Start, optional
+        What it began with.
     """
     # The arrays are stored in half precision, so that is what is scored.
     solver.set_arrays(in_half_precision(solver.arrays), "training")
@@ -310,9 +334,11 @@ def describe(solver, simulator, recipe, spent):
     held_back_seed = recipe.seed + 1_000_000
     scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
     a, d = recipe.architecture, recipe.domain
-    simulations = recipe.updates * recipe.batch_size // recipe.reuse
+    drawn = {"simulations": updates * recipe.batch_size // recipe.reuse}
+    if start is not None:
+        drawn["started_from"] = start.note
     solver.weights = Weights(
-        **provenance(recipe, spent, {"simulations": simulations}),
+        **provenance(recipe, spent, drawn, updates),
         **DESCRIPTION,
         architecture=solver.architecture.to_dict(),
         constants=CONSTANTS.to_dict(),
@@ -338,6 +364,8 @@ def train(
     overwrite: bool = False,
     progress: bool = True,
     simulations: PathLike | None = None,
+    start_from: PathLike | None = None,
+    log: PathLike | None = None,
 ) -> RIMSolver:
     """Train a solver as a recipe says and write its weights.
 
@@ -357,6 +385,11 @@ def train(
     simulations : str or path, optional
         A folder that ``rimlens simulate`` wrote, to train on in place of simulations drawn on the
         fly; the held-back ones are drawn.
+    start_from : str or path, optional
+        Weights to begin with: a file, the name of weights in the package, or the folder
+        ``OUTPUT.checkpoint`` of a training that did not end.
+    log : str or path, optional
+        Folder for what every epoch came to: see `rimlens.training.logs.log_callbacks`.
 
     Returns
     -------
@@ -367,17 +400,25 @@ def train(
     OutputExistsError
         If the output exists and may not be overwritten.
     InputError
-        If the checkpoint beside the output belongs to another recipe, or the simulations are
-        others than the recipe's.
+        If the checkpoint beside the output belongs to another recipe, the simulations are others
+        than the recipe's, the weights to begin with are of another architecture, or progress
+        cannot be kept.
+    TrainingError
+        If the loss is no longer finite.
     """
     output = new_output(output, overwrite)
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     simulator = simulator_of(recipe) if simulations is None else open_stored(recipe, simulations)
+    start = None if start_from is None else read_start(start_from)
+    if start is not None:
+        start.require_fit(solver)
+    callbacks = log_callbacks(log)
     # A recipe that cannot be used leaves no folder that the corrected one would find.
-    checkpoint = checkpoint_of(output, recipe)
-    train_solver(solver, simulator, recipe, checkpoint, verbose=keras_verbosity(progress))
+    checkpoint = checkpoint_of(output, recipe, None if start is None else start.note)
+    verbose = keras_verbosity(progress)
+    train_solver(solver, simulator, recipe, checkpoint, verbose, callbacks, start)
     solver.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return solver

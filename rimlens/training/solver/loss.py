@@ -2,7 +2,8 @@
 
 Adam et al. 2023, ApJ 951, 6, section 3.3: mean squares of the source and of log10 convergence, the
 latter weighted with the square root of the convergence, averaged over steps.  Here also of the
-shear, and of what an image fixes best: the mass inside the ring.
+shear, of what an image fixes best, the mass inside the ring, and, where a recipe says so, of the
+image itself.  What the parts count is said by the recipe.
 """
 
 import math
@@ -11,13 +12,6 @@ import keras
 import numpy as np
 from keras import ops
 
-WEIGHTS = {
-    "convergence": 1.0,
-    "shear": 0.05,
-    "source": 0.05,
-    "lens": 1.0,
-    "source_vector": 0.3,
-}
 RING_WEIGHT = 10.0
 # For fine-tuning: the distance beyond which an error of the ring's mass counts linearly.
 RING_WEIGHT_LINEAR = 1.0
@@ -117,13 +111,25 @@ class VectorLoss(keras.losses.Loss):
         return ops.mean(ops.log1p(ops.square(error)), axis=(1, 2))
 
 
+class ImageLoss(keras.losses.Loss):
+    r"""Mean of :math:`\ln(1 + \chi^2_\nu)` of the image, above that of the target, which is zero.
+
+    The logarithm keeps the few that failed, whose chi-square is a thousand times that of others,
+    from deciding.
+    """
+
+    def call(self, y_true, y_pred):
+        """Return the loss of each example; `y_pred` has the shape ``(batch, steps)``."""
+        return ops.mean(ops.log1p(y_pred - y_true[:, None]), axis=1)
+
+
 def losses(machine, linear=False):
-    """Return the loss of each of a machine's variables, for `keras.Model.compile`.
+    """Return the loss of each of a machine's answers, for `keras.Model.compile`.
 
     Parameters
     ----------
     machine : RecurrentInferenceMachine
-        Says which variables there are.
+        Says which answers there are.
     linear : bool, optional
         As in `ConvergenceLoss`.
 
@@ -131,6 +137,8 @@ def losses(machine, linear=False):
     -------
     dict of str to keras.losses.Loss
     """
+    names = [*machine.lens.names, *machine.source.names]
+    names += ["image"] if machine.answers_image else []
     grid = machine.architecture.convergence_grid
     every = {
         "convergence": lambda: ConvergenceLoss(grid, linear=linear),
@@ -138,5 +146,6 @@ def losses(machine, linear=False):
         "source": lambda: SourceLoss(dtype="float32"),
         "lens": VectorLoss,
         "source_vector": VectorLoss,
+        "image": lambda: ImageLoss(dtype="float32"),
     }
-    return {name: every[name]() for name in (*machine.lens.names, *machine.source.names)}
+    return {name: every[name]() for name in names}

@@ -15,24 +15,25 @@ from rimlens.random import Stream
 from rimlens.rim import RecurrentInferenceMachine, RIMSolver
 from rimlens.rim.constants import CONSTANTS
 from rimlens.training.fitting import EpochNumber
+from rimlens.training.recipes.solver import LOSS_WEIGHTS
+from rimlens.training.solver.compilation import learning_rate_schedule
 from rimlens.training.solver.fit import (
     TrainingSet,
     fit,
     inputs_and_targets,
-    learning_rate_schedule,
     orient,
     simulator_of,
     train,
     train_solver,
 )
-from rimlens.training.solver.loss import WEIGHTS, losses
+from rimlens.training.solver.loss import losses
 
 
 def loss_of(machine, inputs, targets):
     """Return the loss of the last step, which does not depend on how many are unrolled."""
     found = machine(inputs)
     each = losses(machine)
-    return sum(WEIGHTS[k] * float(each[k](targets[k], found[k][:, -1:])) for k in targets)
+    return sum(LOSS_WEIGHTS[k] * float(each[k](targets[k], found[k][:, -1:])) for k in targets)
 
 
 @pytest.fixture(scope="module")

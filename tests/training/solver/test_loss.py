@@ -6,11 +6,11 @@ import pytest
 from rimlens.imaging import Grid
 from rimlens.reconstruction import einstein_radius
 from rimlens.rim import Architecture, RecurrentInferenceMachine
+from rimlens.training.recipes.solver import LOSS_WEIGHTS
 from rimlens.training.solver.loss import (
     RING_UNIT,
     RING_WEIGHT,
     RING_WEIGHT_LINEAR,
-    WEIGHTS,
     VectorLoss,
     losses,
 )
@@ -117,7 +117,7 @@ def test_the_truth_at_every_step_has_no_loss_and_each_unknown_has_a_weight(rng, 
     true = rng.normal(size=(2, 2) if name == "shear" else (2, 32, 32))
     # Rounding of the means inside circles.
     assert value_of(name, true, np.stack([true] * 3, axis=1)) == pytest.approx(0, abs=1e-10)
-    assert WEIGHTS[name] > 0
+    assert LOSS_WEIGHTS[name] > 0
 
 
 def test_vector_loss_is_the_mean_logarithm_of_one_and_the_square_in_its_unit(rng):
