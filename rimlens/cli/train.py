@@ -34,8 +34,19 @@ _MODULES = {"solver": "rimlens.training.solver", "vae": "rimlens.training.autoen
     type=click.Path(file_okay=False),
     help="Train a solver on what `rimlens simulate` wrote, not on simulations drawn on the fly.",
 )
+@click.option(
+    "--start-from",
+    metavar="WEIGHTS",
+    help="Begin with the arrays of these weights: a file, a name, or the progress of a training.",
+)
+@click.option(
+    "--log",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write what every epoch comes to: a table, and events for TensorBoard.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace weights that exist.")
-def command(recipe, output, simulations, overwrite):
+def command(recipe, output, simulations, start_from, log, overwrite):
     """Train a solver on simulated lenses, or a variational autoencoder on maps.
 
     RECIPE is a TOML file, or the name of a recipe in the package: it says what is trained and all
@@ -43,11 +54,14 @@ def command(recipe, output, simulations, overwrite):
     continues a training that was interrupted.
     """
     kind = read_table(recipe)["kind"]
-    if kind not in _MODULES:
+    if kind not in list(_MODULES):
         raise InputError(f"{recipe}: kind: one of {sorted(_MODULES)} is wanted, found {kind!r}")
-    if simulations is not None and kind != "solver":
-        raise InputError(f"{recipe}: --simulations is for the recipe of a solver, found {kind!r}")
-    given = {} if simulations is None else {"simulations": simulations}
+    of_solvers = {"simulations": simulations, "start_from": start_from}
+    given = {name: value for name, value in of_solvers.items() if value is not None}
+    if given and kind != "solver":
+        option = "--" + next(iter(given)).replace("_", "-")
+        raise InputError(f"{recipe}: {option} is for the recipe of a solver, found {kind!r}")
+    given |= {} if log is None else {"log": log}
     refuse_unwritable(Path(output).parent)
     load_array_library()
     # Keras shows the progress of a training on standard output.

@@ -248,27 +248,25 @@ class RecurrentInferenceMachine(keras.Model):
         exposure, context = self.exposure(inputs), self.context(inputs)
         state, memory = self.initial(ops.shape(inputs["image"])[0])
 
-        def advance(first):
-            def advanced(state, memory):
-                gradient = (
-                    self.first_gradient(exposure) if first else self.gradient(state, exposure)
-                )
-                return self.step(state, memory, gradient, context)
-
-            return keras.remat(advanced) if self.recompute else advanced
-
-        def misfit(state):
-            return reduced_chi2(self.image(state, exposure), *exposure[:3])
-
         states = []
         for step in range(self.unrolled_steps):
-            state, memory = advance(first=step == 0)(state, memory)
+            gradient = self.gradient(state, exposure) if step else self.first_gradient(exposure)
+            state, memory = self._stepped(state, memory, gradient, context)
             states.append(state)
         answer = {name: ops.stack([s[name] for s in states], axis=1) for name in states[0]}
         if self.answers_image:
-            misfit = keras.remat(misfit) if self.recompute else misfit
-            answer["image"] = ops.stack([misfit(state) for state in states], axis=1)
+            misfits = [reduced_chi2(self.image(s, exposure), *exposure[:3]) for s in states]
+            answer["image"] = ops.stack(misfits, axis=1)
         return answer
+
+    def _stepped(self, state, memory, gradient, context):
+        """Return what `step` does, computed again by a backward pass if that is asked for."""
+        if not self.recompute:
+            return self.step(state, memory, gradient, context)
+        # The gradient stays outside: nothing flows back through it, so that none of what is inside
+        # it is kept, and where computations are repeated TensorFlow takes no derivatives in them.
+        again = keras.remat(lambda state, memory: self.step(state, memory, gradient, context))
+        return again(state, memory)
 
 
 def parameter_count(architecture: Any) -> Any:

@@ -7,10 +7,10 @@ interruption.  Which networks are trained, and on what, is not known here.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -22,7 +22,9 @@ from rimlens.io.files import new_file
 
 # What a folder of progress has besides the states: of what recipe it is.
 RECIPE = "recipe.json"
-_ENDING = ".weights.h5"
+# What a file that was cut off raises.
+UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)
+_ENDING = ".npz"
 
 
 class Progress(NamedTuple):
@@ -152,7 +154,7 @@ class Checkpoint(keras.callbacks.Callback):
     """Keeps the weights and the optimizer's state of the last two epochs.
 
     A file appears whole or not at all.  Two are kept all the same: a disk may lose what it was
-    given last.
+    given last.  They are NumPy's, as HDF5 ends the process where a disk is full.
 
     Parameters
     ----------
@@ -168,22 +170,18 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Write the epoch's file and remove those before the one before."""
         path = self._folder / f"epoch-{epoch + 1:06d}{_ENDING}"
-        # Keras wants its own ending.
-        partial = self._folder / f"partial{_ENDING}"
+        arrays = {
+            f"{group}_{i}": _exact(variable)
+            for group, variables in _state(self.model).items()
+            for i, variable in enumerate(variables)
+        }
         try:
-            with new_file(path, overwrite=True) as temporary:
-                try:
-                    self.model.save_weights(partial)
-                except RuntimeError as error:
-                    # What HDF5 says when it cannot close a file.
-                    raise OSError(str(error)) from error
-                os.replace(partial, temporary)
+            with new_file(path, overwrite=True) as temporary, open(temporary, "wb") as file:
+                np.savez(file, **arrays)
         except InputError as error:
             raise InputError(
                 f"{error}: the epochs before are kept; make space and give the same command again"
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
         for old in checkpoints(self._folder)[2:]:
             old.unlink()
 
@@ -205,12 +203,54 @@ class Checkpoint(keras.callbacks.Callback):
         """
         for path in checkpoints(folder):
             try:
-                network.load_weights(path)
-            except (OSError, KeyError, ValueError):
+                set_state(_state(network), path)
+            except UNREADABLE:
                 # The file was cut off.
                 continue
             return epoch_of(path)
         return None
+
+
+def set_state(groups, path):
+    """Give variables the values that a file of `checkpoints` has for them.
+
+    Parameters
+    ----------
+    groups : dict of list of keras.Variable
+        ``weight`` and, where it is wanted too, ``optimizer``.
+    path : str or path
+        The file.
+
+    Raises
+    ------
+    UNREADABLE
+        If the file was cut off, or has no values of the variables' shapes; no variable is changed.
+    """
+    pairs = []
+    # NumPy leaves a file open that it opened and cannot read.
+    with open(path, "rb") as file, np.load(file) as stored:
+        for group, variables in groups.items():
+            for i, variable in enumerate(variables):
+                value = stored[f"{group}_{i}"]
+                if value.shape != tuple(variable.shape):
+                    raise ValueError(
+                        f"{group} {i}: the shape {tuple(variable.shape)} is wanted, found "
+                        f"{value.shape}"
+                    )
+                pairs.append((variable, value))
+    for variable, value in pairs:
+        variable.assign(value)
+
+
+def _state(network):
+    """Return the variables from which a training goes on."""
+    return {"weight": network.weights, "optimizer": network.optimizer.variables}
+
+
+def _exact(variable):
+    """Return the value of a variable; half precision that NumPy does not know fits in single."""
+    value = ops.convert_to_numpy(variable.value)
+    return value.astype("float32") if value.dtype.kind == "V" else value
 
 
 def checkpoints(folder):

@@ -111,6 +111,8 @@ _KINDS_OF_DOMAIN = {
     "source_offset": _NOT_NEGATIVE,
     "subhalo_fraction": _FRACTION,
     "satellite_fraction": _FRACTION,
+    "one_sided": _FRACTION,
+    "noise_mixing": _NOT_NEGATIVE,
     "lens_light_residual": _NOT_NEGATIVE,
     "sky_residual": _NOT_NEGATIVE,
 }

@@ -14,7 +14,7 @@ from rimlens.errors import FileFormatError, InputError
 from rimlens.package_data import find
 from rimlens.rim import RIMSolver
 from rimlens.rim.architecture import Architecture
-from rimlens.training.fitting import RECIPE, last_checkpoint
+from rimlens.training.fitting import RECIPE, UNREADABLE, last_checkpoint, set_state
 from rimlens.training.recipes.solver import Recipe
 from rimlens.typing import PathLike
 
@@ -119,8 +119,8 @@ def _of_checkpoint(folder):
     recipe = Recipe.from_dict(values, str(folder / RECIPE))
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     try:
-        solver.machine.load_weights(last)
-    except (OSError, KeyError, ValueError) as error:
+        set_state({"weight": solver.machine.weights}, last)
+    except UNREADABLE as error:
         raise FileFormatError(f"{last}: the weights cannot be read: {error}") from error
     return Start(recipe.name, _checksum(last), solver.architecture, solver.arrays)
 

@@ -1,12 +1,14 @@
 """Checks of the recipes of autoencoders."""
 
+import datetime
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.training.autoencoder import VAERecipe, read_vae_recipe
+from rimlens.prior.vae import VAEArchitecture
+from rimlens.training.autoencoder import Annealing, VAERecipe, read_vae_recipe
 from rimlens.training.recipes.solver import read_recipe
 from tiny_vae import tiny_recipe
 
@@ -80,6 +82,23 @@ def test_a_wrong_entry_is_refused_by_name(tmp_path, text, message):
     path.write_text('kind = "vae"\n' + text)
     with pytest.raises(InputError, match=message):
         read_vae_recipe(path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [datetime.date(1979, 5, 27), -1, "nonsense", [[1]], {"nested": {"table": 1}}, float("nan")],
+    ids=repr,
+)
+@pytest.mark.parametrize("part", [VAERecipe, Annealing, VAEArchitecture])
+def test_no_entry_takes_what_is_not_of_its_kind(part, value):
+    section = {VAERecipe: None, Annealing: "beta", VAEArchitecture: "architecture"}[part]
+    for entry in fields(part):
+        if isinstance(value, str) and entry.name == "name":
+            continue
+        table = {"name": "a", "data": [{"prior": "generated_galaxy"}]}
+        table |= {entry.name: value} if section is None else {section: {entry.name: value}}
+        with pytest.raises(InputError, match="^mine.toml"):
+            VAERecipe.from_dict(table, "mine.toml")
 
 
 def test_recipes_of_the_other_kind_are_refused():
