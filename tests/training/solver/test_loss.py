@@ -11,6 +11,7 @@ from rimlens.training.solver.loss import (
     RING_UNIT,
     RING_WEIGHT,
     RING_WEIGHT_LINEAR,
+    ImageLoss,
     VectorLoss,
     losses,
 )
@@ -127,3 +128,19 @@ def test_vector_loss_is_the_mean_logarithm_of_one_and_the_square_in_its_unit(rng
     assert float(VectorLoss()(np.float32(true), np.float32(found))) == pytest.approx(
         expected, rel=1e-5
     )
+
+
+def test_image_loss_is_the_mean_logarithm_of_one_and_the_chi_square(rng):
+    chi2 = 10 ** rng.uniform(-1, 4, size=(3, 5))
+    found = float(ImageLoss()(np.zeros(3, "float32"), np.float32(chi2)))
+    # Rounding in single precision.
+    assert found == pytest.approx(np.mean(np.log(1 + chi2)), rel=1e-5)
+
+
+def test_the_image_counts_where_the_machine_answers_it():
+    assert "image" not in losses(MACHINE)
+    MACHINE.answers_image = True
+    try:
+        assert isinstance(losses(MACHINE)["image"], ImageLoss)
+    finally:
+        MACHINE.answers_image = False
