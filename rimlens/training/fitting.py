@@ -311,13 +311,17 @@ def fit_epochs(
     InputError
         If the state cannot be written.
     """
-    extra = [EpochNumber(batches), FiniteLoss(len(batches), checkpoint)]
-    extra += [*callbacks] if clock is None else [clock, *callbacks]
+    extra = [EpochNumber(batches), FiniteLoss(len(batches), checkpoint), *callbacks]
+    extra += [] if clock is None else [clock]
+    restored = None
     if checkpoint is not None:
         restored = Checkpoint.restore(network, Path(checkpoint) / part)
         first = first if restored is None else restored
         extra.append(Checkpoint(Path(checkpoint) / part))
     if clock is not None and clock.is_over:
+        if restored is None:
+            # Keras would put averages that nothing was added to in the place of the weights.
+            return Progress([], first)
         epochs = first
     done = network.fit(
         batches,

@@ -185,7 +185,7 @@ class Slow(keras.callbacks.Callback):
         super().__init__()
         self.clock = clock
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None):
         wall, cpu = self.clock._last
         self.clock._last = wall - 60, cpu
 

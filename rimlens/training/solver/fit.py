@@ -215,13 +215,13 @@ def fit(
             progress = fit_epochs(
                 machine,
                 training_set,
-                (before + updates) // recipe.updates_per_epoch,
-                before // recipe.updates_per_epoch,
-                checkpoint,
-                callbacks,
-                verbose,
-                name,
-                clock,
+                epochs=(before + updates) // recipe.updates_per_epoch,
+                first=before // recipe.updates_per_epoch,
+                checkpoint=checkpoint,
+                callbacks=callbacks,
+                verbose=verbose,
+                part=name,
+                clock=clock,
             )
             losses_of_epochs += progress.losses
             done = progress.epochs
