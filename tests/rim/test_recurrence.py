@@ -101,7 +101,9 @@ def test_the_image_that_is_answered_is_the_chi_square_after_every_step(restless,
     model = MapModel(a.image_grid, a.convergence_grid, a.source_grid)
     transform = psf_transform(inputs["psf"], a.image_grid.shape)
     for step in range(a.steps):
-        kappa, shear = convergence_and_shear(found["convergence"][:, step], found["shear"][:, step])
+        kappa, shear = convergence_and_shear(
+            found["convergence"][:, step], found["shear"][:, step]
+        )
         image = model(kappa, shear, found["source"][:, step], transform, inputs["psf"].shape[1:])
         residual = (inputs["image"] - ops.convert_to_numpy(image)) / inputs["sigma"]
         expected = [np.mean(r[w > 0] ** 2) for r, w in zip(residual, inputs["weight"])]
