@@ -74,7 +74,7 @@ def whole_step(name, batch=None):
     )
     drawn = simulator_of(recipe).draw(batch or recipe.batch_size, rng=1)
     inputs, targets = inputs_and_targets(drawn, machine)
-    weights = {k: recipe.loss.of_variables[k] for k in losses(machine)}
+    weights = {k: recipe.loss.of_parts[k] for k in losses(machine)}
     compiled(machine, recipe, losses(machine, weights=recipe.loss), weights)
     return lambda: machine.train_on_batch(inputs, targets), machine, inputs
 

@@ -23,6 +23,10 @@ class PluginError(RimlensError):
     """A plugin that is unknown, cannot be imported, or shares its name with another."""
 
 
+class TrainingError(RimlensError, ArithmeticError):
+    """A training whose numbers are no longer finite."""
+
+
 class RimlensWarning(AstropyUserWarning):
     """Something that the user should know and that rimlens could handle."""
 

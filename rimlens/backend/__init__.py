@@ -11,6 +11,7 @@ Physics does not belong here.
 """
 
 import os
+from importlib.util import find_spec
 
 from rimlens.backend.choice import refuse_unusable
 from rimlens.backend.variables import default_variables
@@ -98,6 +99,7 @@ __all__ = [
     "versions",
     "vjp",
     "without_values",
+    "writes_events",
 ]
 
 
@@ -116,3 +118,16 @@ def name():
     True
     """
     return keras.backend.backend()
+
+
+def writes_events():
+    """Return whether Keras can write events for TensorBoard.
+
+    It does so with TensorFlow, which takes the memory of a GPU for itself where it is not the
+    array library in use.
+
+    Returns
+    -------
+    bool
+    """
+    return name() == "tensorflow" and find_spec("tensorboard") is not None

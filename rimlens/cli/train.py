@@ -34,6 +34,17 @@ _MODULES = {"solver": "rimlens.training.solver", "vae": "rimlens.training.autoen
     type=click.Path(file_okay=False),
     help="Train a solver on what `rimlens simulate` wrote, not on simulations drawn on the fly.",
 )
+@click.option(
+    "--start-from",
+    metavar="WEIGHTS",
+    help="Begin with the arrays of these weights: a file, a name, or the progress of a training.",
+)
+@click.option(
+    "--log",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write what every epoch comes to: a table, and events for TensorBoard.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace weights that exist.")
 @click.option(
     "--devices",
@@ -46,7 +57,18 @@ _MODULES = {"solver": "rimlens.training.solver", "vae": "rimlens.training.autoen
 @click.option(
     "--coordinator", metavar="HOST:PORT", help="Where the other processes reach the first one."
 )
-def command(recipe, output, simulations, overwrite, devices, process, processes, coordinator):
+def command(
+    recipe,
+    output,
+    simulations,
+    start_from,
+    log,
+    overwrite,
+    devices,
+    process,
+    processes,
+    coordinator,
+):
     """Train a solver on simulated lenses, or a variational autoencoder on maps.
 
     RECIPE is a TOML file, or the name of a recipe in the package: it says what is trained and all
@@ -57,18 +79,21 @@ def command(recipe, output, simulations, overwrite, devices, process, processes,
     processes, on one machine or several: the same command in each, with a --process of its own.
     """
     kind = read_table(recipe)["kind"]
-    if kind not in _MODULES:
+    if kind not in list(_MODULES):
         raise InputError(f"{recipe}: kind: one of {sorted(_MODULES)} is wanted, found {kind!r}")
-    if simulations is not None and kind != "solver":
-        raise InputError(f"{recipe}: --simulations is for the recipe of a solver, found {kind!r}")
-    given = {} if simulations is None else {"simulations": simulations}
+    of_solvers = {"simulations": simulations, "start_from": start_from}
+    given = {name: value for name, value in of_solvers.items() if value is not None}
     place = {"process": process, "processes": processes, "coordinator": coordinator}
     place = {"devices": devices, **{k: v for k, v in place.items() if v is not None}}
-    if place != {"devices": "1"} and kind != "solver":
+    if kind != "solver" and given:
+        option = "--" + next(iter(given)).replace("_", "-")
+        raise InputError(f"{recipe}: {option} is for the recipe of a solver, found {kind!r}")
+    if kind != "solver" and place != {"devices": "1"}:
         raise InputError(
             f"{recipe}: several devices and processes are for the recipe of a solver, found "
             f"{kind!r}"
         )
+    given |= {} if log is None else {"log": log}
     refuse_unwritable(Path(output).parent)
     load_array_library()
     # Keras shows the progress of a training on standard output.

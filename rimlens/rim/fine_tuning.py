@@ -21,7 +21,7 @@ import numpy as np
 from keras import ops
 
 from rimlens import backend
-from rimlens.imaging import convolve, reduced_chi2
+from rimlens.imaging import reduced_chi2
 from rimlens.rim import refinement
 from rimlens.rim.inference import BatchInference
 
@@ -143,7 +143,7 @@ class FineTuning:
             field = refinement.apply_filter(ops.convert_to_tensor(white), kernel)
             truth["source"] = truth["source"] + offset["amplitude"] * field
         tensors = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
-        model = ops.convert_to_numpy(self._model(truth, self._machine.exposure(tensors)))
+        model = ops.convert_to_numpy(self._machine.image(truth, self._machine.exposure(tensors)))
         noise = inputs["sigma"] * rng.standard_normal(model.shape)
         image = np.where(inputs["weight"] > 0, model + noise, 0.0).astype("float32")
         return {**inputs, "image": image}, self._target(truth)
@@ -157,11 +157,6 @@ class FineTuning:
 
     def _values(self):
         return [w.value for w in self._weights]
-
-    def _model(self, state, exposure):
-        _, _, _, psf, psf_shape = exposure
-        rays = self._machine.lens.ray_trace(state)
-        return convolve(self._machine.source.brightness(state, *rays), psf, psf_shape)
 
     def cost(self, values, inputs, target, share):
         """Return half the chi-square after the last call, and a share of the unknowns' error.
@@ -186,7 +181,7 @@ class FineTuning:
             steps = self._machine(inputs)
         last = {name: value[:, -1] for name, value in steps.items()}
         exposure = self._machine.exposure(inputs)
-        chi2 = reduced_chi2(self._model(last, exposure), *exposure[:3])
+        chi2 = reduced_chi2(self._machine.image(last, exposure), *exposure[:3])
         error = sum(ops.mean(ops.square(last[name] - target[name])) for name in last)
         return 0.5 * chi2 + share * error
 

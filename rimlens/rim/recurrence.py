@@ -17,7 +17,7 @@ from keras import ops
 
 from rimlens import backend
 from rimlens.backend.several import by_device
-from rimlens.imaging import psf_transform
+from rimlens.imaging import convolve, psf_transform, reduced_chi2
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.gradient import Gradient, evaluate_gradient, map_descent, no_gradient
 from rimlens.rim.lens_unknowns import lens_unknowns
@@ -57,8 +57,10 @@ class RecurrentInferenceMachine(keras.Model):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.architecture = architecture
         self.precision = precision
-        # How many calls training unrolls; fewer make its first part cheaper.
+        # How many calls training unrolls; fewer make its first part cheaper.  Whether its backward
+        # pass makes them again, and whether its loss looks at the image.
         self.unrolled_steps = architecture.steps
+        self.recompute = self.answers_image = False
         a = architecture
         self.lens, self.source = lens_unknowns(a, lens), source_unknowns(a, source)
         self._priors = {"lens": lens, "source": source}
@@ -153,6 +155,25 @@ class RecurrentInferenceMachine(keras.Model):
         state, memory = self._reading.step(state, memory[:states], gradient, context)
         return state, [*memory, *moments]
 
+    def image(self, state: dict[str, Tensor], exposure: tuple[Any, ...]) -> Tensor:
+        """Return the image that the unknowns of a state make, shape ``(batch, n, n)``.
+
+        Parameters
+        ----------
+        state : dict of tensor
+            The variables of lens and source.
+        exposure : tuple
+            From `exposure`.
+
+        Returns
+        -------
+        tensor
+            In units of the robust peak; what it depends on can be learned from it.
+        """
+        _, _, _, psf, psf_shape = exposure
+        brightness = self.source.brightness(state, *self.lens.ray_trace(state))
+        return convolve(brightness, psf, psf_shape)
+
     def gradient(self, state: dict[str, Tensor], exposure: tuple[Any, ...]) -> Any:
         """Return the likelihood's gradient at a state."""
         *tensors, psf_shape = exposure
@@ -190,16 +211,31 @@ class RecurrentInferenceMachine(keras.Model):
         dict of tensor
             Every variable after every call, shape ``(batch, steps, ...)``: of a pixelated lens
             ``convergence`` (log10) and ``shear`` (scaled), of a pixelated source ``source``, of
-            models ``lens`` and ``source_vector``.
+            models ``lens`` and ``source_vector``.  With `answers_image` also ``image``, the
+            reduced chi-square after every call, shape ``(batch, steps)``.
         """
         exposure, context = self.exposure(inputs), self.context(inputs)
         state, memory = self.initial(ops.shape(inputs["image"])[0])
+
         states = []
         for step in range(self.unrolled_steps):
             gradient = self.gradient(state, exposure) if step else self.first_gradient(exposure)
-            state, memory = self.step(state, memory, gradient, context)
+            state, memory = self._stepped(state, memory, gradient, context)
             states.append(state)
-        return {name: ops.stack([s[name] for s in states], axis=1) for name in states[0]}
+        answer = {name: ops.stack([s[name] for s in states], axis=1) for name in states[0]}
+        if self.answers_image:
+            misfits = [reduced_chi2(self.image(s, exposure), *exposure[:3]) for s in states]
+            answer["image"] = ops.stack(misfits, axis=1)
+        return answer
+
+    def _stepped(self, state, memory, gradient, context):
+        """Return what `step` does, computed again by a backward pass if that is asked for."""
+        if not self.recompute:
+            return self.step(state, memory, gradient, context)
+        # The gradient stays outside: nothing flows back through it, so that none of what is inside
+        # it is kept, and where computations are repeated TensorFlow takes no derivatives in them.
+        again = keras.remat(lambda state, memory: self.step(state, memory, gradient, context))
+        return again(state, memory)
 
 
 def parameter_count(architecture: Architecture) -> int:

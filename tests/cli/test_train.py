@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from rimlens.errors import TrainingError
 from rimlens.training import autoencoder, distribution, solver
 from rimlens.training.distribution import Workers
 
@@ -40,6 +41,40 @@ def test_scores_are_printed_and_progress_goes_to_standard_error(trained, call):
         assert text in result.stdout
 
 
+def test_options_are_passed_on(monkeypatch, call):
+    passed = {}
+
+    def train(recipe, output, overwrite=False, progress=True, **given):
+        passed.update(given)
+        weights = SimpleNamespace(scores=SCORES, training={"seconds": 60.0})
+        return SimpleNamespace(weights=weights)
+
+    monkeypatch.setattr(solver, "train", train)
+    result = call(
+        "train", "default", "-o", "w.asdf", "--start-from", "epl", "--log", "logs"
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert passed == {"start_from": "epl", "log": "logs"}
+
+
+@pytest.mark.parametrize("option", ["--start-from", "--simulations"])
+def test_what_is_for_solvers_is_refused_with_an_autoencoder(tmp_path, call, option):
+    result = call("train", "vae_source", "-o", tmp_path / "w.asdf", option, tmp_path)
+    assert result.exit_code == 2
+    assert f"{option} is for the recipe of a solver, found 'vae'" in result.stderr
+
+
+def test_a_training_that_diverges_ends_with_one_line(monkeypatch, call):
+    def train(*args, **kwargs):
+        raise TrainingError("training: epoch 3, update 130: the loss is nan; train anew")
+
+    monkeypatch.setattr(solver, "train", train)
+    result = call("train", "default", "-o", "w.asdf")
+    assert result.exit_code == 2
+    assert "epoch 3, update 130: the loss is nan" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_an_output_that_exists_is_kept(tmp_path, call, content):
     (tmp_path / "weights.asdf").write_text("precious")
     result = call("train", "default", "-o", tmp_path / "weights.asdf")
@@ -54,6 +89,9 @@ def test_an_output_that_exists_is_kept(tmp_path, call, content):
         None,
         "seed = ",
         'name = "x"\nnonsense = 1\n',
+        'name = "x"\nupdates_per_epoch = 0\n',
+        'name = "x"\n[architecture]\nfilters = 1979-05-27\n',
+        "kind = [1]\n",
         'name = "x"\n[lens]\nmodels = ["siee"]\n',
         'name = "x"\n[lens]\nmodels = ["sie"]\n[lens.prior]\nthetaE = { uniform = [1.0, 2.0] }\n',
         'name = "x"\n[simulation.noise]\nkind = "wihte"\n',
@@ -156,9 +194,11 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(tmp_path, call):
 
 def test_quiet_shows_no_progress(tmp_path, call):
     (tmp_path / "recipe.toml").write_text(AUTOENCODER)
-    result = call("train", tmp_path / "recipe.toml", "-o", tmp_path / "weights.asdf", "-q")
+    options = ["-o", tmp_path / "weights.asdf", "--log", tmp_path / "logs", "-q"]
+    result = call("train", tmp_path / "recipe.toml", *options)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
+    assert (tmp_path / "logs" / "epochs.csv").read_text().count("\n") == 3
 
 
 def test_workers_are_made_of_the_options_and_only_the_first_process_reports(monkeypatch, call):

@@ -1,10 +1,14 @@
 """Checks of the recurrence."""
 
 import numpy as np
+import pytest
 from keras import ops
 
+from map_model import MapModel
+from rimlens.imaging import psf_transform
 from rimlens.rim import RecurrentInferenceMachine
 from rimlens.rim.lens_unknowns import convergence_modes
+from tiny_solver import convergence_and_shear
 
 
 def unrolled(machine, inputs):
@@ -84,3 +88,40 @@ def test_a_machine_is_rebuilt_from_its_configuration(untrained):
     again = RecurrentInferenceMachine.from_config(machine.get_config())
     assert again.architecture == machine.architecture
     assert [w.path for w in again.weights] == [w.path for w in machine.weights]
+
+
+def test_the_image_that_is_answered_is_the_chi_square_after_every_step(restless, inputs):
+    machine = restless.machine
+    machine.answers_image = True
+    try:
+        found = unrolled(machine, inputs)
+    finally:
+        machine.answers_image = False
+    a = machine.architecture
+    model = MapModel(a.image_grid, a.convergence_grid, a.source_grid)
+    transform = psf_transform(inputs["psf"], a.image_grid.shape)
+    for step in range(a.steps):
+        kappa, shear = convergence_and_shear(
+            found["convergence"][:, step], found["shear"][:, step]
+        )
+        image = model(kappa, shear, found["source"][:, step], transform, inputs["psf"].shape[1:])
+        residual = (inputs["image"] - ops.convert_to_numpy(image)) / inputs["sigma"]
+        expected = [np.mean(r[w > 0] ** 2) for r, w in zip(residual, inputs["weight"])]
+        # Rounding in single precision.
+        np.testing.assert_allclose(found["image"][:, step], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("image", [False, True])
+def test_steps_that_are_computed_again_change_no_answer(restless, inputs, image):
+    machine = restless.machine
+    machine.answers_image = image
+    expected = unrolled(machine, inputs)
+    machine.recompute = True
+    try:
+        found = unrolled(machine, inputs)
+    finally:
+        machine.recompute = machine.answers_image = False
+    for name, value in expected.items():
+        # Guards against derivatives that TensorFlow does not take where it computes again: the
+        # same sums, in single precision.
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-6)

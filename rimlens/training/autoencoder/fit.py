@@ -24,6 +24,7 @@ from rimlens.training.fitting import (
     new_output,
     provenance,
 )
+from rimlens.training.logs import log_callbacks
 from rimlens.training.recipes.autoencoder import VAERecipe, read_vae_recipe
 from rimlens.typing import PathLike
 
@@ -179,14 +180,19 @@ def fit(
         network,
         batches,
         recipe.updates // recipe.updates_per_epoch,
-        checkpoint=None if checkpoint is None else f"{checkpoint}/training",
+        checkpoint=checkpoint,
         callbacks=callbacks,
         verbose=verbose,
-    )
+        part="training",
+    ).losses
 
 
 def train_vae(
-    vae: VAE, recipe: VAERecipe, checkpoint: Any = None, verbose: Any = "auto"
+    vae: VAE,
+    recipe: VAERecipe,
+    checkpoint: Any = None,
+    verbose: Any = "auto",
+    callbacks: Sequence[Any] = (),
 ) -> list[float]:
     """Train a `VAE` in place, score it on held-back maps and describe its weights.
 
@@ -196,7 +202,7 @@ def train_vae(
         Trained in place.
     recipe : VAERecipe
         What the training depends on.
-    checkpoint, verbose
+    checkpoint, verbose, callbacks
         As in `fit`.
 
     Returns
@@ -219,7 +225,7 @@ def train_vae(
     network = Autoencoder(recipe.architecture, dtype=keras.DTypePolicy(recipe.precision))
     draws = MapDraws(recipe.priors())
     clock = TrainingClock(checkpoint)
-    history = fit(network, draws, vae, recipe, checkpoint, verbose, [clock])
+    history = fit(network, draws, vae, recipe, checkpoint, verbose, [clock, *callbacks])
     measured = draws.draw(recipe.measured, stream(recipe.seed, Stream.MEASURED_MAPS))
     arrays = whiten(vae, arrays_of(network), measured)
     vae.set_arrays(in_half_precision(arrays), "training")
@@ -227,7 +233,7 @@ def train_vae(
     scores = score(vae, held_back, recipe.held_back, recipe.seed + HELD_BACK)
     maps = recipe.updates * recipe.batch_size // recipe.reuse
     vae.weights = VAEWeights(
-        **provenance(recipe, clock.spent, {"maps": maps}),
+        **provenance(recipe, clock.spent, {"maps": maps}, recipe.updates),
         architecture=vae.architecture.to_dict(),
         domain={"size": vae.architecture.size, "pixel_scale": float(recipe.pixel_scale)},
         scores={"held_back_seed": recipe.seed + HELD_BACK, **scores},
@@ -261,7 +267,11 @@ def whiten(vae, arrays, maps):
 
 
 def train(
-    recipe: VAERecipe | PathLike, output: PathLike, overwrite: bool = False, progress: bool = True
+    recipe: VAERecipe | PathLike,
+    output: PathLike,
+    overwrite: bool = False,
+    progress: bool = True,
+    log: PathLike | None = None,
 ) -> VAE:
     """Train a variational autoencoder as a recipe says and write its weights.
 
@@ -278,6 +288,8 @@ def train(
         Whether an existing file may be replaced.
     progress : bool, optional
         Whether to show a progress bar; a line an epoch where there is no terminal.
+    log : str or path, optional
+        Folder for what every epoch came to: see `rimlens.training.logs.log_callbacks`.
 
     Returns
     -------
@@ -298,7 +310,7 @@ def train(
     recipe.priors()
     checkpoint = checkpoint_of(output, recipe)
     vae = VAE(recipe.architecture)
-    train_vae(vae, recipe, checkpoint, verbose=keras_verbosity(progress))
+    train_vae(vae, recipe, checkpoint, keras_verbosity(progress), log_callbacks(log))
     vae.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint)
     return vae

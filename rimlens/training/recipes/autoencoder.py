@@ -7,13 +7,54 @@ from typing import Any
 
 from rimlens.errors import InputError
 from rimlens.imaging import Grid
-from rimlens.prior.vae.architecture import VAEArchitecture
+from rimlens.prior.vae.architecture import PRESETS, VAEArchitecture
 from rimlens.spelling import check_entries
 from rimlens.training.recipes.files import of_kind, read_table
+from rimlens.training.recipes.schema import (
+    Many,
+    Number,
+    Table,
+    Word,
+    check_kinds,
+    check_values,
+    count,
+    named,
+    usable,
+    with_tuples,
+)
+from rimlens.training.recipes.solver import PRECISIONS
 from rimlens.typing import PathLike
 
 # Entries of a table of data that are not arguments of its prior.
 _OWN = {"prior", "share"}
+
+_POSITIVE, _NOT_NEGATIVE = Number(above=0), Number(least=0)
+_KINDS = {
+    "name": Word(),
+    "data": Many(Table()),
+    "pixel_scale": _POSITIVE,
+    "seed": count(0, 2**32 - 1),
+    "batch_size": count(),
+    "updates": count(),
+    "updates_per_epoch": count(),
+    "reuse": count(),
+    "learning_rate": _POSITIVE,
+    "decay_rate": _POSITIVE,
+    "decay_updates": count(),
+    "clip_value": _POSITIVE,
+    "weight_decay": _NOT_NEGATIVE,
+    "precision": Word(PRECISIONS),
+    "measured": count(),
+    "held_back": count(2),
+    "held_back_part": Number(above=0, below=1),
+}
+_KINDS_OF_DATA = {"prior": Word(), "share": _POSITIVE}
+_KINDS_OF_ANNEALING = {
+    "initial": _NOT_NEGATIVE,
+    "final": _NOT_NEGATIVE,
+    "updates": count(),
+    "power": _POSITIVE,
+}
 
 
 @dataclass(frozen=True)
@@ -50,11 +91,7 @@ class Annealing:
 
     def __post_init__(self):
         """Check the numbers."""
-        if min(self.initial, self.final) < 0 or self.updates < 1 or not self.power > 0:
-            raise InputError(
-                "annealing: initial and final of at least 0, updates of at least 1 and a positive "
-                f"power are wanted, found {self}"
-            )
+        check_kinds(Annealing, vars(self), _KINDS_OF_ANNEALING)
 
     def __call__(self, update: Any) -> Any:
         """Return the weight after so many updates."""
@@ -143,24 +180,17 @@ class VAERecipe:
     architecture: VAEArchitecture = field(default_factory=VAEArchitecture)
 
     def __post_init__(self):
-        """Check that the numbers fit together."""
-        if self.updates < 1 or self.updates % self.updates_per_epoch:
+        """Check that every entry is of its kind and that they fit together."""
+        check_kinds(VAERecipe, vars(self), _KINDS)
+        if self.updates % self.updates_per_epoch:
             raise InputError(
                 f"updates: a multiple of updates_per_epoch {self.updates_per_epoch} is wanted, "
                 f"found {self.updates}"
             )
-        if self.reuse < 1 or self.updates_per_epoch * self.batch_size % self.reuse:
+        if self.updates_per_epoch * self.batch_size % self.reuse:
             raise InputError(
                 "reuse: a number that divides the maps of an epoch is wanted, "
                 f"{self.updates_per_epoch * self.batch_size}, found {self.reuse}"
-            )
-        if not 0 < self.held_back_part < 1:
-            raise InputError(
-                f"held_back_part: a number between 0 and 1 is wanted, found {self.held_back_part}"
-            )
-        if not self.weight_decay >= 0:
-            raise InputError(
-                f"weight_decay: a number of at least 0 is wanted, found {self.weight_decay}"
             )
         if self.measured <= self.architecture.latent:
             raise InputError(
@@ -170,10 +200,9 @@ class VAERecipe:
         if not self.data:
             raise InputError("data: at least one table with a 'prior' is wanted, found none")
         for entry in self.data:
-            if "prior" not in entry or not entry.get("share", 1.0) > 0:
-                raise InputError(
-                    f"data: a 'prior' and a positive 'share' are wanted, found {entry}"
-                )
+            if "prior" not in entry:
+                raise InputError(f"data: a 'prior' is wanted in every table, found {entry}")
+            check_values(entry, _KINDS_OF_DATA, "data: ")
 
     @property
     def grid(self) -> Any:
@@ -210,7 +239,8 @@ class VAERecipe:
             arguments = {name: value for name, value in entry.items() if name not in _OWN}
             if "collection" in arguments:
                 arguments.setdefault("part", part)
-            prior = prior_over_maps(kind, self.grid, entry["prior"], arguments)
+            with usable(f"data: {entry['prior']}"):
+                prior = prior_over_maps(kind, self.grid, entry["prior"], arguments)
             found.append((prior, entry.get("share", 1.0) / total))
         return found
 
@@ -241,22 +271,20 @@ class VAERecipe:
         InputError
             If an entry is unknown or missing, or the recipe is of another kind.
         """
-        values = of_kind("vae", values, origin)
+        values = with_tuples(of_kind("vae", values, origin))
         check_entries(cls, values, origin)
-        values["data"] = tuple(dict(entry) for entry in values.get("data", ()))
+        values.setdefault("data", ())
         if "architecture" in values:
-            entries = dict(values["architecture"])
-            preset = entries.pop("preset", None)
-            values["architecture"] = (
-                VAEArchitecture.from_dict(entries)
-                if preset is None
-                else VAEArchitecture.preset(preset, **entries)
-            )
+            with named(f"{origin}, [architecture]"):
+                values["architecture"] = _architecture(values["architecture"])
         for name in ("beta", "bottleneck"):
             if name in values:
-                check_entries(Annealing, values[name], f"{origin}, [{name}]")
-                values[name] = Annealing(**values[name])
-        return cls(**values)
+                where = f"{origin}, [{name}]"
+                check_entries(Annealing, values[name], where)
+                with named(where):
+                    values[name] = Annealing(**values[name])
+        with named(origin):
+            return cls(**values)
 
 
 def read_vae_recipe(path_or_name: PathLike) -> VAERecipe:
@@ -285,3 +313,15 @@ def read_vae_recipe(path_or_name: PathLike) -> VAERecipe:
     64
     """
     return VAERecipe.from_dict(read_table(path_or_name), str(path_or_name))
+
+
+def _architecture(table):
+    """Return an architecture, from a table of its entries that may name a preset."""
+    if not isinstance(table, dict):
+        raise InputError(f"a table is wanted, found {table!r}")
+    entries = dict(table)
+    preset = entries.pop("preset", None)
+    if preset is None:
+        return VAEArchitecture.from_dict(entries)
+    check_values({"preset": preset}, {"preset": Word(tuple(PRESETS))})
+    return VAEArchitecture.preset(preset, **entries)

@@ -19,7 +19,11 @@ class LossWeights:
     Parameters
     ----------
     convergence, shear, source, lens, source_vector : float
-        Weights of the variables; of those that the solver does not infer nothing is read.
+        Weights of the variables: the maps and the shear, and the parameters of models; of those
+        that the solver does not infer nothing is read.
+    image : float
+        Weight of the image that the unknowns make: of the logarithm of one and its reduced
+        chi-square.
     steps : {"uniform", "linear", "quadratic", "last"}
         How the calls of the network count: all alike, with their number, with its square, or the
         last one alone (Adam et al. 2023, ApJ 951, 6, section 3.3, have the first).
@@ -43,6 +47,7 @@ class LossWeights:
     source: float = 0.05
     lens: float = 1.0
     source_vector: float = 0.3
+    image: float = 0.0
     steps: str = "uniform"
     pixels: str = "sqrt"
 
@@ -55,15 +60,15 @@ class LossWeights:
                     f"loss: {name}: one of {known} is wanted, found {found!r}"
                     f"{did_you_mean(found, known)}"
                 )
-        for name, value in self.of_variables.items():
+        for name, value in self.of_parts.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
                 raise InputError(
                     f"loss: {name}: a weight of at least 0 is wanted, found {value!r}"
                 )
 
     @property
-    def of_variables(self) -> dict[str, float]:
-        """The weight of every variable, by its name."""
+    def of_parts(self) -> dict[str, float]:
+        """The weight of every variable and of the image, by name."""
         return {k: v for k, v in asdict(self).items() if k not in ("steps", "pixels")}
 
     @property

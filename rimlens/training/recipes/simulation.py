@@ -8,6 +8,7 @@ from rimlens.random import Stream, stream
 from rimlens.simulation.acceptance import LensedLight, PaperCuts
 from rimlens.simulation.pieces import NoMasks, PSFLibrary, WhiteNoise
 from rimlens.spelling import check_known, did_you_mean, meant_argument
+from rimlens.training.recipes.schema import UNUSABLE
 
 ENTRIES = ("lens", "source", "psfs", "noise", "masks", "cuts")
 _CUTS = {"lensed_light": LensedLight, "paper": PaperCuts}
@@ -101,7 +102,7 @@ def _made(name, entry, kinds):
     """Return what the kind of an entry makes of its other arguments."""
     arguments = dict(entry)
     kind = arguments.pop("kind", None)
-    if kind not in kinds:
+    if kind not in list(kinds):
         raise InputError(
             f"simulation, {name}: a kind of {sorted(kinds)} is wanted, found {kind!r}"
             f"{did_you_mean(kind, kinds)}"
@@ -115,6 +116,6 @@ def _named(where, maker=None):
     """Add to an error which entry of the table it comes from."""
     try:
         yield
-    except (InputError, TypeError) as error:
+    except UNUSABLE as error:
         hint = meant_argument(error, maker) if maker else ""
         raise InputError(f"{where}: {error}{hint}") from error

@@ -22,23 +22,27 @@ from rimlens.rim.preparation import normalize, orient_map, orient_shear
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.training.distribution import ALONE, Workers
 from rimlens.training.fitting import (
+    Progress,
     TrainingClock,
     checkpoint_of,
     checkpoint_path,
+    checkpoints,
     fit_epochs,
     new_output,
     provenance,
 )
+from rimlens.training.logs import log_callbacks
 from rimlens.training.recipes.solver import Recipe, read_recipe
 from rimlens.training.simulations import open_stored, simulator_of
 from rimlens.training.solver.calibration import measure_error_covariance
-from rimlens.training.solver.loss import losses
+from rimlens.training.solver.compilation import compile_machine
 from rimlens.training.solver.population import (
     POPULATION_SEED,
     measure_population,
     stored_population,
 )
-from rimlens.training.solver.scoring import score, summary
+from rimlens.training.solver.scoring import HeldBackScores, score, summary
+from rimlens.training.solver.start import Start, read_start
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
@@ -146,22 +150,15 @@ def inputs_and_targets(batch, machine):
     Returns
     -------
     inputs, targets : dict of ndarray
-        Brightness in units of the robust peak; the machine's variables.
+        Brightness in units of the robust peak; the machine's answers.
     """
     image, sigma, peak = normalize(batch["image"], batch["sigma"], batch["weight"])
     inputs = {"image": image, "sigma": sigma, "weight": batch["weight"], "psf": batch["psf"]}
-    return inputs, {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
-
-
-def learning_rate_schedule(highest, updates, warmup):
-    """Return a linear rise to the highest rate over `warmup` updates, and a cosine's fall."""
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=highest / 20,
-        decay_steps=max(updates - warmup, 1),
-        alpha=0.01,
-        warmup_target=highest,
-        warmup_steps=warmup,
-    )
+    targets = {**machine.lens.target(batch, peak), **machine.source.target(batch, peak)}
+    if machine.answers_image:
+        # The answer is the chi-square itself.
+        targets["image"] = np.zeros(len(image), "float32")
+    return inputs, targets
 
 
 def fit(
@@ -172,7 +169,8 @@ def fit(
     verbose: Any = "auto",
     callbacks: Sequence[Any] = (),
     workers: Workers = ALONE,
-) -> list[float]:
+    clock: TrainingClock | None = None,
+) -> Progress:
     """Train a machine as a recipe says.
 
     Parameters
@@ -192,13 +190,27 @@ def fit(
         More of them.
     workers : Workers, optional
         Devices and processes that share the batches; the machine was built in their scope.
+    clock : TrainingClock, optional
+        Counts the time, and may end the training early.
 
     Returns
     -------
-    list of float
-        The loss after each epoch of this run.
+    Progress
+        Through all parts of the training.
+
+    Raises
+    ------
+    TrainingError
+        If the loss or a weight is no longer finite.
+    InputError
+        If progress cannot be kept.
     """
     workers.require_batch(recipe.batch_size)
+    if workers.processes > 1 and (recipe.minutes is not None or recipe.score_every):
+        raise InputError(
+            "minutes, score_every: one process alone can look at its clock or score on the way; "
+            f"leave both out for {workers.processes} processes, and bound examples instead"
+        )
     training_set = TrainingSet(
         simulator,
         machine,
@@ -208,47 +220,43 @@ def fit(
         recipe.reuse,
         workers,
     )
-    history = []
-    before = number = 0
+    losses_of_epochs: list[float] = []
+    machine.recompute = recipe.recompute
+    before = number = done = 0
     for part in recipe.rounds:
         training_set.begin(part.seed, before // recipe.updates_per_epoch)
         fine_tuning = [(machine.architecture.steps, part.fine_tuning)] if part.fine_tuning else []
         for place, (steps, updates) in enumerate([*part.stages, *fine_tuning]):
+            name = f"stage_{number}"
+            begun = checkpoint is not None and checkpoints(Path(checkpoint) / name)
+            if clock is not None and clock.is_over and not begun:
+                break
             if place == len(part.stages):
-                _compile(machine, part, part.learning_rate / 2, updates, linear=True)
+                compile_machine(machine, part, part.learning_rate / 2, updates, linear=True)
             elif place == 0:
-                _compile(machine, part, part.learning_rate, part.updates - part.fine_tuning)
+                compile_machine(machine, part, part.learning_rate, part.updates - part.fine_tuning)
             machine.unrolled_steps = steps
             # Keras makes another one, when all that it depends on is built.
             machine.train_function = None
-            history += fit_epochs(
+            progress = fit_epochs(
                 machine,
                 training_set,
-                (before + updates) // recipe.updates_per_epoch,
-                before // recipe.updates_per_epoch,
-                None if checkpoint is None else f"{checkpoint}/stage_{number}",
-                callbacks,
-                verbose,
-                workers,
+                epochs=(before + updates) // recipe.updates_per_epoch,
+                first=before // recipe.updates_per_epoch,
+                checkpoint=checkpoint,
+                callbacks=callbacks,
+                verbose=verbose,
+                workers=workers,
+                part=name,
+                clock=clock,
             )
+            losses_of_epochs += progress.losses
+            done = progress.epochs
             before += updates
             number += 1
     machine.unrolled_steps = machine.architecture.steps
-    return history
-
-
-def _compile(machine, recipe, learning_rate, updates, linear=False):
-    machine.compile(
-        optimizer=keras.optimizers.Adam(
-            learning_rate_schedule(learning_rate, updates, recipe.warmup),
-            global_clipnorm=recipe.gradient_norm,
-        ),
-        loss=losses(machine, linear, recipe.loss),
-        loss_weights={name: recipe.loss.of_variables[name] for name in losses(machine)},
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    # The optimizer's variables must exist before a checkpoint can be read into them.
-    machine.optimizer.build(machine.trainable_variables)
+    machine.recompute = machine.answers_image = False
+    return Progress(losses_of_epochs, done)
 
 
 def train_solver(
@@ -258,6 +266,8 @@ def train_solver(
     checkpoint: Any = None,
     verbose: Any = "auto",
     workers: Workers = ALONE,
+    callbacks: Sequence[Any] = (),
+    start: Start | None = None,
 ) -> list[float]:
     """Train a `RIMSolver` in place, score it on held-back simulations and describe its weights.
 
@@ -269,8 +279,10 @@ def train_solver(
         Draws the simulations.
     recipe : Recipe
         What the training depends on.
-    checkpoint, verbose, workers
+    checkpoint, verbose, workers, callbacks
         As in `fit`; of several processes the first alone scores and describes.
+    start : Start, optional
+        Arrays to begin with, in place of random ones.
 
     Returns
     -------
@@ -280,7 +292,10 @@ def train_solver(
     Raises
     ------
     InputError
-        If the simulator's grids are not the solver's.
+        If the simulator's grids are not the solver's, or the arrays are those of another
+        architecture.
+    TrainingError
+        If the loss is no longer finite.
     """
     a = solver.architecture
     grids = (a.image_grid, a.convergence_grid, a.source_grid)
@@ -289,19 +304,28 @@ def train_solver(
             "simulator: its image, convergence and source grids must be those of the solver, "
             f"{grids}"
         )
+    if start is not None:
+        start.require_fit(solver)
     keras.utils.set_random_seed(recipe.seed)
-    clock = TrainingClock(checkpoint if workers.writes else None)
+    on_the_fly = simulator.on_the_fly()
+    if recipe.score_every:
+        callbacks = [HeldBackScores(solver, on_the_fly, recipe), *callbacks]
+    clock = TrainingClock(checkpoint if workers.writes else None, recipe.minutes)
     with workers.scope():
         machine = RecurrentInferenceMachine(a, recipe.precision, solver.lens, solver.source)
-        history = fit(machine, simulator, recipe, checkpoint, verbose, [clock], workers)
+        if start is not None:
+            for weight in machine.trainable_weights:
+                weight.assign(start.arrays[weight.path])
+        progress = fit(machine, simulator, recipe, checkpoint, verbose, callbacks, workers, clock)
     arrays = {w.path: ops.convert_to_numpy(w.value) for w in machine.trainable_weights}
     solver.set_arrays(arrays, "training")
     if workers.writes:
-        describe(solver, simulator.on_the_fly(), recipe, clock.spent)
-    return history
+        updates = progress.epochs * recipe.updates_per_epoch
+        describe(solver, on_the_fly, recipe, clock.spent, updates, start)
+    return progress.losses
 
 
-def describe(solver, simulator, recipe, spent):
+def describe(solver, simulator, recipe, spent, updates, start=None):
     """Calibrate and score a trained solver and describe it, as is stored with its weights.
 
     Parameters
@@ -314,6 +338,10 @@ def describe(solver, simulator, recipe, spent):
         What it was trained with.
     spent : dict
         ``seconds`` and ``cpu_seconds`` that it took.
+    updates : int
+        That were made.
+    start : Start, optional
+        What it began with.
     """
     # The arrays are stored in half precision, so that is what is scored.
     solver.set_arrays(in_half_precision(solver.arrays), "training")
@@ -336,9 +364,11 @@ def describe(solver, simulator, recipe, spent):
     held_back_seed = recipe.seed + 1_000_000
     scores = score(solver, simulator, recipe.held_back, held_back_seed, recipe.theta_E_domain)
     a, d = recipe.architecture, recipe.domain
-    simulations = recipe.updates * recipe.batch_size // recipe.reuse
+    drawn = {"simulations": updates * recipe.batch_size // recipe.reuse}
+    if start is not None:
+        drawn["started_from"] = start.note
     solver.weights = Weights(
-        **provenance(recipe, spent, {"simulations": simulations}),
+        **provenance(recipe, spent, drawn, updates),
         **description(solver.architecture),
         architecture=solver.architecture.to_dict(),
         constants=CONSTANTS.to_dict(),
@@ -365,6 +395,8 @@ def train(
     progress: bool = True,
     simulations: PathLike | None = None,
     workers: Workers = ALONE,
+    start_from: PathLike | None = None,
+    log: PathLike | None = None,
 ) -> RIMSolver:
     """Train a solver as a recipe says and write its weights.
 
@@ -387,6 +419,11 @@ def train(
     workers : Workers, optional
         From `rimlens.training.distribution.working`: the devices and processes that share the
         work, every process with the same arguments otherwise; the first one writes.
+    start_from : str or path, optional
+        Weights to begin with: a file, the name of weights in the package, or the folder
+        ``OUTPUT.checkpoint`` of a training that did not end.
+    log : str or path, optional
+        Folder for what every epoch came to: see `rimlens.training.logs.log_callbacks`.
 
     Returns
     -------
@@ -398,18 +435,27 @@ def train(
     OutputExistsError
         If the output exists and may not be overwritten.
     InputError
-        If the checkpoint beside the output belongs to another recipe, or the simulations are
-        others than the recipe's.
+        If the checkpoint beside the output belongs to another recipe, the simulations are others
+        than the recipe's, the weights to begin with are of another architecture, or progress
+        cannot be kept.
+    TrainingError
+        If the loss is no longer finite.
     """
     output = new_output(output, overwrite) if workers.writes else Path(output)
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe)
     solver = RIMSolver(recipe.architecture, lens=recipe.lens_prior, source=recipe.source_prior)
     simulator = simulator_of(recipe) if simulations is None else open_stored(recipe, simulations)
+    start = None if start_from is None else read_start(start_from)
+    if start is not None:
+        start.require_fit(solver)
+    callbacks = log_callbacks(log) if workers.writes else []
     # A recipe that cannot be used leaves no folder that the corrected one would find.
-    checkpoint = checkpoint_of(output, recipe) if workers.writes else checkpoint_path(output)
+    checkpoint = checkpoint_path(output)
+    if workers.writes:
+        checkpoint = checkpoint_of(output, recipe, None if start is None else start.note)
     verbose = keras_verbosity(progress and workers.writes)
-    train_solver(solver, simulator, recipe, checkpoint, verbose, workers)
+    train_solver(solver, simulator, recipe, checkpoint, verbose, workers, callbacks, start)
     if workers.writes:
         solver.save(output, overwrite=overwrite)
         shutil.rmtree(checkpoint)

@@ -2,7 +2,8 @@
 
 Adam et al. 2023, ApJ 951, 6, section 3.3: mean squares of the source and of log10 convergence, the
 latter weighted with the square root of the convergence, averaged over steps.  Here also of the
-shear, and of what an image fixes best: the mass inside the ring.
+shear, of what an image fixes best, the mass inside the ring, and, where a recipe says so, of the
+image itself.  What the parts count is said by the recipe.
 """
 
 import math
@@ -138,13 +139,25 @@ class VectorLoss(StepLoss):
         return ops.mean(ops.log1p(ops.square(error)), axis=2)
 
 
+class ImageLoss(StepLoss):
+    r"""Mean of :math:`\ln(1 + \chi^2_\nu)` of the image, above that of the target, which is zero.
+
+    The logarithm keeps the few that failed, whose chi-square is a thousand times that of others,
+    from deciding.
+    """
+
+    def of_steps(self, y_true, y_pred):
+        """Return the loss of each example after every step; `y_pred` is that of chi-squares."""
+        return ops.log1p(y_pred - y_true[:, None])
+
+
 def losses(machine, linear=False, weights=None):
-    """Return the loss of each of a machine's variables, for `keras.Model.compile`.
+    """Return the loss of each of a machine's answers, for `keras.Model.compile`.
 
     Parameters
     ----------
     machine : RecurrentInferenceMachine
-        Says which variables there are.
+        Says which answers there are.
     linear : bool, optional
         As in `ConvergenceLoss`.
     weights : LossWeights, optional
@@ -154,6 +167,8 @@ def losses(machine, linear=False, weights=None):
     -------
     dict of str to keras.losses.Loss
     """
+    names = [*machine.lens.names, *machine.source.names]
+    names += ["image"] if machine.answers_image else []
     grid = machine.architecture.convergence_grid
     every = {
         "convergence": partial(ConvergenceLoss, grid, linear=linear),
@@ -161,6 +176,6 @@ def losses(machine, linear=False, weights=None):
         "source": SourceLoss,
         "lens": VectorLoss,
         "source_vector": VectorLoss,
+        "image": ImageLoss,
     }
-    names = (*machine.lens.names, *machine.source.names)
     return {name: every[name](weights=weights) for name in names}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
+from keras import ops
 from tqdm import tqdm
 
 from rimlens.errors import InputError
@@ -14,8 +16,12 @@ from rimlens.rim.preparation import normalize
 if TYPE_CHECKING:
     from rimlens.rim.solver import RIMSolver
     from rimlens.simulation.simulator import Simulator
+    from rimlens.training.recipes.solver import Recipe
 
 BATCH = 10
+# Of the scores during a training: a few lenses, and what is added to the recipe's seed for them.
+LENSES = 30
+SEED = 2_000_000
 
 
 def score(
@@ -105,6 +111,69 @@ def score(
     scores = {name: np.array(values, dtype=float) for name, values in columns.items()}
     scores["reduced_chi2"] = scores["reduced_chi2"].T
     return scores
+
+
+class HeldBackScores(keras.callbacks.Callback):
+    """Scores a machine as it is trained, on a few simulations that are always the same.
+
+    The scores are added to the logs of the epoch: ``val_reduced_chi2``, the median after the last
+    step, and ``val_theta_E_error``, the median absolute relative error of the Einstein radius.
+    They are those of the averaged weights, where the optimizer averages.
+
+    Parameters
+    ----------
+    solver : RIMSolver
+        Of the machine's architecture; its arrays are replaced.
+    simulator : Simulator
+        Draws the simulations.
+    recipe : Recipe
+        Says how often, and what seed.
+    """
+
+    def __init__(self, solver: RIMSolver, simulator: Simulator, recipe: Recipe) -> None:
+        super().__init__()
+        self._solver, self._simulator, self._recipe = solver, simulator, recipe
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Score after every so many epochs."""
+        recipe = self._recipe
+        if (epoch + 1) % recipe.score_every:
+            return
+        self._solver.set_arrays(averaged_arrays(self.model), "training")
+        found = summary(
+            score(
+                self._solver,
+                self._simulator,
+                min(LENSES, recipe.held_back),
+                recipe.seed + SEED,
+                recipe.theta_E_domain,
+            )
+        )
+        if logs is not None:
+            logs["val_reduced_chi2"] = found["reduced_chi2_median_per_step"][-1]
+            logs["val_theta_E_error"] = found["theta_E_median_absolute_error"]
+
+
+def averaged_arrays(machine: keras.Model) -> dict[str, np.ndarray]:
+    """Return the arrays that a machine would have if its training ended here.
+
+    Parameters
+    ----------
+    machine : keras.Model
+        Compiled; it is left as it is.
+
+    Returns
+    -------
+    dict of ndarray
+        By the weights' paths.
+    """
+    weights = machine.trainable_weights
+    kept = [ops.convert_to_numpy(weight.value) for weight in weights]
+    machine.optimizer.finalize_variable_values(weights)
+    arrays = {weight.path: ops.convert_to_numpy(weight.value) for weight in weights}
+    for weight, value in zip(weights, kept):
+        weight.assign(value)
+    return arrays
 
 
 def summary(scores: dict[str, Any]) -> dict[str, Any]:

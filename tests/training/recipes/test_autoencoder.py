@@ -1,12 +1,14 @@
 """Checks of the recipes of autoencoders."""
 
+import datetime
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.training.autoencoder import VAERecipe, read_vae_recipe
+from rimlens.prior.vae import VAEArchitecture
+from rimlens.training.autoencoder import Annealing, VAERecipe, read_vae_recipe
 from rimlens.training.recipes.solver import read_recipe
 from tiny_vae import tiny_recipe
 
@@ -53,12 +55,18 @@ def test_a_recipe_is_read_from_toml(tmp_path):
         ('name = "a"\ncolor = 3\n' + DATA, r"unknown entries \['color'\]"),
         ('name = "a"\n[beta]\ncolor = 3\n' + DATA, r"\[beta\]: unknown entries \['color'\]"),
         ('name = "a"\n', "data: at least one table with a 'prior' is wanted, found none"),
-        ('name = "a"\n[[data]]\nshare = 1.0', "data: a 'prior' and a positive 'share'"),
-        ('name = "a"\n[[data]]\nprior = "x"\nshare = 0.0', "a positive 'share'"),
+        ('name = "a"\n[[data]]\nshare = 1.0', "data: a 'prior' is wanted"),
+        ('name = "a"\n[[data]]\nprior = "x"\nshare = 0.0', "data: share: a finite number above 0"),
         ('name = "a"\nupdates = 150\n' + DATA, "updates: a multiple of updates_per_epoch 100"),
         ('name = "a"\nreuse = 3\n' + DATA, "reuse: a number that divides .* 3200, found 3"),
-        ('name = "a"\nheld_back_part = 1.0\n' + DATA, "held_back_part: a number between 0 and 1"),
-        ('name = "a"\nweight_decay = -0.1\n' + DATA, "weight_decay: a number of at least 0 is"),
+        (
+            'name = "a"\nheld_back_part = 1.0\n' + DATA,
+            "held_back_part: a finite number above 0 and below 1",
+        ),
+        (
+            'name = "a"\nweight_decay = -0.1\n' + DATA,
+            "weight_decay: a finite number of at least 0",
+        ),
         ('name = "a"\nmeasured = 16\n' + DATA, "measured: more maps than latent numbers, 16, are"),
         ('name = "a"\n[architecture]\npreset = "x"\n' + DATA, "preset: one of"),
         (
@@ -74,6 +82,23 @@ def test_a_wrong_entry_is_refused_by_name(tmp_path, text, message):
     path.write_text('kind = "vae"\n' + text)
     with pytest.raises(InputError, match=message):
         read_vae_recipe(path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [datetime.date(1979, 5, 27), -1, "nonsense", [[1]], {"nested": {"table": 1}}, float("nan")],
+    ids=repr,
+)
+@pytest.mark.parametrize("part", [VAERecipe, Annealing, VAEArchitecture])
+def test_no_entry_takes_what_is_not_of_its_kind(part, value):
+    section = {VAERecipe: None, Annealing: "beta", VAEArchitecture: "architecture"}[part]
+    for entry in fields(part):
+        if isinstance(value, str) and entry.name == "name":
+            continue
+        table = {"name": "a", "data": [{"prior": "generated_galaxy"}]}
+        table |= {entry.name: value} if section is None else {section: {entry.name: value}}
+        with pytest.raises(InputError, match="^mine.toml"):
+            VAERecipe.from_dict(table, "mine.toml")
 
 
 def test_recipes_of_the_other_kind_are_refused():

@@ -1,14 +1,21 @@
 """Checks of training recipes."""
 
+import datetime
 import json
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 
-from rimlens.errors import FileFormatError, InputError
+from rimlens.errors import FileFormatError, InputError, RimlensError
+from rimlens.generators import SimulationDomain
+from rimlens.io import read_weights
+from rimlens.package_data import find
 from rimlens.rim import Architecture
 from rimlens.training.recipes.loss import LossWeights
 from rimlens.training.recipes.solver import Recipe, read_recipe
+from rimlens.training.simulations.of_recipe import simulation_pieces
+
+DATE = datetime.date(1979, 5, 27)
 
 
 def test_the_shipped_recipe_unrolls_all_steps_in_whole_epochs():
@@ -68,16 +75,31 @@ def test_a_recipe_may_be_continued(tmp_path):
         ('name = "a"\n[architecture]\ncolor = 3', r"unknown entries \['color'\]"),
         ('name = "a"\n[[continued]]\ncolor = 3', r"continued: unknown entries \['color'\]"),
         ('name = "a"\n[domain]\nq_mni = 0.3', r"\[domain\]: .*, did you mean 'q_min'\?$"),
-        ('name = "a"\n[architecture]\nstpes = 3', "architecture: .*, did you mean 'steps'\\?$"),
+        (
+            'name = "a"\n[architecture]\nstpes = 3',
+            r"\[architecture\]: .*, did you mean 'steps'\?$",
+        ),
         ('name = "a"\n[[continued]]\nsede = 3', r"continued: .*, did you mean 'seed'\?$"),
-        ('name = "a"\n[architecture]\npreset = "papr"', "preset: .*, did you mean 'paper'\\?$"),
+        (
+            'name = "a"\n[architecture]\npreset = "papr"',
+            r"\[architecture\]: preset: .*, did you mean 'paper'\?$",
+        ),
         ('name = "a"\n[architecture]\npreset = "epl"\ncolor = 3', r"unknown entries \['color'\]"),
         ('name = "a"\n[loss]\nsteps = "first"', "loss: steps: one of .* found 'first'"),
         ('name = "a"\n[loss]\nshare = 1', r"\[loss\]: unknown entries \['share'\]"),
-        ('name = "a"\narchitecture = 3', "architecture: a table is wanted, found 3"),
+        ('name = "a"\n[loss]\nsorce = 1.0', r"\[loss\]: .* did you mean 'source'"),
+        ('name = "a"\n[loss]\nimage = -1.0', "loss: image: .* at least 0 is wanted"),
+        ('name = "a"\narchitecture = 3', r"\[architecture\]: a table is wanted, found 3"),
         ('name = "a"\n[continued]\nseed = 3', r"a list of tables is wanted, .*\[\[continued\]\]"),
         ('name = "a"\n[[continued]]\nseed = 1', r"a seed of its own is wanted .* found \[1, 1\]"),
         ('name = "a"\n[[continued]]\nseed = 2\nstages = [[1, 7]]', r"stages: .* found \[1, 7\]"),
+        ('name = "a"\noptimizer = "adamx"', "optimizer: .* found 'adamx', did you mean 'adamax'"),
+        ('name = "a"\naveraging = 1.0', "averaging: .* at least 0 and below 1 is wanted"),
+        ('name = "a"\nrecompute = 1', "recompute: true or false is wanted, found 1"),
+        ('name = "a"\nexamples = 10', "examples: at least those of an epoch, .* 1200, found 10"),
+        ('name = "a"\npsf_size = 32', "psf_size: an odd number is wanted, found 32"),
+        ('name = "a"\n[lens]\nmodels = 3', r"\[lens\]: "),
+        ('name = "a"\n[simulation]\npsfs = { kind = [] }', "simulation, psfs: a kind of"),
         ('name = "a"\nfine_tuning = 60', "fine_tuning: a multiple of updates_per_epoch"),
         ('name = "a"\ncalibration = 3', "calibration: 0 or at least 10 simulations are wanted"),
         ('name = "a"\n[architecture]\nimage_size = 70', "image_size: a multiple of latent_size"),
@@ -87,7 +109,85 @@ def test_a_recipe_with_a_wrong_entry_is_refused_by_name(tmp_path, text, message)
     path = tmp_path / "wrong.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
-        read_recipe(path)
+        simulation_pieces(read_recipe(path))
+
+
+# TOML has all of these; no entry of a recipe may be any of them.
+NOTHING = [DATE, -1, "nonsense", [[1]], {"nested": {"table": 1}}, 10**30, float("nan")]
+# But for these.
+FITTING = {
+    "-1": {"subhalo_slope", "field_slope"},
+    repr("nonsense"): {"name"},
+    repr(NOTHING[4]): {"lens", "source"},
+}
+
+
+@pytest.mark.parametrize("part", [Recipe, Architecture, SimulationDomain])
+@pytest.mark.parametrize("value", NOTHING, ids=repr)
+def test_no_entry_takes_what_is_not_of_its_kind(part, value):
+    section = {Recipe: None, Architecture: "architecture", SimulationDomain: "domain"}[part]
+    for name in sorted({entry.name for entry in fields(part)} - FITTING.get(repr(value), set())):
+        table = {"name": "a", **({name: value} if section is None else {section: {name: value}})}
+        with pytest.raises(InputError, match=rf"^mine.toml.*{name}"):
+            Recipe.from_dict(table, "mine.toml")
+
+
+@pytest.mark.parametrize("name", ["lens", "source"])
+@pytest.mark.parametrize("value", NOTHING, ids=repr)
+def test_no_prior_is_made_of_what_does_not_make_one(name, value):
+    for table in ({"models": value}, {"prior": value}, {"priors": value, "prior": "mixture"}):
+        with pytest.raises(RimlensError):
+            simulation_pieces(Recipe.from_dict({"name": "a", name: table}))
+
+
+@pytest.mark.parametrize("name", ["analytic", "default", "epl"])
+def test_recipes_in_files_of_weights_can_be_read_and_are_written_as_they_were(name):
+    stored = read_weights(find(name, "weights", "weights")).recipe
+    assert Recipe.from_dict(stored).to_dict() == stored
+
+
+def test_new_entries_are_written_where_they_differ_from_what_they_were_before_they_were_new():
+    changed = {
+        "examples": 24 * 50 * 3,
+        "minutes": 5.0,
+        "optimizer": "adamw",
+        "schedule": "constant",
+        "averaging": 0.99,
+        "loss": LossWeights(image=0.1),
+        "recompute": True,
+        "score_every": 2,
+    }
+    assert not set(Recipe("a").to_dict()) & set(changed)
+    recipe = Recipe("a", **changed)
+    written = changed | {"loss": asdict(changed["loss"])}
+    assert {name: recipe.to_dict()[name] for name in changed} == written
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("updates", "expected"),
+    [
+        (300, [((1, 100), (2, 200))]),
+        (299, [((1, 100), (2, 150))]),
+        (100, [((1, 100),)]),
+        (320, [((1, 100), (2, 200))]),
+        (400, [((1, 100), (2, 200)), ((2, 50),)]),
+        (10_000, [((1, 100), (2, 200)), ((2, 150),)]),
+    ],
+)
+def test_a_bound_on_the_examples_cuts_the_rounds_in_whole_epochs(updates, expected):
+    recipe = Recipe(
+        "a",
+        batch_size=2,
+        stages=((1, 100), (2, 200)),
+        fine_tuning=50,
+        continued=({"seed": 2, "stages": ((2, 150),), "fine_tuning": 0},),
+        examples=2 * updates,
+    )
+    assert [part.stages for part in recipe.rounds] == expected
+    assert recipe.rounds[0].fine_tuning == (50 if updates >= 350 else 0)
+    # Never more than was asked for, and less than an epoch less where the recipe has enough.
+    assert min(updates, 500) - 50 < recipe.updates <= updates
 
 
 @pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe\x00"])

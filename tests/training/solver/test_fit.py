@@ -1,6 +1,13 @@
 """Checks of training: it learns, goes on after an interruption, and its weights come back."""
 
+import csv
+import hashlib
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,13 +21,13 @@ from rimlens.io.weights import write_weights
 from rimlens.random import Stream
 from rimlens.rim import RecurrentInferenceMachine, RIMSolver
 from rimlens.rim.constants import CONSTANTS
-from rimlens.training.fitting import EpochNumber
+from rimlens.training.fitting import EpochNumber, checkpoint_of
 from rimlens.training.recipes.loss import LossWeights
+from rimlens.training.solver.compilation import learning_rate_schedule
 from rimlens.training.solver.fit import (
     TrainingSet,
     fit,
     inputs_and_targets,
-    learning_rate_schedule,
     orient,
     simulator_of,
     train,
@@ -32,7 +39,7 @@ from rimlens.training.solver.loss import losses
 def loss_of(machine, inputs, targets):
     """Return the loss of the last step, which does not depend on how many are unrolled."""
     found = machine(inputs)
-    each, weights = losses(machine), LossWeights().of_variables
+    each, weights = losses(machine), LossWeights().of_parts
     return sum(weights[k] * float(each[k](targets[k], found[k][:, -1:])) for k in targets)
 
 
@@ -342,6 +349,145 @@ def test_every_round_sees_simulations_of_its_own_seed_and_resumes(
     batch = int(Stream.BATCH)
     first, second = ({(seed, batch, k) for k in range(n)} for seed, n in ((short.seed, 2), (9, 4)))
     assert set(seeds) == first | second
+
+
+@pytest.mark.parametrize(
+    "weights", [{}, pytest.param({"image": 0.1}, marks=pytest.mark.slow)], ids=repr
+)
+def test_steps_that_are_computed_again_give_the_same_update(recipe, simulator, restless, weights):
+    changes = {"stages": ((3, 2),), "updates_per_epoch": 2, "batch_size": 2, "warmup": 0}
+    found = []
+    for recompute in (False, True):
+        machine = RecurrentInferenceMachine(recipe.architecture)
+        machine.set_weights(restless.machine.get_weights())
+        loss = LossWeights(**weights)
+        once = replace(recipe, **changes, recompute=recompute, optimizer="sgd", loss=loss)
+        losses_found = fit(machine, simulator, once, verbose=0).losses
+        found.append(([ops.convert_to_numpy(w.value) for w in machine.weights], losses_found))
+    (kept, kept_loss), (again, again_loss) = found
+    assert again_loss == pytest.approx(kept_loss, rel=1e-5)
+    for one, other, before in zip(kept, again, restless.machine.get_weights(), strict=True):
+        # Steps of gradient descent are as large as the gradients, so that these are compared.
+        step = np.abs(one - before).max()
+        assert step > 0
+        # The order of sums over threads, in single precision.
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-3 * step + 1e-7)
+
+
+def test_a_training_ends_when_its_time_is_up_and_says_how_many_updates_it_made(
+    recipe, simulator, tmp_path, untrained
+):
+    # Every epoch takes longer than that.
+    recipe = replace(recipe, **SHORT, minutes=1e-6, calibration=0, averaging=0.5)
+    epochs = Epochs()
+    solver = RIMSolver(recipe.architecture)
+    train_solver(solver, simulator, recipe, tmp_path, verbose=0, callbacks=[epochs])
+    assert epochs.begun == [0]
+    assert solver.weights.training["updates"] == 2
+    assert solver.weights.training["simulations"] == 4
+    # The same command trains no more and ends with the same weights.
+    again = RIMSolver(recipe.architecture)
+    train_solver(again, simulator, recipe, tmp_path, verbose=0, callbacks=[epochs])
+    assert epochs.begun == [0]
+    assert again.weights.training["updates"] == 2
+    for name, array in solver.arrays.items():
+        np.testing.assert_array_equal(again.arrays[name], array)
+
+
+def test_a_training_begins_with_the_weights_that_it_is_given(
+    trained, recipe, tmp_path, monkeypatch
+):
+    solver, path = trained
+    # With such a rate it stays where it began.
+    still = replace(
+        recipe, **SHORT, learning_rate=1e-12, calibration=0, name="next", score_every=2
+    )
+    found = train(
+        still, tmp_path / "next.asdf", progress=False, start_from=path, log=tmp_path / "logs"
+    )
+    for name, array in solver.arrays.items():
+        np.testing.assert_allclose(found.arrays[name], array, rtol=2e-3, atol=1e-6)
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    weights = RIMSolver.from_pretrained(tmp_path / "next.asdf").weights
+    assert weights.training["started_from"] == {"name": "tiny", "sha256": checksum}
+    with open(tmp_path / "logs" / "epochs.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [bool(row["val_reduced_chi2"]) for row in rows] == [False, True, False, True, False]
+
+
+def test_weights_to_begin_with_of_another_architecture_leave_no_folder(recipe, tmp_path):
+    with pytest.raises(InputError, match="start: default: architecture: filters: "):
+        train(recipe, tmp_path / "w.asdf", progress=False, start_from="default")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_of_other_weights_at_the_start_is_refused(recipe, tmp_path, trained):
+    _, path = trained
+    checkpoint_of(tmp_path / "w.asdf", recipe, {"name": "another", "sha256": "0"})
+    with pytest.raises(InputError, match="or of other weights at its start"):
+        train(recipe, tmp_path / "w.asdf", progress=False, start_from=path)
+
+
+# With one thread sums have one order, and every run gives the same bits.
+ALONE = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "OMP_NUM_THREADS": "1",
+}
+PROGRAM = """
+import os, signal, sys
+import keras
+import numpy as np
+from dataclasses import replace
+from keras import ops
+from rimlens.rim import RecurrentInferenceMachine
+from rimlens.training.simulations import simulator_of
+from rimlens.training.solver.fit import fit
+from rimlens.training.recipes.loss import LossWeights
+from solver_fixtures import RECIPE
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (3, 0):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+checkpoint, output, kill = sys.argv[1:]
+recipe = replace(
+    RECIPE, stages=((1, 4), (2, 4)), updates_per_epoch=2, batch_size=2, warmup=2,
+    averaging=0.5, optimizer="adamw", loss=LossWeights(image=0.1), recompute=True,
+)
+keras.utils.set_random_seed(recipe.seed)
+machine = RecurrentInferenceMachine(recipe.architecture)
+callbacks = [Kill()] if kill == "yes" else []
+fit(machine, simulator_of(recipe), recipe, checkpoint, 0, callbacks)
+variables = [*machine.weights, *machine.optimizer.variables]
+np.savez(output, *(ops.convert_to_numpy(v.value) for v in variables))
+"""
+
+
+@pytest.mark.slow
+def test_a_training_that_was_killed_goes_on_to_the_last_bit(tmp_path):
+    def run(name, output, kill):
+        paths = [str(Path(__file__).parents[2]), *sys.path]
+        return subprocess.run(
+            [sys.executable, "-c", PROGRAM, tmp_path / name, tmp_path / output, kill],
+            env={**os.environ, **ALONE, "PYTHONPATH": os.pathsep.join(paths)},
+            check=False,
+        ).returncode
+
+    assert run("whole", "whole.npz", "no") == 0
+    assert run("killed", "none.npz", "yes") == -signal.SIGKILL
+    assert [p.name for p in (tmp_path / "killed").iterdir()] == ["stage_0", "stage_1"]
+    assert run("killed", "resumed.npz", "no") == 0
+    with np.load(tmp_path / "whole.npz") as whole, np.load(tmp_path / "resumed.npz") as resumed:
+        assert set(resumed) == set(whole)
+        for name in whole:
+            np.testing.assert_array_equal(resumed[name], whole[name], err_msg=name)
 
 
 def test_batches_of_an_epoch_are_the_same_on_every_run_and_new_in_every_epoch(

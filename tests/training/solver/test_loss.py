@@ -12,6 +12,7 @@ from rimlens.training.solver.loss import (
     RING_UNIT,
     RING_WEIGHT,
     RING_WEIGHT_LINEAR,
+    ImageLoss,
     VectorLoss,
     losses,
 )
@@ -120,7 +121,7 @@ def test_the_truth_at_every_step_has_no_loss_and_each_unknown_has_a_weight(rng, 
     true = rng.normal(size=(2, 2) if name == "shear" else (2, 32, 32))
     # Rounding of the means inside circles.
     assert value_of(name, true, np.stack([true] * 3, axis=1)) == pytest.approx(0, abs=1e-10)
-    assert LossWeights().of_variables[name] > 0
+    assert LossWeights().of_parts[name] > 0
 
 
 def test_vector_loss_is_the_mean_logarithm_of_one_and_the_square_in_its_unit(rng):
@@ -177,3 +178,19 @@ def test_pixels_count_with_a_power_of_the_true_convergence(rng, pixels, power):
 def test_weights_that_cannot_be_used_are_refused(entries, message):
     with pytest.raises(InputError, match=message):
         LossWeights(**entries)
+
+
+def test_image_loss_is_the_mean_logarithm_of_one_and_the_chi_square(rng):
+    chi2 = 10 ** rng.uniform(-1, 4, size=(3, 5))
+    found = float(ImageLoss()(np.zeros(3, "float32"), np.float32(chi2)))
+    # Rounding in single precision.
+    assert found == pytest.approx(np.mean(np.log(1 + chi2)), rel=1e-5)
+
+
+def test_the_image_counts_where_the_machine_answers_it():
+    assert "image" not in losses(MACHINE)
+    MACHINE.answers_image = True
+    try:
+        assert isinstance(losses(MACHINE)["image"], ImageLoss)
+    finally:
+        MACHINE.answers_image = False

@@ -1,12 +1,17 @@
 """Checks of the scores on held-back simulations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from keras import ops
 
 from rimlens.reconstruction import einstein_radius
+from rimlens.rim import RIMSolver
 from rimlens.rim.constants import CONSTANTS
+from rimlens.training.solver.compilation import compile_machine
 from rimlens.training.solver.fit import inputs_and_targets
-from rimlens.training.solver.scoring import score, summary
+from rimlens.training.solver.scoring import SEED, HeldBackScores, score, summary
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +68,29 @@ def test_a_map_without_a_ring_counts_as_infinitely_wrong(scores):
     found = summary(some)
     assert found["theta_E_median_absolute_error"] == np.inf
     assert found["theta_E_fraction_within_5_percent"] == pytest.approx(5 / 12, abs=1e-4)
+
+
+def test_a_training_is_scored_after_every_so_many_epochs(recipe, architecture, simulator):
+    recipe = replace(recipe, score_every=2)
+    model = RIMSolver(architecture).machine
+    compile_machine(model, recipe, 1e-3, 100)
+    solver = RIMSolver(architecture)
+    callback = HeldBackScores(solver, simulator, recipe)
+    callback.set_model(model)
+    logs = {"loss": 1.0}
+    callback.on_epoch_end(0, logs)
+    assert logs == {"loss": 1.0}
+    callback.on_epoch_end(1, logs)
+    expected = summary(
+        score(solver, simulator, recipe.held_back, recipe.seed + SEED, recipe.theta_E_domain)
+    )
+    assert logs == {
+        "loss": 1.0,
+        "val_reduced_chi2": expected["reduced_chi2_median_per_step"][-1],
+        "val_theta_E_error": expected["theta_E_median_absolute_error"],
+    }
+    # The scored arrays are the machine's.
+    for weight in model.trainable_weights:
+        np.testing.assert_array_equal(
+            solver.arrays[weight.path], ops.convert_to_numpy(weight.value)
+        )
