@@ -11,6 +11,7 @@ from time import perf_counter, process_time
 import keras
 
 from rimlens import __version__, backend
+from rimlens.backend import several
 from rimlens.errors import InputError, OutputExistsError
 from rimlens.training.distribution import ALONE
 
@@ -84,7 +85,8 @@ class Checkpoint(keras.callbacks.ModelCheckpoint):
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the epoch's file and remove those before the one before."""
-        super().on_epoch_end(epoch, logs)
+        with several.apart():
+            super().on_epoch_end(epoch, logs)
         for path in _checkpoints(self._folder)[2:]:
             path.unlink()
 
