@@ -85,6 +85,29 @@ def data_parallel(devices):
     return keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False)
 
 
+@contextmanager
+def apart():
+    """Suspend the Keras distribution: what is made in the context is of this process alone.
+
+    Where a distribution holds, all processes must make the same arrays in the same order, which
+    one that writes a file, as Keras does it, and the others do not.
+
+    Examples
+    --------
+    >>> from rimlens.backend.several import apart
+    >>> with apart():
+    ...     pass
+    """
+    import keras
+
+    held = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(held)
+
+
 def of_all_processes(number):
     """Return what every process has for a whole number, as a list in their order.
 

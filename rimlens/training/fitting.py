@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from rimlens import __version__, backend
+from rimlens.backend import several
 from rimlens.errors import InputError, OutputExistsError, TrainingError
 from rimlens.io.files import new_file
 from rimlens.training.distribution import ALONE
@@ -171,11 +172,13 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Write the epoch's file and remove those before the one before."""
         path = self._folder / f"epoch-{epoch + 1:06d}{_ENDING}"
-        arrays = {
-            f"{group}_{i}": _exact(variable)
-            for group, variables in _state(self.model).items()
-            for i, variable in enumerate(variables)
-        }
+        # One process alone writes.
+        with several.apart():
+            arrays = {
+                f"{group}_{i}": _exact(variable)
+                for group, variables in _state(self.model).items()
+                for i, variable in enumerate(variables)
+            }
         try:
             with new_file(path, overwrite=True) as temporary, open(temporary, "wb") as file:
                 np.savez(file, **arrays)
