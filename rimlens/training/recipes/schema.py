@@ -52,7 +52,7 @@ class Number(Kind):
     Examples
     --------
     >>> Number(above=0.0, most=1.0).wanted
-    'a number above 0 and at most 1'
+    'a finite number above 0 and at most 1'
     >>> Number(above=0.0).accepts(float("nan"))
     False
     """
