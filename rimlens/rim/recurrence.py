@@ -216,7 +216,6 @@ class RecurrentInferenceMachine(keras.Model):
         """
         exposure, context = self.exposure(inputs), self.context(inputs)
         state, memory = self.initial(ops.shape(inputs["image"])[0])
-
         states = []
         for step in range(self.unrolled_steps):
             gradient = self.gradient(state, exposure) if step else self.first_gradient(exposure)
