@@ -129,6 +129,12 @@ def _write_hash(path):
             content[start:stop] = digest
 
 
+def checksum(path):
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_asdf(path, key, tag, what):
     """Return one object from an ASDF file that `write_asdf` wrote.
 

@@ -10,7 +10,6 @@ network.  What is in the files is read by `rimlens.io.weights`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import json
 import re
@@ -22,7 +21,7 @@ from importlib import resources
 from pathlib import Path
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.io.files import new_file, read_bytes
+from rimlens.io.files import checksum, new_file, read_bytes
 from rimlens.package_data import find, shipped_files
 from rimlens.spelling import check_known, did_you_mean
 from rimlens.typing import PathLike
@@ -182,10 +181,10 @@ def fetch_weights(name: str, registry: PathLike | None = None) -> Path:
         raise InputError(f"{name}: the package has weights of this name; nothing is to be fetched")
     entry = entries[name]
     path = _download(entry.url, cache=True)
-    if _sha256(path) != entry.sha256:
+    if checksum(path) != entry.sha256:
         # The file at the address may be a newer one than that in the cache.
         path = _download(entry.url, cache="update")
-    found = _sha256(path)
+    found = checksum(path)
     if found != entry.sha256:
         _forget(entry.url)
         raise FileFormatError(
@@ -297,8 +296,3 @@ def _forget(address):
     from astropy.utils.data import clear_download_cache
 
     clear_download_cache(address, pkgname=_PACKAGE)
-
-
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from rimlens.errors import FileFormatError, InputError
-from rimlens.package_data import find
+from rimlens.io.files import checksum
+from rimlens.io.registry import find_weights
 from rimlens.rim import RIMSolver
 from rimlens.rim.architecture import Architecture
 from rimlens.training.fitting import RECIPE, UNREADABLE, last_checkpoint, set_state
@@ -89,8 +89,8 @@ def read_start(name_or_path: PathLike) -> Start:
     Parameters
     ----------
     name_or_path : str or path
-        A file of weights, the name of weights in the package, or the folder in which a training
-        keeps its progress.
+        A file of weights, the name of weights in the package or of fetched ones, or the folder in
+        which a training keeps its progress.
 
     Returns
     -------
@@ -103,10 +103,10 @@ def read_start(name_or_path: PathLike) -> Start:
     """
     if Path(name_or_path).is_dir():
         return _of_checkpoint(Path(name_or_path))
-    path = find(name_or_path, "weights", "weights")
+    path = find_weights(name_or_path)
     solver = RIMSolver.from_pretrained(path)
     weights: Any = solver.weights
-    return Start(weights.name, _checksum(path), solver.architecture, solver.arrays)
+    return Start(weights.name, checksum(path), solver.architecture, solver.arrays)
 
 
 def _of_checkpoint(folder):
@@ -122,9 +122,4 @@ def _of_checkpoint(folder):
         set_state({"weight": solver.machine.weights}, last)
     except UNREADABLE as error:
         raise FileFormatError(f"{last}: the weights cannot be read: {error}") from error
-    return Start(recipe.name, _checksum(last), solver.architecture, solver.arrays)
-
-
-def _checksum(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return Start(recipe.name, checksum(last), solver.architecture, solver.arrays)
