@@ -42,6 +42,7 @@ def work(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_a_folder_is_evaluated_and_everything_is_written(call, weights, dataset, tmp_path):
     mine = tmp_path / "mine.asdf"
     mine.write_bytes(weights.read_bytes())

@@ -113,7 +113,7 @@ def test_a_weight_is_annealed_along_its_power_and_then_constant():
     assert weight(0) == 0.01
     assert weight(2500) == pytest.approx(0.005)
     assert weight(10000) == weight(99999) == 0.0
-    with pytest.raises(InputError, match="updates of at least 1"):
+    with pytest.raises(InputError, match="updates: an integer of at least 1 is wanted, found 0"):
         Annealing(0.1, 0.2, updates=0)
 
 

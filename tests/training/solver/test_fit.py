@@ -394,6 +394,7 @@ def test_a_training_ends_when_its_time_is_up_and_says_how_many_updates_it_made(
         np.testing.assert_array_equal(again.arrays[name], array)
 
 
+@pytest.mark.slow
 def test_a_training_begins_with_the_weights_that_it_is_given(
     trained, recipe, tmp_path, monkeypatch
 ):
