@@ -7,9 +7,9 @@ interruption.  Which networks are trained, and on what, is not known here.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import NamedTuple
 from zipfile import BadZipFile
 
 import keras
@@ -29,7 +29,8 @@ UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)
 _ENDING = ".npz"
 
 
-class Progress(NamedTuple):
+@dataclass(frozen=True)
+class Progress:
     """How far a fit has come.
 
     Parameters
