@@ -50,8 +50,9 @@ def main(devices, folder=None, process="0", processes="1", coordinator=None):
         keras.utils.set_random_seed(RECIPE.seed)
         with workers.scope():
             machine = RecurrentInferenceMachine(RECIPE.architecture)
-            losses = fit(machine, simulator_of(RECIPE), RECIPE, verbose=0, workers=workers)
-        print(json.dumps({"backend": backend.name(), "count": workers.count, "losses": losses}))
+            found = fit(machine, simulator_of(RECIPE), RECIPE, verbose=0, workers=workers)
+        said = {"backend": backend.name(), "count": workers.count, "losses": found.losses}
+        print(json.dumps(said))
 
 
 if __name__ == "__main__":
