@@ -27,8 +27,8 @@ from rimlens import backend
 from rimlens.rim import RecurrentInferenceMachine
 from rimlens.training.recipes.solver import read_recipe
 from rimlens.training.simulations import simulator_of
-from rimlens.training.solver.fit import inputs_and_targets
 from rimlens.training.solver.loss import losses
+from rimlens.training.solver.training_set import inputs_and_targets
 
 WANTED = 1.15
 ROUNDS = 5

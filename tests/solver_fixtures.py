@@ -7,7 +7,7 @@ from rimlens.generators import SimulationDomain
 from rimlens.rim import RIMSolver
 from rimlens.simulation import Simulator
 from rimlens.training.recipes.solver import Recipe
-from rimlens.training.solver.fit import inputs_and_targets
+from rimlens.training.solver.training_set import inputs_and_targets
 from tiny_solver import tiny_architecture
 
 ARCHITECTURE = tiny_architecture(steps=3)

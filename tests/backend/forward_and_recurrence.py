@@ -56,7 +56,7 @@ def results():
     from rimlens.imaging import ConvergenceDeflection, Grid, chi2, psf_transform
     from rimlens.rim import Architecture, RIMSolver
     from rimlens.simulation import Simulator
-    from rimlens.training.solver.fit import inputs_and_targets
+    from rimlens.training.solver.training_set import inputs_and_targets
 
     rng = np.random.default_rng(5)
     image_grid, lens_grid, source_grid = Grid((20, 24)), Grid((12, 14), 2.0), Grid((16, 18), 0.7)

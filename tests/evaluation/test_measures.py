@@ -7,7 +7,7 @@ from rimlens.evaluation import in_domain, measure, true_radii
 from rimlens.evaluation.card import summarize
 from rimlens.maps import convergence_center, einstein_radius
 from rimlens.rim.preparation import robust_peak
-from rimlens.training.solver.fit import inputs_and_targets
+from rimlens.training.solver.training_set import inputs_and_targets
 from weights_file import describe
 
 

@@ -9,8 +9,8 @@ from rimlens.rim import Architecture, RIMSolver
 from rimlens.simulation import Simulator
 from rimlens.training.recipes.solver import Recipe
 from rimlens.training.solver import train_solver
-from rimlens.training.solver.fit import inputs_and_targets
 from rimlens.training.solver.scoring import score
+from rimlens.training.solver.training_set import inputs_and_targets
 from tiny_solver import LENS, SOURCE
 
 ARCHITECTURE = Architecture(

@@ -10,7 +10,7 @@ from rimlens.errors import FileFormatError, InputError
 from rimlens.imaging import psf_transform, reduced_chi2
 from rimlens.rim import Architecture, RIMSolver
 from rimlens.rim.constants import CONSTANTS
-from rimlens.training.solver.fit import orient
+from rimlens.training.solver.training_set import orient
 from tiny_solver import convergence_and_shear
 
 

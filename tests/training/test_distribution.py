@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -96,8 +95,6 @@ def free_address():
 
 @pytest.fixture(scope="module")
 def alone():
-    if not find_spec("jax"):
-        pytest.skip("JAX is not installed")
     losses = losses_of(started(1))
     assert len(losses) == 10
     # Something is learned: the comparison is not one of constants.

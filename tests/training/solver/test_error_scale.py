@@ -63,12 +63,12 @@ def test_the_factor_is_that_by_which_errors_are_understated(monkeypatch, underst
     monkeypatch.setattr(error_scale, "Refinement", lambda *_: None)
     monkeypatch.setattr(error_scale, "simulator_of", lambda _: SimpleNamespace(draw=lambda *_: {}))
     monkeypatch.setattr(error_scale, "_refined", refined)
-    monkeypatch.setattr(error_scale, "DRAWS", 20)
-    pairs = measure_error_scale(SOLVER, read_recipe("epl"), 40, 1, ranges=((40, 60),))
+    monkeypatch.setattr(error_scale, "DRAWS", 30)
+    pairs = measure_error_scale(SOLVER, read_recipe("epl"), 80, 1, ranges=((40, 60),))
     ((ratio, factor),) = pairs
     assert ratio == pytest.approx(50, abs=2)
-    # Of 120 numbers 68 per cent are known to 4, which is 9 per cent of the factor.
-    assert factor == pytest.approx(understated, rel=0.27)
+    # Of 240 numbers 68 per cent are known to 3, which is 6 per cent of the factor.
+    assert factor == pytest.approx(understated, rel=0.18)
 
 
 def test_calibrated_weights_have_the_scale_and_nothing_else_changed(monkeypatch, tmp_path):

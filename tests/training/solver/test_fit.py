@@ -24,16 +24,9 @@ from rimlens.rim.constants import CONSTANTS
 from rimlens.training.fitting import EpochNumber, checkpoint_of
 from rimlens.training.recipes.loss import LossWeights
 from rimlens.training.solver.compilation import learning_rate_schedule
-from rimlens.training.solver.fit import (
-    TrainingSet,
-    fit,
-    inputs_and_targets,
-    orient,
-    simulator_of,
-    train,
-    train_solver,
-)
+from rimlens.training.solver.fit import fit, simulator_of, train, train_solver
 from rimlens.training.solver.loss import losses
+from rimlens.training.solver.training_set import TrainingSet, inputs_and_targets, orient
 
 
 def loss_of(machine, inputs, targets):

@@ -5,8 +5,8 @@ import keras
 from rimlens.generators import SimulationDomain
 from rimlens.rim import Architecture, RecurrentInferenceMachine
 from rimlens.simulation import Simulator
-from rimlens.training.solver.fit import inputs_and_targets
 from rimlens.training.solver.loss import losses
+from rimlens.training.solver.training_set import inputs_and_targets
 
 
 def test_updates_of_the_paper_s_network_lower_its_loss():

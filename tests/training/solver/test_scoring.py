@@ -10,8 +10,8 @@ from rimlens.reconstruction import einstein_radius
 from rimlens.rim import RIMSolver
 from rimlens.rim.constants import CONSTANTS
 from rimlens.training.solver.compilation import compile_machine
-from rimlens.training.solver.fit import inputs_and_targets
 from rimlens.training.solver.scoring import SEED, HeldBackScores, score, summary
+from rimlens.training.solver.training_set import inputs_and_targets
 
 
 @pytest.fixture(scope="module")
