@@ -25,16 +25,20 @@ class Exposure:
         In units of the robust peak; `weight` is 1 where a pixel counts.  Shape ``(ny, nx)``.
     psf : ndarray
         Of odd size, sum 1.
+    light : ndarray, optional
+        Changes of one standard deviation that the light of the lens galaxy, which the image is
+        without, may need: from `light_changes`, shape ``(k, ny, nx)``.
     """
 
-    def __init__(self, image, sigma, weight, psf):
+    def __init__(self, image, sigma, weight, psf, light=()):
         self.image = np.asarray(image, dtype=float)
         self.sigma = np.asarray(sigma, dtype=float)
         self.used = np.asarray(weight) > 0
         self.per_noise = np.where(self.used, 1.0 / self.sigma, 0.0)
         self.psf = np.asarray(psf, dtype="float32")
         self.grid = Grid(self.image.shape)
-        self.foreground = Foreground(self.grid, self.used)
+        of_light = [change * self.per_noise for change in light]
+        self.foreground = Foreground(self.grid, self.used, of_light)
 
     @property
     def signal_to_noise(self):

@@ -8,18 +8,54 @@ source that is free to have any shape would explain it.  So the noise has the co
 
 with the standard deviations :math:`\Sigma` of the pixels and a few smooth patterns :math:`P`: of
 no, one and two lobes around the lens, which fall off exponentially beyond its core, and a
-constant.  The same patterns are in the simulations that the networks learn from.
+constant.  The same patterns are in the simulations that the networks learn from.  Where the light
+of the lens galaxy is inferred together with lens and source, what it may be beside its first fit
+is among them: see `light_changes`.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.linalg
 
 # Standard deviations, in units of the noise of a pixel: of a pattern of lobes, of the constant.
 LOBES, CONSTANT = 0.28, 0.06
 # Lengths of the fall beyond the core, and the radius of the core, in pixels of the image.
 LENGTHS = (5.0, 9.0, 15.0)
 CORE = 6.0
+# Standard deviations of what the fit of the lens galaxy's light leaves open: of every component's
+# amplitude, in units of it, of the place in pixels, and of angle and ellipticity.
+AMPLITUDE, PLACE, SHAPE = 1.0, 0.1, 0.02
+
+
+def light_changes(components, grid):
+    """Return what the light of a lens galaxy may be beside its fit, to first order.
+
+    Parameters
+    ----------
+    components : ndarray
+        Its parts, which add up to it, shape ``(k, ny, nx)``.
+    grid : Grid
+        Of the image; the galaxy is in the middle.
+
+    Returns
+    -------
+    ndarray
+        Changes of one standard deviation: of every amplitude, and of place, angle and ellipticity
+        of the whole, shape ``(k + 5, ny, nx)``, in the unit of the components.
+    """
+    light = np.sum(components, axis=0)
+    of_y, of_x = np.gradient(light, grid.pixel_scale)
+    x, y = grid.x, grid.y
+    shapes = [x * of_y - y * of_x, x * of_x - y * of_y, x * of_y + y * of_x]
+    return np.stack(
+        [
+            *(AMPLITUDE * component for component in components),
+            PLACE * of_x,
+            PLACE * of_y,
+            *(SHAPE * shape for shape in shapes),
+        ]
+    )
 
 
 class Foreground:
@@ -31,9 +67,11 @@ class Foreground:
         Of the image; the lens is in the middle.
     used : ndarray of bool
         The pixels that count, shape ``(ny, nx)``.
+    light : ndarray, optional
+        Further patterns of one standard deviation, in units of the noise, shape ``(k, ny, nx)``.
     """
 
-    def __init__(self, grid, used):
+    def __init__(self, grid, used, light=()):
         angle = np.arctan2(grid.y, grid.x)
         lobes = [np.ones(grid.shape)]
         for multiple in (1, 2):
@@ -42,11 +80,12 @@ class Foreground:
         falls = [np.exp(-beyond / length) for length in LENGTHS]
         deviation = LOBES / np.sqrt(len(LENGTHS))
         patterns = [deviation * lobe * fall for lobe in lobes for fall in falls]
-        self.patterns = np.stack([*patterns, CONSTANT * np.ones(grid.shape)]) * used
+        self.patterns = np.stack([*patterns, CONSTANT * np.ones(grid.shape), *light]) * used
         flat = self.patterns.reshape(len(self.patterns), -1)
-        inverse = np.linalg.inv(np.eye(len(flat)) + flat @ flat.T)
-        # Its own root turns the correction of a scalar product into a scalar product.
-        self._root = np.linalg.cholesky(inverse)
+        triangle = np.linalg.cholesky(np.eye(len(flat)) + flat @ flat.T)
+        # The root of the inverse turns the correction of a scalar product into a scalar product.
+        # Light of a galaxy is thousands of times the noise: the inverse itself would be inexact.
+        self._root = scipy.linalg.solve_triangular(triangle, np.eye(len(flat)), lower=True).T
 
     def estimate(self, residual):
         """Return the most likely foreground of a residual, both in units of the noise.

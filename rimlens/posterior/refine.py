@@ -67,10 +67,10 @@ class Effort:
 
 
 # The matrices are small: threads would spend more time on each other than on them.
-_one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
+one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 
 
-@_one_thread
+@one_thread
 def refine_field(
     exposure, lens, u, source, source_grid, model, evidence=True, effort=None, report=None
 ):
@@ -125,7 +125,7 @@ def refine_field(
     return LaplacePosterior(best, lens, search.noise_correlation)
 
 
-@_one_thread
+@one_thread
 def refine_models(exposure, lens, u, source_prior, v, effort=None, report=None):
     """Maximize the posterior of the parameters of a lens and of a source model.
 

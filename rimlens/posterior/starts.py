@@ -65,7 +65,7 @@ def likely_starts(exposure, lens, u, source_grid):
     for ratio in RADII:
         other = most_likely(exposure, lens, ratio * first)
         rays = exposure.trace(lens, other)
-        source = ndimage.gaussian_filter(_traced_back(exposure, rays, source_grid), SMOOTHING)
+        source = ndimage.gaussian_filter(traced_back(exposure, rays, source_grid), SMOOTHING)
         starts.append(Start.of_map(other, source, source_grid))
     return starts
 
@@ -110,8 +110,23 @@ def interpolated(source, grid, x, y):
     return ndimage.map_coordinates(source, where, order=1, mode="constant")
 
 
-def _traced_back(exposure, rays, grid):
-    """Return the mean brightness of the pixels whose rays end in each pixel of the source."""
+def traced_back(exposure, rays, grid):
+    """Return the mean brightness of the pixels whose rays end in each pixel of the source.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        The image.
+    rays : tuple of ndarray
+        Source positions of its pixels.
+    grid : Grid
+        Of the source.
+
+    Returns
+    -------
+    ndarray
+        Shape of the grid; zero where no ray ends.
+    """
     ny, nx = grid.shape
     row, column = (np.round(v).astype(int) for v in rows_and_columns(grid, *rays))
     inside = exposure.used & (column >= 0) & (column < nx) & (row >= 0) & (row < ny)

@@ -11,12 +11,14 @@ from keras import ops
 from rimlens.errors import InputError
 from rimlens.imaging import Grid, bilinear
 from rimlens.posterior.exposure import Blur, Exposure
+from rimlens.posterior.joint import refine_bands
 from rimlens.posterior.laplace import LaplacePosterior
 from rimlens.posterior.lenses import MapVariables, ModelVariables
 from rimlens.posterior.refine import refine_field, refine_models
 from rimlens.rim.fine_tuning import FineTuning
 from rimlens.rim.latent import LatentRefinement
 from rimlens.rim.lens_unknowns import PixelatedLens
+from rimlens.rim.solver_image import exposure_of
 from rimlens.spelling import did_you_mean
 
 METHODS = ("evidence", "map", "latent", "ewc")
@@ -113,7 +115,7 @@ class Refinement:
             grids = self._lens.image_grid, self._lens.grid
             self.variables = ModelVariables(self._lens.prior, *grids)
 
-    def __call__(self, inputs, result, report=None):
+    def __call__(self, inputs, result, report=None, changes=()):
         """Refine one answer.
 
         Parameters
@@ -124,29 +126,21 @@ class Refinement:
             What it gave.
         report : callable, optional
             Called before every evaluation of the posterior or of the network.
+        changes : ndarray, optional
+            Of the lens galaxy's light: see `rimlens.rim.solver_image.SolverImage`.
 
         Returns
         -------
         RefinedAnswer or LatentAnswer or FineTunedAnswer
         """
-        exposure = Exposure(*(inputs[name][0] for name in ("image", "sigma", "weight", "psf")))
+        exposure = exposure_of(inputs, changes)
         if self.method == "ewc":
             return FineTunedAnswer(self._refined(inputs, result, report), self._source.grid)
         if self.method == "latent":
             return self._refined(exposure, result, report)
         u = self._start(result)
         if self._source.is_map:
-            source = result["source"][0].astype(float)
-            posterior = refine_field(
-                exposure,
-                self.variables,
-                u,
-                source,
-                self._source.grid,
-                result["model"][0].astype(float),
-                evidence=self.method == "evidence",
-                report=report,
-            )
+            posterior = self._of_field(exposure, u, result, report)
         else:
             values = {name: v[:1] for name, v in result["source_parameters"].items()}
             v = ops.convert_to_numpy(self._source.prior.unconstrain(values)["vector"])[0]
@@ -154,6 +148,56 @@ class Refinement:
                 exposure, self.variables, u, self._source.prior, v.astype(float), report=report
             )
         return RefinedAnswer(posterior, self._source, exposure)
+
+    def together(self, images, result, report=None):
+        """Refine the answer of one of several bands, and with it those of the others.
+
+        Parameters
+        ----------
+        images : sequence of SolverImage
+            The bands, on the same pixels; the first is the one that was answered.
+        result : dict of ndarray
+            What `BatchInference.solve_batch` gave for it.
+        report : callable, optional
+            As for a call.
+
+        Returns
+        -------
+        list of RefinedAnswer
+            One of every band, of the same lens.
+
+        Raises
+        ------
+        InputError
+            If the source is no map, or the method has no posterior of lens and source.
+        """
+        evidence = self.method == "evidence"
+        if not (self._source.is_map and (evidence or self.method == "map")):
+            raise InputError(
+                "bands: weights whose source is a map, and the method 'evidence' or 'map', are "
+                f"wanted for a joint answer, found {self.method!r} and "
+                f"{'a map' if self._source.is_map else 'a model of the source'}"
+            )
+        exposures = [image.exposure for image in images]
+        first = self._of_field(exposures[0], self._start(result), result, report)
+        posteriors = refine_bands(exposures, first, self._source.grid, evidence, report)
+        return [
+            RefinedAnswer(posterior, self._source, exposure)
+            for posterior, exposure in zip(posteriors, exposures)
+        ]
+
+    def _of_field(self, exposure, u, result, report):
+        """Return the posterior of a lens and of a source that is a map."""
+        return refine_field(
+            exposure,
+            self.variables,
+            u,
+            result["source"][0].astype(float),
+            self._source.grid,
+            result["model"][0].astype(float),
+            evidence=self.method == "evidence",
+            report=report,
+        )
 
     def _start(self, result):
         if isinstance(self.variables, MapVariables):

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-from astropy.nddata import NDData
 from keras import ops
 from tqdm import tqdm
 
-from rimlens import __version__
 from rimlens.errors import FileFormatError, InputError, QualityWarning, RimlensError
-from rimlens.imaging import Grid
 from rimlens.io.pretrained import Pretrained, require_shapes
-from rimlens.models.parameter import BRIGHTNESS
-from rimlens.observation import Observation, grid_wcs
+from rimlens.observation import Observation
 from rimlens.posterior.population import SMOOTH, LensPopulation
-from rimlens.reconstruction import GOOD, Failure, Reconstruction, SolverDiagnostics
-from rimlens.reconstruction.models import mass_center, mean_convergence, move, on_the_sky
+from rimlens.reconstruction import GOOD, Failure, Reconstruction
+from rimlens.rim.answer import reconstruction_of
 from rimlens.rim.architecture import Architecture
 from rimlens.rim.constants import CONSTANTS, description
 from rimlens.rim.inference import BatchInference
-from rimlens.rim.preparation import frame_observation, normalize
 from rimlens.rim.recurrence import RecurrentInferenceMachine
 from rimlens.rim.refined import ERROR_SCALE_ENTRIES, ErrorScale, Refinement, check_method
+from rimlens.rim.solver_image import SolverImage, check_bands, check_lens_light
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
@@ -184,6 +179,7 @@ class RIMSolver(Pretrained):
         *,
         refine: bool = False,
         method: str = "evidence",
+        lens_light: str | None = None,
     ) -> Reconstruction | list[Any]:
         """Reconstruct one lens or several.
 
@@ -201,6 +197,11 @@ class RIMSolver(Pretrained):
             and source maximized together; lens and source in the latent spaces of autoencoders;
             or the network fine-tuned on the image under elastic weight consolidation (Adam et al.
             2023, ApJ 951, 6), which states no errors.
+        lens_light : {"mge", "sersic", "isophotes"}, optional
+            For an image with the light of the lens galaxy in it, how that is fitted: see
+            `rimlens.observation.fit_lens_light`. With ``refine=True`` its amplitudes, place and
+            shape are unknowns beside lens and source, integrated out; the reconstruction's
+            `foreground` has it.
 
         Returns
         -------
@@ -229,20 +230,18 @@ class RIMSolver(Pretrained):
                     "Observation.from_nddata makes one of an NDData or CCDData"
                 )
         check_method(method)
-        refinement = None
-        if refine:
-            parts = self.population, method, self.error_covariance_factor
-            refinement = Refinement(self.machine, *parts)
+        check_lens_light(lens_light)
+        refinement = self._refinement(method) if refine else None
         progress = len(observations) > 1 if progress is None else progress
         if single:
             with tqdm(desc="refinement", unit="step", disable=not (progress and refine)) as bar:
-                found = self._reconstruct(observation, refinement, bar.update)
+                found = self._reconstruct(observation, lens_light, refinement, bar.update)
             if found.quality != GOOD:
                 reasons = " ".join(found.verdict.reasons)
                 _warn(f"the reconstruction is {found.quality}: {reasons}")
             return found
         found = [
-            self._reconstruct_or_fail(item, refinement)
+            self._reconstruct_or_fail(item, lens_light, refinement)
             for item in tqdm(observations, desc="lenses", disable=not progress)
         ]
         counts = Counter(item.quality for item in found if item.quality != GOOD)
@@ -251,128 +250,93 @@ class RIMSolver(Pretrained):
             _warn(f"{counts.total()} of {len(found)} are not good: {kinds}; each says why")
         return found
 
-    def _reconstruct_or_fail(self, observation, refinement):
+    def reconstruct_bands(
+        self,
+        bands: Mapping[str, Observation],
+        progress: bool = False,
+        *,
+        method: str = "evidence",
+        lens_light: str | None = None,
+    ) -> dict[str, Reconstruction]:
+        """Reconstruct one lens from several bands: one lens, and a source in every band.
+
+        The band of the highest signal-to-noise is reconstructed first; from its answer the
+        posterior of all is maximized, in which the bands' likelihoods are added up.
+
+        Parameters
+        ----------
+        bands : mapping of str to Observation
+            By name, all on the same pixels of the sky: `rimlens.observation.match_bands` brings
+            them there.
+        progress : bool, optional
+            Whether to show a progress bar.
+        method : {"evidence", "map"}, optional
+            As in `reconstruct`.
+        lens_light : str, optional
+            As in `reconstruct`.
+
+        Returns
+        -------
+        dict of str to Reconstruction
+            By the names of the bands. The lens and its errors are the same in all.
+
+        Raises
+        ------
+        InputError
+            If the bands are fewer than two, are not observations or not on the same pixels, or
+            the weights are for no map of a source.
+
+        Warns
+        -----
+        QualityWarning
+            If the quality in a band is not good.
+        """
+        check_bands(bands)
+        check_method(method)
+        check_lens_light(lens_light)
+        start, refinement = perf_counter(), self._refinement(method)
+        images = {name: self._image(item, lens_light) for name, item in bands.items()}
+        names = sorted(images, key=lambda name: -images[name].exposure.signal_to_noise)
+        ordered = [images[name] for name in names]
+        result = self.inference.solve_batch(ordered[0].inputs)
+        with tqdm(desc="refinement", unit="step", disable=not progress) as bar:
+            answers = refinement.together(ordered, result, bar.update)
+        # The network's chi-squares are those of the first band.
+        none = {**result, "reduced_chi2": result["reduced_chi2"][:0]}
+        results = [result] + [none] * (len(names) - 1)
+        parts = zip(names, ordered, results, answers)
+        found = {
+            name: reconstruction_of(self, *answer, method, perf_counter() - start)
+            for name, *answer in parts
+        }
+        poor = {name: item for name, item in found.items() if item.quality != GOOD}
+        for name, item in poor.items():
+            _warn(
+                f"{name}: the reconstruction is {item.quality}: {' '.join(item.verdict.reasons)}"
+            )
+        return {name: found[name] for name in bands}
+
+    def _refinement(self, method):
+        return Refinement(self.machine, self.population, method, self.error_covariance_factor)
+
+    def _image(self, observation, lens_light):
+        return SolverImage.of(observation, self.architecture.image_size, lens_light)
+
+    def _reconstruct_or_fail(self, observation, lens_light, refinement):
         try:
-            return self._reconstruct(observation, refinement)
+            return self._reconstruct(observation, lens_light, refinement)
         except RimlensError as error:
             return Failure(observation, error)
 
-    def _reconstruct(self, observation, refinement=None, report=None):
+    def _reconstruct(self, observation, lens_light=None, refinement=None, report=None):
         start = perf_counter()
-        frame = frame_observation(observation, self.architecture.image_size)
-        seen = frame.observation
-        image, sigma, peak = normalize(
-            frame.padded(seen.data, 0.0)[None],
-            frame.padded(seen.sigma, np.inf)[None],
-            frame.padded(~seen.mask, 0.0)[None],
-        )
-        inputs = {
-            "image": image,
-            "sigma": sigma,
-            "weight": frame.padded(~seen.mask, 0.0)[None].astype("float32"),
-            "psf": seen.psf[None].astype("float32"),
-        }
-        result = self.inference.solve_batch(inputs)
-        history = result["reduced_chi2"][:, 0].astype(float)
-        source_grid, refined = self.machine.source.grid, None
+        image = self._image(observation, lens_light)
+        result = self.inference.solve_batch(image.inputs)
+        refined = None
         if refinement is not None:
-            refined = refinement(inputs, result, report)
-            source_grid = refined.source_grid
-            result = {**result, **keras.tree.map_structure(lambda v: v[None], refined.result())}
-            residual = (image - result["model"] - result["foreground"]) / sigma
-            history = np.append(history, np.mean(residual[inputs["weight"] > 0] ** 2))
-        convergence = result["convergence"][0].astype(float)
-        scale = self.architecture.convergence_scale
-        kappa_wcs = grid_wcs(seen.wcs, frame.center, scale, convergence.shape)
-        source_center = tuple(c + o for c, o in zip(frame.center, source_grid.center))
-        source_wcs = grid_wcs(seen.wcs, source_center, source_grid.pixel_scale, source_grid.shape)
-        source = result["source"][0] * float(peak[0])
-        models = self._models(result, frame, float(peak[0]))
-        lens_model = models.get("pixel_frame_lens_model")
-        if lens_model is not None and mass_center(lens_model) is not None:
-            # A cusp is known at points only: its map holds means over pixels, as other maps do.
-            side = scale * seen.pixel_scale.to_value("arcsec")
-            grid = Grid(convergence.shape, side, _offset(frame))
-            convergence = mean_convergence(lens_model, grid)
-        reconstruction = Reconstruction(
-            observation=seen,
-            source=NDData(source.astype(float), unit=seen.unit, wcs=source_wcs),
-            convergence=NDData(convergence, unit="", wcs=kappa_wcs),
-            draws=self._draws(refined, frame, float(peak[0])),
-            shear=result["shear"][0].astype(float),
-            model=frame.trimmed(result["model"][0]).astype(float) * float(peak[0]),
-            foreground=None
-            if refined is None
-            else frame.trimmed(result["foreground"][0]).astype(float) * float(peak[0]),
-            chi2_history=history,
-            meta={
-                "weights": "untrained" if self.weights is None else self.weights.name,
-                "rimlens": __version__,
-                "binning": frame.binning,
-                **({} if refined is None else {"refinement": refinement.method}),
-                **_subhalo(result, frame),
-                "elapsed": perf_counter() - start,
-            },
-            **models,
-        )
-        diagnostics = SolverDiagnostics(
-            result["orientation_radii"][:, 0],
-            float(result["network_radius"][0]),
-            np.nan if refined is None else refined.lens_distance,
-        )
-        reconstruction.judge(self.domain, diagnostics)
-        return reconstruction
-
-    def _draws(self, refined, frame, peak):
-        """Return a function that draws from the posterior in the units of the observation.
-
-        There is none without a posterior.
-        """
-        if refined is None or refined.draws is None:
-            return None
-        scale = frame.observation.pixel_scale.to_value("arcsec")
-        priors = {"lens": self.lens, "source_parameters": self.source}
-        units = {"arcsec": scale, BRIGHTNESS: peak}
-        error_scale = self.error_scale(refined.exposure.signal_to_noise)
-
-        def draw(n, rng):
-            found = refined.draws(n, rng, error_scale)
-            found["source"] = found["source"] * peak
-            if "subhalo" in found:
-                found["subhalo"] = _in_arcsec(found["subhalo"], frame)
-            for key, prior in priors.items():
-                if key in found:
-                    declared = prior.model.parameters
-                    found[key] = {
-                        name: value * units.get(declared[name].unit, 1.0)
-                        for name, value in found[key].items()
-                    }
-            return found
-
-        return draw
-
-    def _models(self, result, frame, peak):
-        """Return the inferred models in arcsec from the center of the framed image."""
-        observation, offset = frame.observation, _offset(frame)
-        scale = observation.pixel_scale.to_value("arcsec")
-        brightness = peak if observation.unit is None else peak * observation.unit
-        units = {"arcsec": scale, BRIGHTNESS: brightness}
-        models = {}
-        for name, prior, key in (
-            ("pixel_frame_lens_model", self.lens, "lens"),
-            ("pixel_frame_source_model", self.source, "source_parameters"),
-        ):
-            if key in result:
-                model = on_the_sky(prior.model, scale).copy(
-                    **{
-                        parameter: result[key][parameter][0].astype(float)
-                        * units.get(declared.unit, 1.0)
-                        for parameter, declared in prior.model.parameters.items()
-                    }
-                )
-                # Half a pixel, where the numbers of pixels are odd and even.
-                models[name] = move(model, np.eye(2), offset) if any(offset) else model
-        return models
+            refined = refinement(image.inputs, result, report, image.changes)
+        method = None if refinement is None else refinement.method
+        return reconstruction_of(self, image, result, refined, method, perf_counter() - start)
 
     def _set_error_covariance_factor(self, values, path):
         lens, source = self.machine.lens, self.machine.source
@@ -406,31 +370,6 @@ def _population(stored, lens, path):
         )
     scatter = float(found.pop("shear_scatter")[0])
     return LensPopulation(lens.grid, shear_scatter=scatter, **found)
-
-
-def _offset(frame):
-    """Return the center of a solver's grid in arcsec from the center of the framed image."""
-    scale = frame.observation.pixel_scale.to_value("arcsec")
-    ny, nx = frame.observation.shape
-    x, y = frame.center
-    return scale * (x - (nx - 1) / 2), scale * (y - (ny - 1) / 2)
-
-
-def _in_arcsec(subhalo, frame):
-    """Return the parameters of a subhalo, or of draws of it, from the center of the image."""
-    scale = frame.observation.pixel_scale.to_value("arcsec")
-    found = {name: scale * values for name, values in subhalo.items()}
-    for name, offset in zip(("center_x", "center_y"), _offset(frame)):
-        found[name] = found[name] + offset
-    return found
-
-
-def _subhalo(result, frame):
-    """Return the entry ``subhalo`` of a reconstruction's metadata, if there is one."""
-    if "subhalo" not in result:
-        return {}
-    found = _in_arcsec(result["subhalo"], frame)
-    return {"subhalo": {name: float(values[0]) for name, values in found.items()}}
 
 
 def _warn(message):
