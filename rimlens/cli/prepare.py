@@ -127,11 +127,12 @@ def command(
         _, observation = stages[-1]
         observation.write(temporary[output.parent] / output.name)
         if figure is not None:
-            from rimlens.plotting.preparation import plot_preparation
+            from rimlens.plotting.preparation import preparation_figure
 
             path = Path(figure)
             try:
-                plot_preparation(stages, temporary[path.parent] / path.name)
+                figure_of_stages = preparation_figure(stages)
+                figure_of_stages.savefig(temporary[path.parent] / path.name)
             except (OSError, ValueError) as error:
                 warnings.warn(
                     f"{figure}: the figure cannot be drawn: {error}", RimlensWarning, stacklevel=2
