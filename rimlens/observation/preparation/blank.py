@@ -10,9 +10,15 @@ _SENTINELS = (-99.0, -999.0, -9999.0)
 _HUGE = 1e8
 # This many zeros side by side at the edge are no chance.
 _EMPTY = 4
-# A source, for the purpose of looking beside it, is this many times the scatter above the sky,
-# on this many pixels, and reaches this many pixels beyond them.
-_SIGMAS, _PIXELS, _MARGIN = 1.5, 5, 4
+# A source, for the purpose of looking beside it, stands this many times the scatter above the sky
+# on this many pixels of the smoothed image, and reaches this many pixels beyond them.  A lower
+# threshold would take peaks of the noise for sources, and the rest of the sky would be too dark.
+_SIGMAS, _PIXELS, _MARGIN = 3.0, 5, 4
+# Gaussians, in pixels, with which the image is smoothed: small sources, and wings of galaxies.
+_SCALES = (1.5, 4.0)
+# Differences this many smoothing lengths apart are independent.
+_LAG = 3.0
+_ITERATIONS = 5
 # With less of the frame left, sources fill it.
 _LEAST_BLANK = 0.1
 
@@ -44,9 +50,9 @@ def empty_pixels(data):
 def blank_pixels(data, mask):
     """Return which pixels show the sky and no source.
 
-    Sources are found in the image smoothed by a Gaussian of 1.5 pixels, in which the wings of
-    galaxies stand out; a margin is left around them.  Where they fill the frame, its border is
-    the best there is.
+    Sources are found in the image smoothed by Gaussians of 1.5 and of 4 pixels, in which the
+    wings of galaxies stand out; a margin is left around them.  Where they fill the frame, its
+    border is the best there is.
 
     Parameters
     ----------
@@ -62,27 +68,52 @@ def blank_pixels(data, mask):
     border : bool
         Whether the border of the frame had to do.
     """
-    from astropy.stats import sigma_clipped_stats
-    from photutils.segmentation import detect_sources
     from scipy import ndimage
 
     used = ~mask
-    share = ndimage.gaussian_filter(used.astype(float), 1.5)
-    smooth = ndimage.gaussian_filter(np.where(used, data, 0.0), 1.5) / np.maximum(share, 1e-3)
     sources = np.zeros(data.shape, dtype=bool)
-    for _ in range(3):
-        if np.count_nonzero(used & ~sources) < _LEAST_BLANK * np.count_nonzero(used):
-            break
-        _, level, scatter = sigma_clipped_stats(smooth[used & ~sources], sigma=2.5, maxiters=10)
-        if not scatter > 0:
-            break
-        found = _quietly(detect_sources, smooth, level + _SIGMAS * scatter, _PIXELS, mask=mask)
-        sources = np.zeros_like(sources) if found is None else found.data > 0
-        sources = ndimage.binary_dilation(sources, iterations=_MARGIN)
+    for scale in _SCALES:
+        share = ndimage.gaussian_filter(used.astype(float), scale)
+        smooth = ndimage.gaussian_filter(np.where(used, data, 0.0), scale)
+        smooth /= np.maximum(share, 1e-3)
+        sources |= _sources(smooth, used, round(_LAG * scale))
+    sources = ndimage.binary_dilation(sources, iterations=_MARGIN)
     blank = used & ~sources
     if np.count_nonzero(blank) >= _LEAST_BLANK * np.count_nonzero(used):
         return blank, False
     return _border(used), True
+
+
+def _sources(smooth, used, lag):
+    """Return what stands above the sky, whose level and scatter are measured beside it."""
+    from astropy.stats import sigma_clipped_stats
+    from photutils.segmentation import detect_sources
+
+    sources = np.zeros(used.shape, dtype=bool)
+    for _ in range(_ITERATIONS):
+        sky = used & ~sources
+        if np.count_nonzero(sky) < _LEAST_BLANK * np.count_nonzero(used):
+            break
+        mean, median, _ = sigma_clipped_stats(smooth[sky], sigma=2.5, maxiters=10)
+        scatter = _scatter(smooth, sky, lag)
+        if not scatter > 0:
+            break
+        threshold = 2.5 * median - 1.5 * mean + _SIGMAS * scatter
+        found = _quietly(detect_sources, smooth, threshold, _PIXELS, mask=~used)
+        sources = np.zeros(used.shape, dtype=bool) if found is None else found.data > 0
+    return sources
+
+
+def _scatter(smooth, sky, lag):
+    """Return the scatter of the sky, in which the slopes of wings do not count."""
+    steps = []
+    for axis in (0, 1):
+        first, second = (np.moveaxis(a, axis, 0) for a in (smooth, sky))
+        both = second[lag:] & second[:-lag]
+        steps.append((first[lag:] - first[:-lag])[both])
+    steps = np.concatenate(steps)
+    # The median of the difference of two normal deviates is 0.954 times their standard deviation.
+    return float(np.median(np.abs(steps - np.median(steps)))) / 0.954 if steps.size else 0.0
 
 
 def _quietly(function, *arguments, **options):
