@@ -85,7 +85,7 @@ class Photometry:
         """Electrons that were counted for a value of 1; None if that is not known."""
         if self.unit is None or self.gain is None:
             return None
-        if _per_second(self.unit):
+        if is_rate(self.unit):
             return None if self.exposure_time is None else self.gain * self.exposure_time
         return self.gain
 
@@ -118,8 +118,11 @@ def _positive(header, keyword):
     return None
 
 
-def _per_second(unit):
-    return any(base == u.s and power == -1 for base, power in zip(unit.bases, unit.powers))
+def is_rate(unit):
+    """Return whether a unit, or None, is one of something a second."""
+    return unit is not None and any(
+        base == u.s and power == -1 for base, power in zip(unit.bases, unit.powers)
+    )
 
 
 def _counted(unit):
@@ -150,7 +153,7 @@ def _zeropoint(header, unit, time):
         if by_unit is not None:
             return by_unit
     zeropoint = _zeropoint_of_rate(header)
-    if zeropoint is not None and unit is not None and _counted(unit) and not _per_second(unit):
+    if zeropoint is not None and unit is not None and _counted(unit) and not is_rate(unit):
         # So many counts were collected during the exposure.
         return None if time is None else zeropoint + 2.5 * np.log10(time)
     if zeropoint is not None:

@@ -19,6 +19,8 @@ SKY = "SKY"
 _LEAST_BOXES = 3
 # A box must be wider than a lens: this many pixels at least, or this part of the frame.
 _SMALLEST_BOX, _BOXES = 50, 8
+# A slope across the frame is found from as many blocks a side.
+_BLOCKS = 8
 # Boxes of which sources leave less than a fifth are filled in from their neighbors.
 _MASKED_PERCENT = 80.0
 
@@ -63,8 +65,10 @@ def subtract_background(
     >>> from rimlens.observation.preparation.background import subtract_background
     >>> sky = np.random.default_rng(0).normal(7.0, 1.0, (80, 80))
     >>> flat = subtract_background(CCDData(sky, unit="adu"))
-    >>> bool(abs(np.median(flat.data)) < 0.1), flat.meta["PREPARATION"]
-    (True, ['subtract_background: method=constant, level=6.9..., blank=...'])
+    >>> flat.meta["PREPARATION"]
+    ['subtract_background: method=constant, level=6.94157, blank=98%']
+    >>> bool(abs(np.median(flat.data)) < 0.1)
+    True
     """
     height, width = _box(box_size, frame.shape)
     filter_size = _whole(filter_size, "filter_size")
@@ -75,11 +79,11 @@ def subtract_background(
     mask = mask | ~np.isfinite(data)
     if mask.all():
         raise InputError("frame: all pixels are masked, so that there is no sky to measure")
-    blank, border = blank_pixels(data, mask)
+    large = data.shape[0] >= _LEAST_BOXES * height and data.shape[1] >= _LEAST_BOXES * width
+    # The bright side of a slope is no source.
+    blank, border = blank_pixels(data - _plane(data, mask) if large else data, mask)
     level = None
-    if not border and data.shape[0] >= _LEAST_BOXES * height and data.shape[1] >= (
-        _LEAST_BOXES * width
-    ):
+    if large and not border:
         level = _smooth_level(data, blank, (height, width), filter_size)
     method = "border" if border else "constant" if level is None else "boxes"
     level = sky_level(data[blank]) if level is None else level
@@ -124,6 +128,29 @@ def _smooth_level(data, blank, box, filter_size):
     return Background2D(
         data, box, mask=~blank, filter_size=filter_size, exclude_percentile=_MASKED_PERCENT
     ).background
+
+
+def _plane(data, mask):
+    """Return the plane through the darker blocks of a frame, which lenses in it leave alone."""
+    rows, columns = (np.array_split(np.arange(n), _BLOCKS) for n in data.shape)
+    points = []
+    for block in ((y, x) for y in rows for x in columns):
+        window = np.ix_(*block)
+        values = data[window][~mask[window]]
+        if values.size > mask[window].sum():
+            points.append((1.0, block[0].mean(), block[1].mean(), np.percentile(values, 30)))
+    points = np.array(points).reshape(-1, 4)
+    kept = np.ones(len(points), dtype=bool)
+    plane = np.zeros(3)
+    for _ in range(10):
+        if np.count_nonzero(kept) < 6:
+            return np.zeros(data.shape)
+        plane = np.linalg.lstsq(points[kept, :3], points[kept, 3], rcond=None)[0]
+        rest = points[:, 3] - points[:, :3] @ plane
+        spread = np.median(np.abs(rest[kept]))
+        kept = rest <= np.median(rest[kept]) + 3 * spread
+    y, x = np.indices(data.shape)
+    return plane[1] * y + plane[2] * x
 
 
 def _box(box_size, shape):

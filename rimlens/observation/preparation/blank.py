@@ -19,6 +19,9 @@ _SCALES = (1.5, 4.0)
 # Differences this many smoothing lengths apart are independent.
 _LAG = 3.0
 _ITERATIONS = 5
+# The sky scatters this much more than its pixels this far apart, at most; noise of neighbors is
+# correlated where an image was resampled.
+_LARGEST_SPREAD, _NEAR = 2.0, 3
 # With less of the frame left, sources fill it.
 _LEAST_BLANK = 0.1
 
@@ -66,7 +69,7 @@ def blank_pixels(data, mask):
     blank : ndarray of bool
         Not empty unless `mask` is full.
     border : bool
-        Whether the border of the frame had to do.
+        Whether the border of the frame, a tenth of it wide, had to do.
     """
     from scipy import ndimage
 
@@ -80,7 +83,11 @@ def blank_pixels(data, mask):
     sources = ndimage.binary_dilation(sources, iterations=_MARGIN)
     blank = used & ~sources
     if np.count_nonzero(blank) >= _LEAST_BLANK * np.count_nonzero(used):
-        return blank, False
+        values = data[blank]
+        spread = np.median(np.abs(values - np.median(values))) / 0.6745
+        # Where light fills the frame there is no flat sky, but a slope everywhere.
+        if spread <= _LARGEST_SPREAD * _scatter(data, blank, _NEAR):
+            return blank, False
     return _border(used), True
 
 

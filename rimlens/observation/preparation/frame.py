@@ -142,7 +142,7 @@ def read_frame(
         sigma = filled(np.where(flagged, np.nan, sigma), flagged)
     if times is not None:
         flagged |= ~(times > 0)
-        header[EXPOSURE_MAP] = np.where(flagged, 0.0, times)
+        header[EXPOSURE_MAP] = np.where(flagged, 0.0, times / _drizzled_area(header))
         facts["weights"] = "exposure times"
     facts["masked"] = int(np.count_nonzero(flagged))
     wcs = _wcs(image, pixel_scale)
@@ -282,6 +282,13 @@ def _noise(noise, image, flagged, photometry, kind):
         UNCERTAINTIES[kind](noise.values), photometry.unit, image.values.shape
     )
     return sigma, None
+
+
+def _drizzled_area(header):
+    """Return the area of a pixel in pixels of the detector, by which drizzling scales weights."""
+    output, detector = header.get("D001SCAL"), header.get("D001ISCL")
+    known = all(isinstance(v, (int, float)) and 0 < v < np.inf for v in (output, detector))
+    return (output / detector) ** 2 if known else 1.0
 
 
 def _wcs(image: FITSImage, pixel_scale: Any):
