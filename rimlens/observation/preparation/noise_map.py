@@ -100,7 +100,7 @@ def estimate_noise(
     data = np.asarray(frame.data, dtype=float)
     mask = np.zeros(data.shape, dtype=bool) if frame.mask is None else np.asarray(frame.mask)
     blank, _ = blank_pixels(data, mask)
-    level, scatter = sky_level(data[blank]), _scatter(data[blank])
+    level, scatter = sky_level(data[blank]), sky_scatter(data[blank])
     if not scatter > 0:
         raise InputError(
             "frame: its blank sky has no scatter, so that there is no noise to measure; give the "
@@ -263,7 +263,8 @@ def _large_scale_ratio(correlation, pixels):
     return float(np.sqrt(certain.sum()))
 
 
-def _scatter(values):
+def sky_scatter(values):
+    """Return the standard deviation of pixels without sources, a one-dimensional array."""
     from astropy.stats import sigma_clip
 
     return float(np.std(sigma_clip(values, sigma=3.5, maxiters=5, masked=False)))
@@ -274,7 +275,7 @@ def _correlation(data, blank, lags=_LAGS):
     from scipy import ndimage
 
     values = np.where(blank, data, 0.0)
-    clip = 5 * _scatter(data[blank])
+    clip = 5 * sky_scatter(data[blank])
     values = np.where(blank, values - sky_level(data[blank]), 0.0)
     used = (blank & (np.abs(values) < clip)).astype(float)
     # The mean of a neighborhood that is wide beside the correlation.
