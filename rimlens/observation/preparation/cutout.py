@@ -79,7 +79,7 @@ def cut_out(
     from astropy.nddata import Cutout2D
 
     wcs = None if frame.wcs is None else celestial_wcs(frame.wcs)
-    x, y = _pixel(position, wcs)
+    x, y = pixel_of(position, wcs)
     height, width = _sides(size, wcs)
     _check_position(frame, wcs, position, x, y)
     if height > _LARGEST * frame.shape[0] or width > _LARGEST * frame.shape[1]:
@@ -120,8 +120,25 @@ def cut_out(
     return derived(frame, "cut_out", facts, **parts)
 
 
-def _pixel(position, wcs):
-    """Return a position as ``(x, y)`` in pixels."""
+def pixel_of(position, wcs):
+    """Return a position as ``(x, y)`` in pixels.
+
+    Parameters
+    ----------
+    position : SkyCoord, str or tuple
+        As for `cut_out`.
+    wcs : astropy.wcs.WCS or None
+        A celestial one.
+
+    Returns
+    -------
+    tuple of float
+
+    Raises
+    ------
+    InputError
+        If it is no position, or is on the sky and there is no WCS.
+    """
     if isinstance(position, str) or not isinstance(position, (SkyCoord, tuple, list, np.ndarray)):
         position = _coordinate(position)
     elif not isinstance(position, SkyCoord):
