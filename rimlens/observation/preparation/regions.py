@@ -230,11 +230,9 @@ def _inside(regions, image):
                     "celestial WCS; give regions in pixels"
                 )
             region = region.to_pixel(celestial_wcs(image.wcs))
-        # A region that is marked as a hole says that it contains what is outside of it.
+        # Some versions of the package turn a hole inside out, others do not: it is told apart here.
         hole = region.meta.get("include") in (False, "-")
-        contained = region.contains(pixels)
-        if hole:
-            holes |= ~contained
-        else:
-            inside |= contained
+        contained = region.copy(meta={}).contains(pixels)
+        target = holes if hole else inside
+        target |= contained
     return inside & ~holes
