@@ -230,7 +230,7 @@ def _inside(regions, image):
                     "celestial WCS; give regions in pixels"
                 )
             region = region.to_pixel(celestial_wcs(image.wcs))
-        # Some versions of the package turn a hole inside out, others do not: it is told apart here.
+        # Some versions of the package turn a hole inside out, others do not.
         hole = region.meta.get("include") in (False, "-")
         contained = region.copy(meta={}).contains(pixels)
         target = holes if hole else inside
