@@ -13,8 +13,6 @@ from rimlens.errors import InputError
 from rimlens.observation.celestial import celestial_wcs
 
 if TYPE_CHECKING:
-    from astropy.wcs import WCS
-
     from rimlens.observation.observation import Observation
     from rimlens.typing import ArrayLike
 
@@ -136,10 +134,9 @@ def _described(operand):
 
 def _check_place(observation, operand):
     """Refuse an image of other pixels of the sky."""
-    wcs: WCS | None = operand.wcs
-    if wcs is None:
+    if operand.wcs is None:
         return
-    other = celestial_wcs(wcs, "operand")
+    other = celestial_wcs(operand.wcs, "operand")
     ny, nx = observation.shape
     corners = np.array([[0, 0], [nx - 1, 0], [0, ny - 1], [nx - 1, ny - 1]], dtype=float)
     sky = observation.wcs.pixel_to_world(*corners.T)

@@ -176,7 +176,9 @@ class Observation(Arithmetic, Parts, NDData):
         path : str or path-like
             The file, or ``"file.fits[EXT]"`` for the extension with the image.
         data, uncertainty, mask, psf : str, int or path-like, optional
-            Where each is. A mask is not zero where a pixel is not to be used.
+            Where each is. A mask is not zero where a pixel is not to be used; of the planes of
+            Rubin's and HSC's masks, detections do not count, and of the flags of JWST,
+            ``DO_NOT_USE`` alone does.
         uncertainty_type : {"std", "var", "ivar"}, optional
             Standard deviation, variance or inverse variance. By default it follows from the name
             of the extension or of the file (``_wht.fits``); any other name means a standard
@@ -198,7 +200,8 @@ class Observation(Arithmetic, Parts, NDData):
         FileFormatError
             If a file is missing, is not FITS or is damaged.
         InputError
-            If an extension is missing or does not fit the others, and as for `Observation`.
+            If an extension is missing or does not fit the others, if a weight map (``WHT``) holds
+            exposure times, and as for `Observation`.
 
         Warns
         -----

@@ -87,15 +87,12 @@ def subtract_background(
         level = _smooth_level(data, blank, (height, width), filter_size)
     method = "border" if border else "constant" if level is None else "boxes"
     level = sky_level(data[blank]) if level is None else level
-    facts = {
-        "method": method,
-        "level": float(np.mean(level)),
-        "blank": f"{np.mean(blank):.0%}",
-    }
+    mean = float(np.mean(level))
+    facts = {"method": method, "level": mean, "blank": f"{np.mean(blank):.0%}"}
     if method == "boxes":
         facts |= {"box_size": f"{height}x{width}", "range": float(np.ptp(level))}
     meta = dict(frame.meta or {})
-    meta[SKY] = float(meta.get(SKY, 0.0)) + facts["level"]
+    meta[SKY] = float(meta.get(SKY, 0.0)) + mean
     subtracted = np.where(np.isfinite(data), data - level, data)
     return derived(frame, "subtract_background", facts, data=subtracted, meta=meta)
 

@@ -85,7 +85,7 @@ def mask_regions(
         else:
             regions = _region_file(path)
     if isinstance(regions, np.ndarray):
-        inside, count = mask_array(regions, image.shape), "drawn"
+        inside, count = mask_array(regions, image.shape), 1
     else:
         regions = _listed_regions(regions)
         inside, count = _inside(regions, image), len(regions)
