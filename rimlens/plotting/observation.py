@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.visualization.wcsaxes import WCSAxes
+from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from rimlens.observation import Observation
 
 UNUSED = "0.55"
@@ -43,7 +42,8 @@ def draw_observation(observation: Observation, ax: Axes | None = None) -> Axes:
     norm = brightness_norm(observation)
     image = ax.imshow(data, origin="lower", norm=norm, cmap=BRIGHTNESS, interpolation="nearest")
     ax.set_facecolor(UNUSED)
-    ax.figure.colorbar(image, ax=ax, label=unit_label(observation.unit))
+    bar = ax.inset_axes((1.03, 0.0, 0.05, 1.0), axes_class=Axes)
+    ax.figure.colorbar(image, cax=bar, label=unit_label(observation.unit))
     return ax
 
 

@@ -93,7 +93,11 @@ def mask_regions(
         where = f"{source}: " if source else "regions: "
         raise InputError(f"{where}no pixel of the image of {image.shape} lies in them")
     inside = ~inside if inverse else inside
-    facts = {"regions": count, "inverse": inverse, "pixels": int(np.count_nonzero(inside))}
+    facts: dict[str, Any] = {
+        "regions": count,
+        "inverse": inverse,
+        "pixels": int(np.count_nonzero(inside)),
+    }
     if source:
         facts = {"file": os.path.basename(source)} | facts
     return derived(image, "mask_regions", facts, mask=_mask(image) | inside)

@@ -39,6 +39,13 @@ def test_a_drizzled_frame_keeps_exposure_times_and_no_noise(tmp_path):
     assert frame.meta["PHOTOMETRY"]["exposure_time"] == TIME
 
 
+def test_finer_pixels_share_the_weight_of_those_of_the_detector(tmp_path):
+    weight = np.full(SHAPE, 0.36 * TIME)
+    path = layouts.hst_drc(tmp_path / "drc.fits", weight=weight, primary={"D001SCAL": 0.03})
+    # Drizzling conserves the weight: 0.03 arcsec squared are 0.36 of 0.05 arcsec squared.
+    np.testing.assert_allclose(read_frame(path).meta["EXPOSURE_MAP"], TIME, rtol=1e-12)
+
+
 def test_a_drizzled_frame_with_inverse_variances_has_noise(tmp_path):
     weight = np.full(SHAPE, SKY_SIGMA**-2)
     frame = read_frame(layouts.hst_drc(tmp_path / "drc.fits", weight=weight))
