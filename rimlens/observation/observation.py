@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +11,20 @@ from astropy import units as u
 from astropy.nddata import NDData, StdDevUncertainty
 
 from rimlens.errors import InputError
-from rimlens.observation.binning import bin_pixels
+from rimlens.observation.arithmetic import Arithmetic
 from rimlens.observation.image import changed_pixels, mask_array, usable_pixels
 from rimlens.observation.noise import filled
-from rimlens.observation.psf import bin_psf, normalize_psf, trim_psf
+from rimlens.observation.parts import Parts
+from rimlens.observation.psf import normalize_psf, trim_psf
 from rimlens.observation.units import linear_unit
-from rimlens.observation.wcs import grid_wcs, image_wcs, pixel_scale_of
+from rimlens.observation.wcs import image_wcs, pixel_scale_of
+from rimlens.spelling import check_known
 from rimlens.typing import PathLike
 
 if TYPE_CHECKING:
     from astropy.nddata import NDUncertainty
     from astropy.wcs import WCS
+    from matplotlib.axes import Axes
 
     from rimlens.typing import ArrayLike
 
@@ -31,7 +33,7 @@ _PARTS = ("data", "sigma", "mask", "unit", "psf", "wcs", "meta")
 _CHECKED = (*_PARTS, "uncertainty")
 
 
-class Observation(NDData):
+class Observation(Arithmetic, Parts, NDData):
     """An image of a lens with noise, mask, point-spread function and WCS.
 
     Pixels that cannot be used are masked, and one warning counts them: NaN or infinite data, and
@@ -174,7 +176,9 @@ class Observation(NDData):
         path : str or path-like
             The file, or ``"file.fits[EXT]"`` for the extension with the image.
         data, uncertainty, mask, psf : str, int or path-like, optional
-            Where each is. A mask is not zero where a pixel is not to be used.
+            Where each is. A mask is not zero where a pixel is not to be used; of the planes of
+            Rubin's and HSC's masks, detections do not count, and of the flags of JWST,
+            ``DO_NOT_USE`` alone does.
         uncertainty_type : {"std", "var", "ivar"}, optional
             Standard deviation, variance or inverse variance. By default it follows from the name
             of the extension or of the file (``_wht.fits``); any other name means a standard
@@ -196,7 +200,8 @@ class Observation(NDData):
         FileFormatError
             If a file is missing, is not FITS or is damaged.
         InputError
-            If an extension is missing or does not fit the others, and as for `Observation`.
+            If an extension is missing or does not fit the others, if a weight map (``WHT``) holds
+            exposure times, and as for `Observation`.
 
         Warns
         -----
@@ -296,98 +301,58 @@ class Observation(NDData):
         """Side of a pixel, a Quantity in arcsec."""
         return pixel_scale_of(self.wcs) * u.arcsec
 
-    def binned(self, factor: int) -> Observation:
-        """Return the observation with blocks of pixels averaged.
-
-        The surface brightness of a block is the mean of its pixels that are not masked, and its
-        noise that of this mean if the noise of the pixels is independent. A block with a masked
-        pixel is masked. Rows and columns that fill no block are cut off on both sides.
+    def copy(self, **parts: Any) -> Observation:
+        """Return a copy, in which some parts are others.
 
         Parameters
         ----------
-        factor : int
-            Pixels a side of a block.
+        **parts
+            Any of ``data``, ``uncertainty``, ``mask``, ``unit``, ``psf``, ``wcs`` and ``meta``, as
+            when an observation is made.  A new mask stands in the place of the old one; it may
+            show a pixel that was masked only if there is a new uncertainty, too.
 
         Returns
         -------
         Observation
-            Shape ``(ny // factor, nx // factor)``.
+            Shares no arrays with this one.
 
         Raises
         ------
         InputError
-            If `factor` is not a positive whole number or is larger than the image.
+            If a part is unknown or cannot be used.
 
         Examples
         --------
         >>> import numpy as np
         >>> observation = Observation(
-        ...     np.ones((40, 61)), uncertainty=np.ones((40, 61)), psf=np.ones((3, 3)),
+        ...     np.ones((8, 9)), uncertainty=np.ones((8, 9)), psf=np.ones((3, 3)),
         ...     wcs=None, pixel_scale=0.05,
         ... )
-        >>> observation.binned(2)
-        <Observation: 20 x 30 pixels of 0.1 arcsec, no unit, 0 masked>
+        >>> observation.copy(mask=np.eye(8, 9))
+        <Observation: 8 x 9 pixels of 0.05 arcsec, no unit, 8 masked>
         """
-        try:
-            factor = operator.index(factor)
-        except TypeError:
-            raise InputError(f"factor: a whole number is wanted, found {factor!r}") from None
-        if not 1 <= factor <= min(self.shape):
-            raise InputError(
-                f"factor: 1 to {min(self.shape)} is wanted for an image of {self.shape}, found "
-                f"{factor}"
-            )
-        data, sigma, mask, center = bin_pixels(self.data, self.sigma, self.mask, factor)
-        wcs = grid_wcs(self.wcs, center, factor, data.shape)
-        return self._derived(data, sigma, mask, bin_psf(self.psf, factor), wcs)
+        known = ("uncertainty", *(name for name in _PARTS if name != "sigma"))
+        check_known(parts, known, "copy", "parts")
+        if "mask" in parts and "uncertainty" not in parts:
+            parts["mask"] = changed_pixels(self, "mask", parts["mask"])[2]
+        return type(self)(**({name: getattr(self, name) for name in known} | parts))
 
-    def cutout(self, slices: tuple[slice, ...]) -> Observation:
-        """Return a part of the observation.
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the observation on the sky, masked pixels gray.
 
         Parameters
         ----------
-        slices : tuple of slice
-            Rows and columns, as for an array; without steps.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default new axes with celestial coordinates in a figure of their own.
 
         Returns
         -------
-        Observation
-            With copies of the arrays and the WCS of the part.
-
-        Raises
-        ------
-        InputError
-            If something else is given, or nothing is left.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> observation = Observation(
-        ...     np.ones((40, 60)), uncertainty=np.ones((40, 60)), psf=np.ones((3, 3)),
-        ...     wcs=None, pixel_scale=0.05,
-        ... )
-        >>> observation.cutout(np.s_[10:30, -20:]).shape
-        (20, 20)
+        matplotlib.axes.Axes
+            For instance to save: ``observation.plot().figure.savefig("lens.png")``.
         """
-        if (
-            not isinstance(slices, tuple)
-            or len(slices) != 2
-            or not all(isinstance(s, slice) and s.step in (None, 1) for s in slices)
-        ):
-            raise InputError(
-                f"slices: two slices without steps are wanted (rows, columns), found {slices!r}"
-            )
-        bounds = [s.indices(n)[:2] for s, n in zip(slices, self.shape)]
-        window = tuple(slice(*b) for b in bounds)
-        if any(stop <= start for start, stop in bounds):
-            raise InputError(f"slices: no pixel of an image of {self.shape} lies in {slices!r}")
-        return self._derived(
-            self.data[window].copy(),
-            self.sigma[window].copy(),
-            self.mask[window].copy(),
-            self.psf.copy(),
-            self.wcs[window],
-        )
+        from rimlens.plotting import draw_observation
+
+        return draw_observation(self, ax)
 
     def write(self, path: PathLike, overwrite: bool = False) -> None:
         """Write a FITS file that `read` gives back.

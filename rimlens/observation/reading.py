@@ -1,10 +1,8 @@
 """Finding image, noise, mask and point-spread function in FITS files."""
 
 import logging
-import os
 import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -12,44 +10,18 @@ from astropy import units as u
 from rimlens.arguments import positive_angle
 from rimlens.errors import InputError, RimlensWarning
 from rimlens.observation.bunit import header_unit
+from rimlens.observation.extensions import NAMES, find_image, split_path
 from rimlens.observation.fits_images import FITSImages
+from rimlens.observation.flags import unusable_pixels
 from rimlens.observation.keywords import exposure_keywords
 from rimlens.observation.noise import UNCERTAINTIES, scatter_ratio
+from rimlens.observation.photometry import exposure_time
 from rimlens.observation.psf import stamp_at_scale
 from rimlens.observation.wcs import image_wcs, pixel_scale_of
+from rimlens.observation.weights import EXPOSURE, weight_meaning
 
-# The usual names of extensions, the preferred first, and what a noise map of that name holds.
-_NAMES = {
-    # An image without the light of the lens is what is wanted, where there is one.
-    "data": ("LENSSUB", "LENS_SUB", "LENSSUBTRACTED", "LENS_SUBTRACTED", "SUBTRACTED", "SCI"),
-    "uncertainty": {
-        "ERR": "std",
-        "WHT": "ivar",
-        "VAR": "var",
-        "IVAR": "ivar",
-        "RMS": "std",
-        "ERROR": "std",
-        "SIGMA": "std",
-        "NOISE": "std",
-        "NOISE_MAP": "std",
-        "VARIANCE": "var",
-        "INVVAR": "ivar",
-        "WEIGHT": "ivar",
-        "UNCERT": "std",
-    },
-    "mask": ("DQ", "MASK"),
-    "psf": ("PSF", "PSFIMAGE"),
-}
-_AUXILIARY = {*_NAMES["uncertainty"], *_NAMES["mask"], *_NAMES["psf"]}
-_WHAT = {
-    "data": "image",
-    "uncertainty": "noise map",
-    "mask": "mask",
-    "psf": "point-spread function",
-}
 # Where CCDData.write says what its extension UNCERT holds.
 _UTYPES = {kind.__name__: name for name, kind in UNCERTAINTIES.items()}
-_BRACKETS = re.compile(r"(?P<path>.+)\[(?P<extension>[^\[\]]+)\]")
 _log = logging.getLogger("rimlens.observation")
 # Noise and scatter of the data agree within these factors: drizzled noise is correlated, which
 # lowers the differences of neighbors to 0.6 of it, and light that varies raises them.
@@ -63,20 +35,24 @@ def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_sca
             f"uncertainty_type: one of {', '.join(UNCERTAINTIES)} is wanted, found "
             f"{uncertainty_type!r}"
         )
-    path, extension = _split(path)
+    path, extension = split_path(path)
     files = FITSImages()
-    image = _find(files, path, "data", extension if data is None else data)
-    noise = _find(files, image.path, "uncertainty", uncertainty, image)
-    flags = _find(files, image.path, "mask", mask, image)
-    stamp = _find(files, image.path, "psf", psf, image)
+    image = find_image(files, path, "data", extension if data is None else data)
+    noise = find_image(files, image.path, "uncertainty", uncertainty, image)
+    flags = find_image(files, image.path, "mask", mask, image)
+    stamp = find_image(files, image.path, "psf", psf, image)
     for other, what in ((noise, "noise map"), (flags, "mask")):
         if other is not None and other.values.shape != image.values.shape:
             raise InputError(
                 f"{other}: the {what} has the shape {other.values.shape}, but the image {image} "
                 f"has {image.values.shape}; both must agree"
             )
+    masked = None if flags is None else unusable_pixels(flags, files.primary_header(flags.path))
     file_unit = None if unit is not None else header_unit(image)
-    uncertainty_type = uncertainty_type or _uncertainty_type(noise)
+    if uncertainty_type is None:
+        uncertainty_type = noise_kind(noise)
+        if uncertainty_type == "ivar":
+            _refuse_exposure_times(noise, image, files.primary_header(image.path), masked)
     kind = UNCERTAINTIES[uncertainty_type]
     noise_unit = None if file_unit is None else header_unit(noise, quiet=True)
     _check_noise_unit(noise, noise_unit, uncertainty_type, file_unit)
@@ -102,7 +78,7 @@ def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_sca
                 uncertainty=kind(noise.values, unit=noise_unit),
                 psf=_stamp(stamp, wcs, image, pixel_scale),
                 wcs=wcs,
-                mask=None if flags is None else flags.values != 0,
+                mask=masked,
                 unit=file_unit if unit is None else unit,
                 meta=exposure_keywords(files.primary_header(image.path), image.header)
                 | files.stored_meta(image.path)
@@ -143,6 +119,19 @@ def _check_noise_unit(noise, unit, uncertainty_type, image_unit):
     )
 
 
+def _refuse_exposure_times(noise, image, primary, masked):
+    """Refuse a weight map that holds the exposure time of every pixel."""
+    used = None if masked is None else ~masked
+    meaning, why = weight_meaning(noise, image.values, used, exposure_time(primary, image.header))
+    if meaning == EXPOSURE:
+        raise InputError(
+            f"{noise}: holds exposure times, not inverse variances: {why}; give the noise map "
+            "with uncertainty=, make one with rimlens prepare or "
+            "rimlens.observation.preparation.noise_map.estimate_noise, or give "
+            "uncertainty_type='ivar' if these are inverse variances"
+        )
+
+
 def _stamp(stamp, wcs, image, pixel_scale):
     """Return the point-spread function at the pixel scale of the image."""
     if wcs is None:
@@ -155,113 +144,12 @@ def _stamp(stamp, wcs, image, pixel_scale):
         raise InputError(f"{stamp}: {error}") from error
 
 
-def _find(files, path, role, wanted, image=None):
-    """Return the image that plays a role; None if it is a mask that is not wanted explicitly."""
-    if wanted is None:
-        return _search(files.images(path), path, role, image)
-    if isinstance(wanted, (int, np.integer)) and not isinstance(wanted, bool):
-        return _checked(files, path, role, int(wanted), image)
-    if not isinstance(wanted, (str, os.PathLike)):
-        raise InputError(
-            f"{role}: the name or number of an extension or the path of a file is wanted, found "
-            f"{wanted!r}"
-        )
-    if isinstance(wanted, str):
-        if any(wanted.upper() == found.name for found in files.images(path)):
-            return _checked(files, path, role, wanted, image)
-        if wanted.isdecimal():
-            return _checked(files, path, role, int(wanted), image)
-    other, extension = _split(wanted)
-    if isinstance(wanted, str) and not other.exists() and not _looks_like_a_path(wanted):
-        return _checked(files, path, role, wanted, image)
-    if extension is not None:
-        return _checked(files, other, role, extension, image)
-    return _search(files.images(other), other, role, None, sole=True)
-
-
-def _search(images, path, role, image, sole=False):
-    """Return the image with the usual name for a role, else the first one where that is safe."""
-    names = _NAMES[role]
-    prefix = image.name.rpartition("_")[0] + "_" if image is not None and "_" in image.name else ""
-    for name in (*(prefix + n for n in names if prefix), *names):
-        same = [found for found in images if found.name == name]
-        if same:
-            version = image.version if image is not None else 1
-            return _two_axes(
-                next((found for found in same if found.version == version), same[0]), role
-            )
-    if role == "data" or sole:
-        for found in images:
-            if found.values.ndim == 2 and (sole or _base(found.name) not in _AUXILIARY):
-                return found
-    if role == "mask" and not sole:
-        return None
-    raise InputError(
-        f"{path}: has no {_WHAT[role]}: {_listed(images)}; looked for {', '.join(names)}; "
-        f"name its extension or its file with {role}="
-    )
-
-
-def _checked(files, path, role, wanted, image):
-    """Return the extension with a name or number."""
-    images = files.images(path)
-    if isinstance(wanted, str) and wanted.strip().isdecimal():
-        wanted = int(wanted)
-    if isinstance(wanted, int):
-        same = [found for found in images if found.index == wanted]
-    else:
-        name = wanted.strip().upper()
-        same = [found for found in images if found.name == name]
-    if not same:
-        raise InputError(
-            f"{path}: has no image extension {wanted!r} ({role}): {_listed(images)}; name one of "
-            "these"
-        )
-    version = image.version if image is not None else 1
-    return _two_axes(next((found for found in same if found.version == version), same[0]), role)
-
-
-def _two_axes(found, role):
-    if found.values.ndim != 2:
-        raise InputError(
-            f"{found}: the {_WHAT[role]} must have two axes, found {found.values.shape}; "
-            "name another extension or write one plane to a file"
-        )
-    return found
-
-
-def _split(path):
-    """Return a path and the extension that it names in brackets, or None."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise InputError(f"path: the path of a FITS file is wanted, found {path!r}")
-    match = _BRACKETS.fullmatch(os.fspath(path))
-    if match and not Path(path).exists():
-        return Path(match["path"]), match["extension"]
-    return Path(path), None
-
-
-def _looks_like_a_path(text):
-    return os.sep in text or bool(re.search(r"\.(fits?|fts|fz|gz|bz2)\b", text, re.IGNORECASE))
-
-
-def _base(name):
-    return name if name in _AUXILIARY else name.rpartition("_")[2]
-
-
-def _listed(images):
-    if not images:
-        return "it has no images"
-    return "its images are " + ", ".join(
-        f"{found.index} ({found.name})" if found.name else str(found.index) for found in images
-    )
-
-
-def _uncertainty_type(noise):
+def noise_kind(noise):
     """Return what a noise map holds: after its header, its name, or the name of its file."""
     stated = _UTYPES.get(str(noise.header.get("UTYPE", "")).strip())
     if stated:
         return stated
-    kinds = _NAMES["uncertainty"]
+    kinds = NAMES["uncertainty"]
     by_name = kinds.get(noise.name) or kinds.get(noise.name.rpartition("_")[2])
     if by_name:
         return by_name

@@ -10,10 +10,12 @@ from rimlens.plotting.card import (
     robustness_figure,
     steps_figure,
 )
+from rimlens.plotting.observation import draw_observation
 from rimlens.plotting.reconstruction import reconstruction_figure
 
 __all__ = [
     "coherence_figure",
+    "draw_observation",
     "noise_figure",
     "radius_figure",
     "reconstruction_figure",

@@ -17,12 +17,12 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from rimlens.maps import convergence_center, inverse_magnification
+from rimlens.plotting.observation import BRIGHTNESS, UNUSED, brightness_norm, unit_label
 
 if TYPE_CHECKING:
     from rimlens.reconstruction.reconstruction import Reconstruction
 
-_UNUSED = "0.55"
-_BRIGHTNESS, _RESIDUAL, _CONVERGENCE = "inferno", "RdBu_r", "cividis"
+_RESIDUAL, _CONVERGENCE = "RdBu_r", "cividis"
 _RESIDUAL_LIMIT = 5.0
 # The zero of det A around the central cusp is an artifact of its pixels.
 _CUSP = 2.5
@@ -47,14 +47,14 @@ def reconstruction_figure(reconstruction: Reconstruction) -> Figure:
         The figure, which belongs to no window.
     """
     observation = reconstruction.observation
-    label = _unit_label(observation.unit)
+    label = unit_label(observation.unit)
     figure = Figure(figsize=(11.0, 7.0), dpi=120, layout="constrained")
     grid = figure.add_gridspec(2, 3)
 
     def panel(cell, title, data, wcs, norm, cmap, bar_label):
         axes = figure.add_subplot(grid[cell], axes_class=WCSAxes, wcs=wcs.celestial)
         image = axes.imshow(data, origin="lower", norm=norm, cmap=cmap, interpolation="nearest")
-        axes.set_facecolor(_UNUSED)
+        axes.set_facecolor(UNUSED)
         axes.set_title(title, fontsize="medium")
         for coordinate in axes.coords:
             coordinate.set_ticks_visible(False)
@@ -69,14 +69,14 @@ def reconstruction_figure(reconstruction: Reconstruction) -> Figure:
         return axes
 
     data = np.ma.MaskedArray(observation.data, mask=observation.mask)
-    brightness = _brightness_norm(reconstruction)
+    brightness = brightness_norm(observation)
     residual = reconstruction.normalized_residual
     source, convergence = reconstruction.source, reconstruction.convergence
 
-    axes = panel((0, 0), "data", data, observation.wcs, brightness, _BRIGHTNESS, label)
+    axes = panel((0, 0), "data", data, observation.wcs, brightness, BRIGHTNESS, label)
     _compass(axes, observation.wcs, data.shape)
     panel(
-        (0, 1), "model", reconstruction.model.data, observation.wcs, brightness, _BRIGHTNESS, label
+        (0, 1), "model", reconstruction.model.data, observation.wcs, brightness, BRIGHTNESS, label
     )
     panel(
         (0, 2),
@@ -87,7 +87,7 @@ def reconstruction_figure(reconstruction: Reconstruction) -> Figure:
         _RESIDUAL,
         r"(data $-$ model) / $\sigma$",
     )
-    panel((1, 0), "source", source.data, source.wcs, _source_norm(source.data), _BRIGHTNESS, label)
+    panel((1, 0), "source", source.data, source.wcs, _source_norm(source.data), BRIGHTNESS, label)
     axes = panel(
         (1, 1),
         "convergence",
@@ -101,15 +101,6 @@ def reconstruction_figure(reconstruction: Reconstruction) -> Figure:
     _chi2_panel(figure.add_subplot(grid[1, 2]), reconstruction)
     figure.suptitle(_summary(reconstruction), fontsize="medium")
     return figure
-
-
-def _brightness_norm(reconstruction):
-    """Return a scale that is linear in the noise and logarithmic above it."""
-    used = ~reconstruction.observation.mask
-    noise = np.median(reconstruction.observation.sigma)
-    bright = reconstruction.observation.data[used]
-    top = np.percentile(bright, 99.8) if bright.size else 0.0
-    return AsinhNorm(linear_width=3 * noise, vmin=-3 * noise, vmax=max(top, 5 * noise))
 
 
 def _source_norm(source):
@@ -135,13 +126,6 @@ def _round_ticks(norm):
     ticks = np.unique(np.outer(steps, decades))
     ticks = ticks[(ticks >= smallest) & (ticks <= norm.vmax)]
     return ticks if isinstance(norm, LogNorm) else np.concatenate([[0.0], ticks])
-
-
-def _unit_label(unit):
-    if unit is None:
-        return "surface brightness"
-    text = unit.to_string("latex_inline")
-    return f"surface brightness [{text}]" if unit.to_string() else "surface brightness"
 
 
 def _pixel_scale(wcs):
