@@ -12,6 +12,7 @@ import numpy as np
 
 from rimlens.arguments import finite_numbers
 from rimlens.errors import InputError
+from rimlens.observation.preparation.centroids import windowed_centroid
 from rimlens.observation.psf import checked_stamp
 
 # Splines of this order keep a width of 1.5 pixels to a few parts in a thousand.
@@ -156,28 +157,19 @@ def centered_stamp(stamp: np.ndarray, size: int | None = None) -> np.ndarray:
     >>> round(float((columns * stamp).sum()), 2), stamp.shape
     (9.0, (19, 19))
     """
-    from photutils.centroids import centroid_com
     from scipy.ndimage import shift
 
     stamp = checked_stamp(stamp)
     shorter = min(stamp.shape)
     size = shorter - (shorter % 2 == 0) if size is None else odd_size(size)
-    y, x = np.indices(stamp.shape)
     row, column = np.unravel_index(np.argmax(stamp), stamp.shape)
     area = stamp.clip(0).sum() ** 2 / (stamp**2).sum()
-    variance = max(area / (4 * np.pi), 1.0)
-    for _ in range(50):
-        window = np.exp(-0.5 * ((y - row) ** 2 + (x - column) ** 2) / variance)
-        found_x, found_y = centroid_com(stamp.clip(0) * window)
-        # A window of the core's own width halves every step towards it.
-        step = 2 * (found_y - row), 2 * (found_x - column)
-        row, column = row + step[0], column + step[1]
-        if np.hypot(*step) < 1e-4:
-            break
+    width = math.sqrt(max(area / (4 * np.pi), 1.0))
+    x, y = windowed_centroid(stamp, (float(column), float(row)), width)
     room = max(0, size - shorter) + 2 * size
     padded = np.pad(stamp, room)
     target = [(n - 1) // 2 for n in padded.shape]
-    moved = shift(padded, (target[0] - row - room, target[1] - column - room), order=_ORDER)
+    moved = shift(padded, (target[0] - y - room, target[1] - x - room), order=_ORDER)
     half = size // 2
     result = moved[tuple(slice(t - half, t + half + 1) for t in target)]
     return result / result.sum()
