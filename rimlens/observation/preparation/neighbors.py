@@ -1,0 +1,218 @@
+"""Galaxies and stars beside a lens, which a model of the lens does not know, behind a mask.
+
+What is found depends on the light of the lens, of which a smooth part is subtracted for this alone;
+a model of that light does not belong here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rimlens.arguments import finite_numbers, positive_angle
+from rimlens.errors import InputError
+from rimlens.observation.image import mask_array
+from rimlens.observation.noise import standard_deviation
+from rimlens.observation.preparation.lens_center import (
+    find_lens_center,
+    pixel_position,
+    scatter,
+    sky_subtracted,
+)
+from rimlens.observation.preparation.steps import derived
+from rimlens.observation.wcs import image_wcs, pixel_scale_of
+
+if TYPE_CHECKING:
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+    from astropy.nddata import NDData
+
+# Within this many Einstein radii every source may be an image of the lensed one: images of a source
+# that is imaged several times lie within two.
+_ARCS = 1.5
+# An arc that is this much longer than wide, along the circle about the lens within this angle, may
+# lie this many Einstein radii away.
+_FAR_ARCS, _ELONGATION, _TANGENTIAL = 2.2, 1.5, 35.0
+# Standard deviation of the Gaussian under which sources are sought, in arcsec, and the fewest pixels
+# that one has.
+_SMOOTHING, _FEWEST_PIXELS = 0.1, 6
+# Of the light of sources that touch, what a peak must have to be one of its own.
+_CONTRAST = 0.005
+# A source is sought where it is this many times the noise, and this fraction of the lens light, which
+# is not as smooth as what is subtracted.
+_THRESHOLD, _LENS_FRACTION = 3.0, 0.1
+
+
+def mask_neighbors(
+    image: NDData,
+    position: tuple[float, float] | SkyCoord | None = None,
+    radius: u.Quantity | float = 1.5,
+    *,
+    pixel_scale: u.Quantity | float | None = None,
+) -> Any:
+    """Mask sources that are neither the lens nor an image of what is lensed.
+
+    A smooth elliptical lens is subtracted, sources are detected and deblended in what remains
+    (`photutils.segmentation`), and each is judged by where it lies: within 1.5 Einstein radii of
+    the lens, none is masked, for nothing but a model tells a satellite from an image of the source;
+    within 2.2 none that is drawn out along the circle about the lens, as arcs are; beyond, all
+    are.  The mask reaches out to where a source sinks into the noise.
+
+    Parameters
+    ----------
+    image : NDData
+        With or without the light of the lens, the lens near the middle.
+    position : tuple of float or SkyCoord, optional
+        Of the lens, in pixels ``(x, y)`` or on the sky; by default as `find_lens_center` finds it,
+        else the middle.
+    radius : Quantity or float, optional
+        A guess of the Einstein radius, in arcsec if it has no unit.  What is too large masks less.
+    pixel_scale : Quantity or float, optional
+        For an image without WCS, the side of a pixel, in arcsec if it has no unit.
+
+    Returns
+    -------
+    NDData
+        Of the image's class; what was masked stays so.  The line on this step states how many
+        sources and pixels were masked.
+
+    Raises
+    ------
+    InputError
+        If there is neither WCS nor pixel scale, or scikit-image is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.nddata import CCDData
+    >>> from rimlens.observation.preparation.neighbors import mask_neighbors
+    >>> y, x = np.mgrid[:100, :100]
+    >>> sky = np.random.default_rng(1).normal(0.0, 0.01, (100, 100))
+    >>> lens = np.exp(-np.hypot(x - 49.5, y - 49.5) / 6)
+    >>> star = np.exp(-((x - 85) ** 2 + (y - 20) ** 2) / 8)
+    >>> masked = mask_neighbors(CCDData(sky + lens + star, unit="adu"), radius=1.0, pixel_scale=0.05)
+    >>> masked.mask[20, 85].item(), masked.mask[40:60, 40:60].any().item()
+    (True, False)
+    """
+    from scipy.ndimage import gaussian_filter
+
+    scale = pixel_scale_of(image_wcs(image.wcs, image.data.shape, pixel_scale))
+    radius = positive_angle(radius, "radius") / scale
+    center = find_lens_center(image, pixel_scale=scale) if position is None else None
+    center = center or pixel_position(position, image)
+    light, mask = sky_subtracted(image)
+    width = max(_SMOOTHING / scale, 1.0)
+    lens = _smooth_lens(light, mask, center, width)
+    remaining = gaussian_filter(np.where(mask, 0.0, light - lens), width)
+    noise = _noise(remaining, mask, light, width)
+    floor = np.hypot(noise, _LENS_FRACTION / _THRESHOLD * lens.clip(0))
+    sources = _sources(remaining, _THRESHOLD * floor, mask)
+    neighbor, kept = np.zeros(mask.shape, dtype=bool), np.zeros(mask.shape, dtype=bool)
+    count = 0
+    for source in sources:
+        lens_or_arc = _belongs(source, remaining, center, radius)
+        (kept if lens_or_arc else neighbor)[source] = True
+        count += not lens_or_arc
+    grown = _grown(neighbor, kept, remaining > floor, center, radius)
+    facts = {
+        "radius": f"{radius * scale:.4g} arcsec",
+        "sources": count,
+        "pixels": int(np.count_nonzero(grown & ~mask)),
+    }
+    masked = mask_array(image.mask, mask.shape) | grown
+    return derived(image, "mask_neighbors", facts, mask=masked)
+
+
+def _noise(smoothed, mask, light, width):
+    """Return the noise of a smoothed image: of independent pixels, or more where they are not."""
+    from astropy.stats import mad_std
+
+    independent = scatter(light, mask) / (2 * math.sqrt(math.pi) * width)
+    return max(independent, float(mad_std(smoothed[~mask]))) if not mask.all() else independent
+
+
+def _smooth_lens(light, mask, center, width):
+    """Return a lens whose light is the same on an ellipse about its center."""
+    from astropy.stats import sigma_clipped_stats
+
+    rows, columns = np.indices(light.shape)
+    x, y = columns - center[0], rows - center[1]
+    elliptical = _elliptical_radius(light, x, y, 4 * width)
+    edges = np.arange(0.0, elliptical.max() + width, width)
+    ring = np.digitize(elliptical, edges) - 1
+    levels, radii = [], []
+    for number, start in enumerate(edges):
+        values = light[(ring == number) & ~mask]
+        if values.size > 3:
+            levels.append(sigma_clipped_stats(values, sigma=2.5)[1])
+            radii.append(start + width / 2)
+    return np.interp(elliptical, radii, levels) if levels else np.zeros(light.shape)
+
+
+def _elliptical_radius(light, x, y, width):
+    """Return the geometric mean of the half axes of the ellipse on which a pixel lies."""
+    window = np.exp(-0.5 * (x**2 + y**2) / width**2)
+    weight = window * light.clip(0)
+    if not weight.sum() > 0:
+        return np.hypot(x, y)
+    steps = np.stack([x, y])
+    second = np.einsum("iab,jab,ab->ij", steps, steps, weight) / weight.sum()
+    # The window is round: what is inverse to the moments is its own plus that of the light.
+    inverse = np.linalg.inv(second) - np.eye(2) / width**2
+    values, vectors = np.linalg.eigh(inverse)
+    values = np.maximum(values, values.max() / 10) if values.max() > 0 else np.ones(2)
+    shape = (vectors * values / math.sqrt(values.prod())) @ vectors.T
+    return np.sqrt(np.einsum("iab,ij,jab->ab", steps, shape, steps))
+
+
+def _sources(image, threshold, mask):
+    """Return the pixels of each source, those that touch each other separated."""
+    from photutils.segmentation import deblend_sources, detect_sources
+
+    found = detect_sources(image, threshold, _FEWEST_PIXELS, mask=mask) if not mask.all() else None
+    if found is None:
+        return []
+    try:
+        found = deblend_sources(
+            image, found, _FEWEST_PIXELS, contrast=_CONTRAST, progress_bar=False
+        )
+    except ImportError as error:
+        raise InputError(
+            "scikit-image is wanted to separate sources, and is not installed; install "
+            "rimlens[preparation]"
+        ) from error
+    return [found.data == label for label in found.labels]
+
+
+def _belongs(source, image, center, radius):
+    """Return whether a source may be the lens, or an image of what is lensed."""
+    rows, columns = np.nonzero(source)
+    weight = image[source].clip(0)
+    if not weight.sum() > 0:
+        return True
+    steps = np.stack([columns - center[0], rows - center[1]])
+    mean = steps @ weight / weight.sum()
+    distance = math.hypot(*mean)
+    if distance <= _ARCS * radius:
+        return True
+    if distance > _FAR_ARCS * radius:
+        return False
+    spread = steps - mean[:, None]
+    values, vectors = np.linalg.eigh(spread * weight @ spread.T / weight.sum())
+    # The component of the long axis along the circle about the lens.
+    along = abs(vectors[0, 1] * -mean[1] + vectors[1, 1] * mean[0]) / distance
+    long = math.sqrt(values[1] / max(values[0], 1 / 12)) >= _ELONGATION
+    return bool(long and along >= math.cos(math.radians(_TANGENTIAL)))
+
+
+def _grown(neighbor, kept, bright, center, radius):
+    """Return sources grown as far as their light goes, by a pixel more, and not into the arcs."""
+    from scipy.ndimage import binary_dilation, binary_propagation
+
+    rows, columns = np.indices(neighbor.shape)
+    near = np.hypot(columns - center[0], rows - center[1]) <= _ARCS * radius
+    free = ~binary_dilation(kept, iterations=1) & ~near
+    grown = binary_propagation(neighbor & free, mask=bright & free)
+    return binary_dilation(grown, iterations=1, mask=free) | neighbor & ~near
