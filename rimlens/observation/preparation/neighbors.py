@@ -1,20 +1,21 @@
 """Galaxies and stars beside a lens, which a model of the lens does not know, behind a mask.
 
-What is found depends on the light of the lens, of which a smooth part is subtracted for this alone;
-a model of that light does not belong here.
+A smooth lens is subtracted to find them and for nothing else; a model of its light does not belong
+here.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
-from rimlens.arguments import finite_numbers, positive_angle
+from rimlens.arguments import positive_angle
 from rimlens.errors import InputError
 from rimlens.observation.image import mask_array
-from rimlens.observation.noise import standard_deviation
 from rimlens.observation.preparation.lens_center import (
     find_lens_center,
     pixel_position,
@@ -29,36 +30,36 @@ if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
     from astropy.nddata import NDData
 
-# Within this many Einstein radii every source may be an image of the lensed one: images of a source
-# that is imaged several times lie within two.
-_ARCS = 1.5
-# An arc that is this much longer than wide, along the circle about the lens within this angle, may
-# lie this many Einstein radii away.
-_FAR_ARCS, _ELONGATION, _TANGENTIAL = 2.2, 1.5, 35.0
-# Standard deviation of the Gaussian under which sources are sought, in arcsec, and the fewest pixels
-# that one has.
+# Images of a source that an isothermal lens shows several times lie within two Einstein radii, and
+# the centroid of an arc a little closer.
+_ARCS = 1.9
+# What remains nearer to the lens than this, in arcsec, is of its core.
+_LENS_CORE = 0.3
+# The Einstein radius where nothing is there to guess it by, in arcsec: what is usual.
+_USUAL_RADIUS = 1.2
+# Standard deviation in arcsec of the Gaussian under which sources are sought, and the fewest
+# pixels of one.
 _SMOOTHING, _FEWEST_PIXELS = 0.1, 6
 # Of the light of sources that touch, what a peak must have to be one of its own.
 _CONTRAST = 0.005
-# A source is sought where it is this many times the noise, and this fraction of the lens light, which
-# is not as smooth as what is subtracted.
+# A source is sought where it is this many times the noise and this fraction of the lens light,
+# which is not as smooth as what is subtracted.
 _THRESHOLD, _LENS_FRACTION = 3.0, 0.1
 
 
 def mask_neighbors(
     image: NDData,
     position: tuple[float, float] | SkyCoord | None = None,
-    radius: u.Quantity | float = 1.5,
+    radius: u.Quantity | float | None = None,
     *,
     pixel_scale: u.Quantity | float | None = None,
 ) -> Any:
     """Mask sources that are neither the lens nor an image of what is lensed.
 
     A smooth elliptical lens is subtracted, sources are detected and deblended in what remains
-    (`photutils.segmentation`), and each is judged by where it lies: within 1.5 Einstein radii of
-    the lens, none is masked, for nothing but a model tells a satellite from an image of the source;
-    within 2.2 none that is drawn out along the circle about the lens, as arcs are; beyond, all
-    are.  The mask reaches out to where a source sinks into the noise.
+    (`photutils.segmentation`), and those that lie farther from the lens than 1.9 Einstein radii
+    are masked, out to where they sink into the noise.  Nearer ones are not, for nothing but a
+    model tells a satellite from an image of the source: mask a satellite by hand.
 
     Parameters
     ----------
@@ -68,7 +69,10 @@ def mask_neighbors(
         Of the lens, in pixels ``(x, y)`` or on the sky; by default as `find_lens_center` finds it,
         else the middle.
     radius : Quantity or float, optional
-        A guess of the Einstein radius, in arcsec if it has no unit.  What is too large masks less.
+        A guess of the Einstein radius, in arcsec if it has no unit; what is too large masks less.
+        By default the mean distance of the sources, in which those close to the lens count more:
+        for 27 lenses of HST it is 0.7 to 1.65 times the radius of a model, for 22 of them 0.85 to
+        1.3 times.
     pixel_scale : Quantity or float, optional
         For an image without WCS, the side of a pixel, in arcsec if it has no unit.
 
@@ -92,14 +96,14 @@ def mask_neighbors(
     >>> sky = np.random.default_rng(1).normal(0.0, 0.01, (100, 100))
     >>> lens = np.exp(-np.hypot(x - 49.5, y - 49.5) / 6)
     >>> star = np.exp(-((x - 85) ** 2 + (y - 20) ** 2) / 8)
-    >>> masked = mask_neighbors(CCDData(sky + lens + star, unit="adu"), radius=1.0, pixel_scale=0.05)
+    >>> image = CCDData(sky + lens + star, unit="adu")
+    >>> masked = mask_neighbors(image, radius=1.0, pixel_scale=0.05)
     >>> masked.mask[20, 85].item(), masked.mask[40:60, 40:60].any().item()
     (True, False)
     """
     from scipy.ndimage import gaussian_filter
 
     scale = pixel_scale_of(image_wcs(image.wcs, image.data.shape, pixel_scale))
-    radius = positive_angle(radius, "radius") / scale
     center = find_lens_center(image, pixel_scale=scale) if position is None else None
     center = center or pixel_position(position, image)
     light, mask = sky_subtracted(image)
@@ -109,16 +113,20 @@ def mask_neighbors(
     noise = _noise(remaining, mask, light, width)
     floor = np.hypot(noise, _LENS_FRACTION / _THRESHOLD * lens.clip(0))
     sources = _sources(remaining, _THRESHOLD * floor, mask)
-    neighbor, kept = np.zeros(mask.shape, dtype=bool), np.zeros(mask.shape, dtype=bool)
-    count = 0
-    for source in sources:
-        lens_or_arc = _belongs(source, remaining, center, radius)
-        (kept if lens_or_arc else neighbor)[source] = True
-        count += not lens_or_arc
-    grown = _grown(neighbor, kept, remaining > floor, center, radius)
+    distances = np.array([_distance(source, remaining, center) for source in sources])
+    if radius is None:
+        light_of = np.array([remaining[source].sum() for source in sources])
+        pixels = _guessed_radius(distances, light_of, scale)
+    else:
+        pixels = positive_angle(radius, "radius") / scale
+    far = distances > _ARCS * pixels
+    neighbor = _union([source for source, is_far in zip(sources, far) if is_far], mask.shape)
+    kept = _union([source for source, is_far in zip(sources, far) if not is_far], mask.shape)
+    grown = _grown(neighbor, kept, remaining > floor, center, _ARCS * pixels)
     facts = {
-        "radius": f"{radius * scale:.4g} arcsec",
-        "sources": count,
+        "radius": f"{pixels * scale:.3g} arcsec",
+        "guessed": radius is None,
+        "sources": int(far.sum()),
         "pixels": int(np.count_nonzero(grown & ~mask)),
     }
     masked = mask_array(image.mask, mask.shape) | grown
@@ -158,7 +166,7 @@ def _elliptical_radius(light, x, y, width):
     if not weight.sum() > 0:
         return np.hypot(x, y)
     steps = np.stack([x, y])
-    second = np.einsum("iab,jab,ab->ij", steps, steps, weight) / weight.sum()
+    second = np.einsum("iab,jab,ab->ij", steps, steps, weight) / weight.sum() + np.eye(2) / 12
     # The window is round: what is inverse to the moments is its own plus that of the light.
     inverse = np.linalg.inv(second) - np.eye(2) / width**2
     values, vectors = np.linalg.eigh(inverse)
@@ -171,13 +179,18 @@ def _sources(image, threshold, mask):
     """Return the pixels of each source, those that touch each other separated."""
     from photutils.segmentation import deblend_sources, detect_sources
 
-    found = detect_sources(image, threshold, _FEWEST_PIXELS, mask=mask) if not mask.all() else None
-    if found is None:
+    if mask.all():
         return []
     try:
-        found = deblend_sources(
-            image, found, _FEWEST_PIXELS, contrast=_CONTRAST, progress_bar=False
-        )
+        with warnings.catch_warnings():
+            # That nothing is found is no news here.
+            warnings.simplefilter("ignore", AstropyUserWarning)
+            found = detect_sources(image, threshold, _FEWEST_PIXELS, mask=mask)
+            if found is None:
+                return []
+            found = deblend_sources(
+                image, found, _FEWEST_PIXELS, contrast=_CONTRAST, progress_bar=False
+            )
     except ImportError as error:
         raise InputError(
             "scikit-image is wanted to separate sources, and is not installed; install "
@@ -186,33 +199,33 @@ def _sources(image, threshold, mask):
     return [found.data == label for label in found.labels]
 
 
-def _belongs(source, image, center, radius):
-    """Return whether a source may be the lens, or an image of what is lensed."""
+def _distance(source, image, center):
+    """Return how far the centroid of a source is from the lens, in pixels."""
     rows, columns = np.nonzero(source)
-    weight = image[source].clip(0)
-    if not weight.sum() > 0:
-        return True
-    steps = np.stack([columns - center[0], rows - center[1]])
-    mean = steps @ weight / weight.sum()
-    distance = math.hypot(*mean)
-    if distance <= _ARCS * radius:
-        return True
-    if distance > _FAR_ARCS * radius:
-        return False
-    spread = steps - mean[:, None]
-    values, vectors = np.linalg.eigh(spread * weight @ spread.T / weight.sum())
-    # The component of the long axis along the circle about the lens.
-    along = abs(vectors[0, 1] * -mean[1] + vectors[1, 1] * mean[0]) / distance
-    long = math.sqrt(values[1] / max(values[0], 1 / 12)) >= _ELONGATION
-    return bool(long and along >= math.cos(math.radians(_TANGENTIAL)))
+    weight = image[source]
+    x, y = (float(np.average(along, weights=weight)) for along in (columns, rows))
+    return math.hypot(x - center[0], y - center[1])
+
+
+def _guessed_radius(distances, light, scale):
+    """Return the mean distance of sources, weighted by root light over distance squared."""
+    outside = distances > _LENS_CORE / scale
+    if not outside.any():
+        return _USUAL_RADIUS / scale
+    distances, light = distances[outside], light[outside]
+    return float(np.average(distances, weights=np.sqrt(light) / distances**2))
+
+
+def _union(sources, shape):
+    return np.any([np.zeros(shape, dtype=bool), *sources], axis=0)
 
 
 def _grown(neighbor, kept, bright, center, radius):
-    """Return sources grown as far as their light goes, by a pixel more, and not into the arcs."""
+    """Return sources grown as far as their light goes and a pixel more, but not into the arcs."""
     from scipy.ndimage import binary_dilation, binary_propagation
 
     rows, columns = np.indices(neighbor.shape)
-    near = np.hypot(columns - center[0], rows - center[1]) <= _ARCS * radius
-    free = ~binary_dilation(kept, iterations=1) & ~near
-    grown = binary_propagation(neighbor & free, mask=bright & free)
-    return binary_dilation(grown, iterations=1, mask=free) | neighbor & ~near
+    near = np.hypot(columns - center[0], rows - center[1]) <= radius
+    free = neighbor | ~(near | binary_dilation(kept))
+    grown = binary_propagation(neighbor, mask=bright & free | neighbor)
+    return binary_dilation(grown, mask=free)
