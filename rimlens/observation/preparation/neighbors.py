@@ -11,7 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.exceptions import AstropyWarning
 
 from rimlens.arguments import positive_angle
 from rimlens.errors import InputError
@@ -184,7 +184,7 @@ def _sources(image, threshold, mask):
     try:
         with warnings.catch_warnings():
             # That nothing is found is no news here.
-            warnings.simplefilter("ignore", AstropyUserWarning)
+            warnings.simplefilter("ignore", AstropyWarning)
             found = detect_sources(image, threshold, _FEWEST_PIXELS, mask=mask)
             if found is None:
                 return []

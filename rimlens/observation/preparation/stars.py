@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.exceptions import AstropyWarning
 
 from rimlens.arguments import finite_numbers
 from rimlens.errors import InputError, RimlensWarning
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _DETECTION, _STAR_PEAK = 5.0, 20.0
 # Stars are round, and as wide as each other to this fraction.
 _ELLIPTICITY, _SAME_WIDTH = 0.2, 0.1
+# Stars are the narrowest sources of one width: a group of this fraction of the largest suffices.
+_SHARED = 0.2
 # No source with this fraction of its light lies within a star's stamp; fainter ones are masked.
 _COMPANION = 0.1
 # Of a stamp, what may be masked.
@@ -36,8 +38,15 @@ _MASKED = 0.1
 _MOST_STARS = 100
 # Stars that the result fits worse than this many times the scatter of the others are left out.
 _OUTLIER = 4.0
+# What differs by more of its light than noise tells, in the root of the mean square, is not all
+# of one shape.
+_EXCESS = 0.03
 # With fewer the noise of single stars is in the result.
 _FEW_STARS = 4
+_ADVICE = (
+    "give the point-spread function as a file, or the width of a Gaussian at half maximum "
+    "(psf_stamp)"
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,9 @@ class StarPSF:
     psf : ndarray
         Shape ``(size, size)``, sum 1, its center on the middle pixel.
     stars : Table
-        ``x`` and ``y`` in pixels from 0, ``flux`` in the unit of the frame, ``fwhm`` in pixels, and
-        ``residual``: the fraction of a star's light, in the root of the mean square, by which it
-        differs from the point-spread function.
+        ``x`` and ``y`` in pixels from 0, ``flux`` in the unit of the frame, ``fwhm`` in pixels,
+        and ``residual``: the fraction of a star's light, in the root of the mean square, by which
+        it differs from the point-spread function; its noise is part of that.
     """
 
     psf: np.ndarray
@@ -125,13 +134,16 @@ def measure_star_psf(
     Warns
     -----
     RimlensWarning
-        If there are fewer than four stars, so that their noise is in the result.
+        If there are fewer than four stars, so that their noise is in the result, or if they are
+        not of one shape.
 
     Examples
     --------
     >>> measured = measure_star_psf(frame, 25)  # doctest: +SKIP
     >>> observation = Observation.from_nddata(cutout, psf=measured.psf)  # doctest: +SKIP
     """
+    from astropy.stats import mad_std
+
     size = odd_size(size)
     if saturation is None:
         saturation = (frame.meta or {}).get("SATURATE")
@@ -143,11 +155,11 @@ def measure_star_psf(
         model, fitted = _effective(cutouts, size)
         stars["x"], stars["y"] = zip(*(star.center for star in fitted))
         stars["flux"] = [star.flux for star in fitted]
-        stars["residual"] = [_residual(star, model) for star in fitted]
+        compared = [_residual(star, model, noise) for star in fitted]
+        stars["residual"], stars["noise"] = zip(*compared)
         usual = np.median(stars["residual"])
-        good = stars["residual"] <= usual + _OUTLIER * max(
-            _scatter(stars["residual"]), 0.1 * usual
-        )
+        spread = max(mad_std(stars["residual"]), 0.1 * usual)
+        good = stars["residual"] <= usual + _OUTLIER * spread
         if last or good.all():
             break
         stars = stars[good]
@@ -155,6 +167,15 @@ def measure_star_psf(
         warnings.warn(
             f"the point-spread function is made of {len(stars)} star(s), whose noise is in it; a "
             "wider frame or a file has less",
+            RimlensWarning,
+            stacklevel=2,
+        )
+    excess = math.sqrt(max(0.0, np.median(stars["residual"] ** 2 - stars["noise"] ** 2)))
+    if excess > _EXCESS:
+        warnings.warn(
+            f"the {len(stars)} sources taken for stars differ from each other by "
+            f"{100 * excess:.2g} % of their light: they may be galaxies, or the point-spread "
+            "function varies; give fwhm, a smaller frame, or a file",
             RimlensWarning,
             stacklevel=2,
         )
@@ -176,18 +197,12 @@ def _background_free(frame, size):
         )
     box = tuple(min(max(4 * size, 50), n) for n in data.shape)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
+        warnings.simplefilter("ignore", AstropyWarning)
         background = Background2D(
             np.where(mask, 0.0, data), box, mask=mask, filter_size=3, exclude_percentile=80.0
         )
     light = np.where(mask, 0.0, data - background.background)
     return light, mask, float(background.background_rms_median)
-
-
-_ADVICE = (
-    "give the point-spread function as a file, or the width of a Gaussian at half maximum "
-    "(psf_stamp)"
-)
 
 
 def _sources(light, mask, noise):
@@ -199,7 +214,7 @@ def _sources(light, mask, noise):
     # Of independent pixels under a Gaussian of one pixel.
     threshold = _DETECTION * noise / (2 * math.sqrt(math.pi))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
+        warnings.simplefilter("ignore", AstropyWarning)
         return detect_sources(smooth, threshold, 5, mask=mask)
 
 
@@ -223,7 +238,7 @@ def _select(sources, light, mask, noise, size, fwhm, saturation, frame):
                       for a, b, i in zip(x, y, inside)])  # fmt: skip
     usable = np.flatnonzero(bright & inside & alone & clean)
     usable = usable[np.argsort(-flux[usable])][: 3 * _MOST_STARS]
-    widths = _widths(light, mask, noise, x[usable], y[usable])
+    widths = _widths(light, mask, x[usable], y[usable])
     stars = usable[_of_one_width(widths, fwhm)]
     if not stars.size:
         raise InputError(
@@ -231,8 +246,8 @@ def _select(sources, light, mask, noise, size, fwhm, saturation, frame):
             f"saturated{f', {fwhm:g} pixels wide' if fwhm else ''}; {_ADVICE}"
         )
     width_of = dict(zip(usable.tolist(), widths))
-    rows = [(x[s], y[s], flux[s], width_of[s], 0.0, catalog.labels[s]) for s in stars.tolist()]
-    names = ("x", "y", "flux", "fwhm", "residual", "label")
+    rows = [(x[s], y[s], flux[s], width_of[s], catalog.labels[s]) for s in stars.tolist()]
+    names = ("x", "y", "flux", "fwhm", "label")
     return Table(rows=rows[:_MOST_STARS], names=names)
 
 
@@ -244,7 +259,7 @@ def _alone(x, y, flux, half):
 
 
 def _clean(light, mask, x, y, half, frame, saturation):
-    """Return whether the core of a source is neither masked nor saturated, and its stamp not much."""
+    """Return whether the core of a source is in use and not saturated, and most of its stamp."""
     row, column = round(float(y)), round(float(x))
     core = np.s_[row - 2 : row + 3, column - 2 : column + 3]
     stamp = np.s_[row - half : row + half + 1, column - half : column + half + 1]
@@ -253,17 +268,17 @@ def _clean(light, mask, x, y, half, frame, saturation):
     return saturation is None or np.asarray(frame.data)[core].max() < float(saturation)
 
 
-def _widths(light, mask, noise, x, y):
+def _widths(light, mask, x, y):
     """Return the full widths at half maximum of Gaussians, fitted to the cores of sources."""
     from photutils.psf import fit_fwhm
 
     if not len(x):
         return np.zeros(0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
+        warnings.simplefilter("ignore", AstropyWarning)
         positions = list(zip(x, y))
-        first = fit_fwhm(light, xypos=positions, fwhm=2.5, fit_shape=7, mask=mask)
-    return np.asarray(first, dtype=float)
+        found = fit_fwhm(light, xypos=positions, fwhm=2.5, fit_shape=7, mask=mask)
+    return np.asarray(found, dtype=float)
 
 
 def _of_one_width(widths, fwhm):
@@ -279,7 +294,7 @@ def _of_one_width(widths, fwhm):
             return np.zeros(len(widths), dtype=bool)
         counts = np.array([np.sum(abs(known / (w * (1 + _SAME_WIDTH / 2)) - 1) < _SAME_WIDTH)
                            for w in known])  # fmt: skip
-        start = known[np.argmax(counts >= 0.5 * counts.max())] * (1 + _SAME_WIDTH / 2)
+        start = known[np.argmax(counts >= _SHARED * counts.max())] * (1 + _SAME_WIDTH / 2)
         center = np.median(known[abs(known / start - 1) < _SAME_WIDTH])
     return abs(widths / center - 1) < _SAME_WIDTH
 
@@ -313,32 +328,27 @@ def _effective(cutouts, size):
     """Return the effective point-spread function of stars, and the stars with their centers."""
     from photutils.psf import EPSFBuilder, EPSFStars
 
-    # Phases of a pixel that so many stars sample.
-    oversampling = 1 if len(cutouts) < _FEW_STARS else 2 if len(cutouts) < 25 else 4
+    # Few stars do not sample the phases of a pixel.
+    oversampling = 1 if len(cutouts) < _FEW_STARS else 2
     builder = EPSFBuilder(
         oversampling=oversampling,
-        maxiters=10,
+        maxiters=5,
         progress_bar=False,
         smoothing_kernel="quartic" if oversampling > 1 else None,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
+        warnings.simplefilter("ignore", AstropyWarning)
         result = builder(EPSFStars(cutouts))
     return result.epsf, result.fitted_stars.all_good_stars
 
 
-def _residual(star, model):
-    """Return by which fraction of its light a star differs from a model."""
+def _residual(star, model, noise):
+    """Return the fraction of its light by which a star differs from a model, and its noise."""
     rows, columns = np.indices(star.data.shape)
     x, y = star.cutout_center
     shape = model.evaluate(columns, rows, 1.0, x, y)
     used = star.weights > 0
     flux = np.sum(star.data[used] * shape[used]) / np.sum(shape[used] ** 2)
     difference = star.data[used] - flux * shape[used]
-    return float(np.sqrt(np.sum(difference**2) / np.sum(star.data[used] ** 2)))
-
-
-def _scatter(values) -> Any:
-    from astropy.stats import mad_std
-
-    return mad_std(np.asarray(values))
+    light = math.sqrt(np.sum(star.data[used] ** 2))
+    return math.sqrt(np.sum(difference**2)) / light, noise * math.sqrt(used.sum()) / light

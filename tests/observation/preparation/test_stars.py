@@ -90,11 +90,10 @@ def test_saturated_blended_masked_and_edge_stars_are_refused():
     data = image.data
     peaks = [data[int(y) - 1 : int(y) + 3, int(x) - 1 : int(x) + 3].max() for x, y in where]
     level = np.sort(peaks)[-3]
-    measured = measure_star_psf(image, SIZE, saturation=level)
+    keyword = CCDData(data, unit="adu", meta={"SATURATE": level})
+    measured = measure_star_psf(keyword, SIZE)
     used = [np.argmin(np.hypot(*(where - (x, y)).T)) for x, y in measured.stars["x", "y"]]
     assert max(np.array(peaks)[used]) < level
-    keyword = CCDData(data, unit="adu", meta={"SATURATE": level})
-    assert len(measure_star_psf(keyword, SIZE).stars) == len(measured.stars)
 
     mask = np.zeros(data.shape, dtype=bool)
     x, y = where[0]
