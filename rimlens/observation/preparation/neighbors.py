@@ -71,7 +71,7 @@ def mask_neighbors(
     radius : Quantity or float, optional
         A guess of the Einstein radius, in arcsec if it has no unit; what is too large masks less.
         By default the mean distance of the sources, in which those close to the lens count more:
-        for 27 lenses of HST it is 0.7 to 1.65 times the radius of a model, for 22 of them 0.85 to
+        for 27 lenses of HST it is 0.7 to 1.65 times the radius of a model, for 23 of them 0.85 to
         1.3 times.
     pixel_scale : Quantity or float, optional
         For an image without WCS, the side of a pixel, in arcsec if it has no unit.
