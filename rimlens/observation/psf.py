@@ -28,6 +28,47 @@ SCALE_TOLERANCE = 0.03
 _HALF_PIXEL = np.array([-1.0, 9.0, 9.0, -1.0]) / 16.0
 
 
+def checked_stamp(psf):
+    """Return a point-spread function as finite numbers on two axes, with a positive sum.
+
+    Parameters
+    ----------
+    psf : array_like
+        A stamp of any size and pixel scale.
+
+    Returns
+    -------
+    ndarray
+        A copy, not normalized.
+
+    Raises
+    ------
+    InputError
+        If it is missing, masked somewhere, not finite, not two-dimensional, or without positive
+        sum.
+    """
+    if psf is None:
+        raise InputError(
+            "psf: the observation has no point-spread function; give one at the pixel scale of "
+            "the image"
+        )
+    psf = without_mask(psf, "psf")
+    try:
+        psf = np.array(psf, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"psf: an array of numbers is wanted: {error}") from error
+    if psf.ndim != 2 or psf.size == 0:
+        raise InputError(f"psf: two axes are wanted, found the shape {psf.shape}")
+    bad = np.count_nonzero(~np.isfinite(psf))
+    if bad:
+        raise InputError(f"psf: {bad} of {psf.size} pixels are NaN or infinite; repair it first")
+    if (total := psf.sum()) <= 0:
+        raise InputError(
+            f"psf: a positive sum is wanted, found {total:.4g}; is this the point-spread function?"
+        )
+    return psf
+
+
 def normalize_psf(psf, image_shape):
     """Check a point-spread function and return it with a sum of 1.
 
@@ -54,26 +95,7 @@ def normalize_psf(psf, image_shape):
     RimlensWarning
         If its core is more than half a pixel off the center of the stamp.
     """
-    if psf is None:
-        raise InputError(
-            "psf: the observation has no point-spread function; give one at the pixel scale of "
-            "the image"
-        )
-    psf = without_mask(psf, "psf")
-    try:
-        psf = np.array(psf, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"psf: an array of numbers is wanted: {error}") from error
-    if psf.ndim != 2 or psf.size == 0:
-        raise InputError(f"psf: two axes are wanted, found the shape {psf.shape}")
-    bad = np.count_nonzero(~np.isfinite(psf))
-    if bad:
-        raise InputError(f"psf: {bad} of {psf.size} pixels are NaN or infinite; repair it first")
-    total = psf.sum()
-    if total <= 0:
-        raise InputError(
-            f"psf: a positive sum is wanted, found {total:.4g}; is this the point-spread function?"
-        )
+    psf = checked_stamp(psf)
     if not _fits(psf, image_shape):
         raise InputError(
             f"psf: the stamp of {psf.shape} is larger than the image of {image_shape}; trim it "
@@ -87,6 +109,7 @@ def normalize_psf(psf, image_shape):
             RimlensWarning,
             stacklevel=3,
         )
+    total = psf.sum()
     # A sum of 1 to rounding stays as it is, so that a file gives back what was written.
     return psf if abs(total - 1) < 1e-12 else psf / total
 
@@ -143,7 +166,7 @@ def stamp_at_scale(psf, header, pixel_scale):
     RimlensWarning
         If it was binned.
     """
-    keyword, value, ratio = _stated_pixels(header, pixel_scale)
+    keyword, value, ratio = stated_pixels(header, pixel_scale)
     factor = round(ratio)
     if abs(ratio - 1) < SCALE_TOLERANCE or psf.ndim != 2:
         return psf
@@ -162,8 +185,25 @@ def stamp_at_scale(psf, header, pixel_scale):
     return bin_psf(psf, factor)
 
 
-def _stated_pixels(header, pixel_scale):
-    """Return what states a stamp's pixels, its value, and how many fit in one of the image."""
+def stated_pixels(header, pixel_scale):
+    """Return what states a stamp's pixels, its value, and how many fit in one of the image.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Of the stamp.
+    pixel_scale : float
+        Of the image, in arcsec.
+
+    Returns
+    -------
+    keyword : str
+        For a message; ``"nothing"`` if nothing states them.
+    value : float
+        Its value.
+    ratio : float
+        Side of a pixel of the image in pixels of the stamp, 1 if nothing states them.
+    """
     for keyword in ("PIXELSCL", "PIXSCALE"):
         value = header.get(keyword)
         if _is_positive(value):

@@ -101,6 +101,36 @@ def read(cls, path, *, data, uncertainty, mask, psf, uncertainty_type, pixel_sca
     return observation
 
 
+def read_stamp(path, extension=None):
+    """Return the image with a point-spread function from a FITS file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, or ``"file.fits[EXT]"``.
+    extension : str or int, optional
+        By default ``PSF`` where there is one, else the first image.
+
+    Returns
+    -------
+    FITSImage
+        As it stands in the file.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, is not FITS or is damaged.
+    InputError
+        If it has no such extension or no image.
+    """
+    path, stated = _split(path)
+    files = FITSImages()
+    wanted = stated if extension is None else extension
+    if wanted is None:
+        return _search(files.images(path), path, "psf", None, sole=True)
+    return _checked(files, path, "psf", wanted, None)
+
+
 def _place(part, image):
     """Return the extension of a part, behind the name of its file where that is another."""
     extension = part.name or str(part.index)
