@@ -30,9 +30,7 @@ NONE = "none"
 )
 @click.option("--extension", metavar="EXT", help="The image: an extension's name or number.")
 @click.option("--band", metavar="NAME", help="The band of a file that has several, such as VIS.")
-@click.option(
-    "--unit", metavar="UNIT", help="Of the pixels, where BUNIT is missing or not known."
-)
+@click.option("--unit", metavar="UNIT", help="Of the pixels, where BUNIT is missing or not known.")
 @click.option("--exposure-time", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True))
 @click.option(
     "--gain",
@@ -71,7 +69,9 @@ NONE = "none"
 @click.option("--cosmic-rays", is_flag=True, help="Mask cosmic rays: for single exposures.")
 @click.option("--no-center", is_flag=True, help="The position is exact: do not look for the lens.")
 @click.option("--keep-neighbors", is_flag=True, help="Mask no neighbors.")
-@click.option("--regions", metavar="FILE", help="What to mask beside: a DS9 region or a FITS file.")
+@click.option(
+    "--regions", metavar="FILE", help="What to mask beside: a DS9 region or a FITS file."
+)
 @click.option(
     "--lens-light",
     type=click.Choice(["mge", "sersic", "isophotes", NONE]),

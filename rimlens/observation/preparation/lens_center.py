@@ -11,19 +11,20 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.nddata import StdDevUncertainty
 
-from rimlens.arguments import finite_numbers, positive_angle
+from rimlens.arguments import positive_angle
 from rimlens.errors import InputError, RimlensWarning
 from rimlens.observation.image import mask_array
 from rimlens.observation.noise import standard_deviation
 from rimlens.observation.preparation.centroids import windowed_centroid
+from rimlens.observation.preparation.cutout import pixel_of
 from rimlens.observation.preparation.steps import derived
 from rimlens.observation.wcs import image_wcs, pixel_scale_of
 
 if TYPE_CHECKING:
     from astropy import units as u
+    from astropy.coordinates import SkyCoord
     from astropy.nddata import NDData
 
 # Standard deviation, in arcsec, of the Gaussian under which peaks are sought and the center is
@@ -202,38 +203,24 @@ def center_on_lens(
 
 
 def pixel_position(position: Any, image: NDData) -> tuple[float, float]:
-    """Return a position in pixels ``(x, y)``.
+    """Return a position in pixels ``(x, y)``; the middle of the image if it is None.
 
     Parameters
     ----------
-    position : tuple of float, SkyCoord or None
-        None is the middle of the image.
+    position : SkyCoord, str, tuple or None
+        As for `cut_out`.
     image : NDData
         With a WCS if the position is one on the sky.
 
     Returns
     -------
     tuple of float
-
-    Raises
-    ------
-    InputError
-        If it is something else, or the image has no WCS for a position on the sky.
     """
     ny, nx = image.data.shape
     if position is None:
         return (nx - 1) / 2, (ny - 1) / 2
-    if isinstance(position, SkyCoord):
-        if image.wcs is None:
-            raise InputError(
-                "position: the image has no WCS for a position on the sky; give pixels (x, y)"
-            )
-        x, y = image_wcs(image.wcs, image.data.shape).world_to_pixel(position)
-        return float(x), float(y)
-    found = finite_numbers(position, "position")
-    if found.shape != (2,):
-        raise InputError(f"position: two pixels (x, y) or a SkyCoord are wanted, found {position}")
-    return float(found[0]), float(found[1])
+    wcs = None if image.wcs is None else image_wcs(image.wcs, image.data.shape)
+    return pixel_of(position, wcs)
 
 
 def sky_subtracted(image: NDData) -> tuple[np.ndarray, np.ndarray]:
