@@ -13,10 +13,12 @@ import numpy as np
 
 from rimlens.errors import InputError
 from rimlens.observation.preparation.light_fit import LightFit, LightImage
+from rimlens.observation.preparation.mge_light import GaussianLight
 
 # Fewer isophotes than this are no profile.
 _FEWEST = 5
-_ITERATIONS = 8
+# Radii grow by this part; iterations of photutils for an isophote, and of the image here.
+_STEP, _ITERATIONS = 0.15, 10
 _FIRST_RADIUS = 5.0
 
 
@@ -40,7 +42,8 @@ class IsophoteLight:
         used : ndarray of bool
             Pixels to fit.
         before : LightFit or None
-            An earlier fit, from which this one takes center and ellipse.
+            An earlier fit, whose center and ellipse this one begins with; by default those of
+            Gaussians.
 
         Returns
         -------
@@ -51,22 +54,22 @@ class IsophoteLight:
         InputError
             If too few isophotes can be fitted.
         """
-        x, y, flattening, angle = (
-            (*self.image.center, 0.1, 0.0) if before is None else before.shape
-        )
-        profile = self._profile(used, (x, y, flattening, angle))
+        shape = self._ellipse(used) if before is None else before.shape
+        profile = self._profile(used, shape)
         sky = self.image.sky
         if sky is None:
             # Isophotes cannot tell the sky from the outskirts: the faintest one is its level.
             sky = float(profile["intens"].min())
-        middle = len(profile["sma"]) // 2
-        shape = tuple(
-            float(np.median(profile[name][: middle + 1])) for name in ("x0", "y0", "eps", "pa")
-        )
         parameters = {"x": shape[0], "y": shape[1]} | {
             name: values.tolist() for name, values in profile.items()
         }
         return LightFit(_image(profile, self.image.data.shape), sky, shape, parameters)
+
+    def _ellipse(self, used):
+        """Return center, flattening and angle of Gaussians, to begin with."""
+        found = GaussianLight(self.image).fit(used, None).parameters
+        flattening = min(max(1 - found["axis_ratio"], 0.05), 0.8)
+        return found["x"], found["y"], flattening, np.radians(found["angle"])
 
     def _profile(self, used, ellipse):
         """Return semimajor axis, intensity, center, flattening and angle of the isophotes."""
@@ -74,15 +77,16 @@ class IsophoteLight:
 
         x, y, flattening, angle = ellipse
         data = np.ma.MaskedArray(self.image.data, mask=~used)
-        geometry = EllipseGeometry(x, y, _FIRST_RADIUS, min(max(flattening, 0.05), 0.8), angle)
+        geometry = EllipseGeometry(x, y, _FIRST_RADIUS, flattening, angle)
         with warnings.catch_warnings():
             # Isophotes that have no data are left out below.
             warnings.simplefilter("ignore")
             isophotes = Ellipse(data, geometry).fit_image(
                 sma0=_FIRST_RADIUS,
                 maxsma=0.6 * max(data.shape),
-                sclip=3.0,
-                n_clip=2,
+                step=_STEP,
+                minit=4,
+                maxit=_ITERATIONS,
                 fflag=0.7,
                 fix_center=True,
             )
@@ -103,6 +107,8 @@ class IsophoteLight:
 
 def _image(profile, shape):
     """Return the brightness at the pixels, whose semimajor axes are found by iteration."""
+    from scipy.interpolate import PchipInterpolator
+
     y, x = np.indices(shape, dtype=float)
     radius = np.hypot(x - profile["x0"][0], y - profile["y0"][0])
     for _ in range(_ITERATIONS):
@@ -112,4 +118,5 @@ def _image(profile, shape):
         along = (x - x0) * np.cos(pa) + (y - y0) * np.sin(pa)
         across = (y - y0) * np.cos(pa) - (x - x0) * np.sin(pa)
         radius = np.hypot(along, across / (1 - eps))
-    return np.interp(radius, profile["sma"], profile["intens"])
+    inside = np.clip(radius, profile["sma"][0], profile["sma"][-1])
+    return PchipInterpolator(profile["sma"], profile["intens"])(inside)

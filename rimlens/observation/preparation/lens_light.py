@@ -147,11 +147,14 @@ def fit_lens_light(
     psf = None if psf is None else normalize_psf(psf, data.shape)
     fwhm = 2.0 if psf is None else max(equivalent_fwhm(psf), 1.0)
     start = _center(center, data, good)
-    model = {"mge": GaussianLight, "isophotes": IsophoteLight}.get(method, SersicLight)
+    model = SersicLight if method == "sersic" else IsophoteLight
     options = {"components": components} if method == "sersic" else {}
     smooth = np.clip(_smoothed(data, good), 0, None)
     fitted = LightImage(data, np.hypot(sigma, _FIT_ERROR * smooth), psf, start, _level(sky))
-    fit, excess = _settled(model(fitted, **options), data, sigma, good, fwhm)
+    fit, excess = _settled(GaussianLight(fitted), data, sigma, good, fwhm)
+    if method != "mge":
+        # The slower models begin with the mask that the Gaussians have settled.
+        fit, excess = _settled(model(fitted, **options), data, sigma, good, fwhm, excess)
     if fit.image[_nearest(fit.center, data.shape)] <= fit.sky:
         warnings.warn(
             f"no light of a galaxy was found at column {start[0]:.0f}, row {start[1]:.0f}; give "
@@ -227,9 +230,9 @@ def subtract_lens_light(
     return derived(image, "subtract_lens_light", facts, data=data, mask=mask)
 
 
-def _settled(model, data, sigma, good, fwhm) -> tuple[LightFit, np.ndarray]:
+def _settled(model, data, sigma, good, fwhm, excess=None) -> tuple[LightFit, np.ndarray]:
     """Return the fit and the mask of what is brighter, after rounds of both."""
-    excess = np.zeros(data.shape, dtype=bool)
+    excess = np.zeros(data.shape, dtype=bool) if excess is None else excess
     fit = None
     for _ in range(_ROUNDS):
         fit = model.fit(good & ~excess, fit)
