@@ -168,6 +168,12 @@ def figure(path, pictures):
     fig.savefig(path, dpi=70)
 
 
+def shown(row):
+    """Return a line on a lens, printed at once: a run that is cut short has said what it found."""
+    texts = (f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values())
+    return ", ".join(f"{name}={text}" for name, text in zip(row, texts))
+
+
 def scores(table):
     """Return the figures over several lenses; what failed counts as infinitely wrong."""
 
@@ -190,11 +196,15 @@ def scores(table):
 @click.option("--injection", is_flag=True, help="Inject arcs instead.")
 @click.option("--no-reconstruction", is_flag=True, help="Compare the subtractions only.")
 @click.option("--every", type=click.IntRange(min=1), default=1, help="Only each so many-th lens.")
+@click.option("--grade", help="Only lenses of this grade.")
 @click.option("--figure", "png", type=click.Path(dir_okay=False), help="Write a montage.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write all figures.")
-def main(folder, method, injection, no_reconstruction, every, png, json_path):
+def main(folder, method, injection, no_reconstruction, every, grade, png, json_path):
     """Subtract the lens light of the lenses in FOLDER and compare with the published result."""
-    published = Table.read(folder / "table.csv", format="ascii.csv")[::every]
+    published = Table.read(folder / "table.csv", format="ascii.csv")
+    if grade:
+        published = published[published["grade"] == grade]
+    published = published[::every]
     solver = None
     if not (injection or no_reconstruction):
         from rimlens import RIMSolver
@@ -205,13 +215,16 @@ def main(folder, method, injection, no_reconstruction, every, png, json_path):
         lens = load(folder / f"{entry['lens']}_{entry['band']}.fits")
         try:
             if injection:
-                rows.extend(inject(lens, entry, method, number))
+                for row in inject(lens, entry, method, number):
+                    rows.append(row)
+                    tqdm.write(shown(row))
                 continue
             row, light = compare(solver, lens, entry, method)
         except RimlensError as failure:
             print(f"{entry['lens']}: {failure}")
             continue
         rows.append(row)
+        tqdm.write(shown(row))
         pictures.append((row["name"], lens, light))
     table = Table(rows=rows)
     for name in table.colnames:

@@ -147,14 +147,17 @@ def fit_lens_light(
     psf = None if psf is None else normalize_psf(psf, data.shape)
     fwhm = 2.0 if psf is None else max(equivalent_fwhm(psf), 1.0)
     start = _center(center, data, good)
-    model = SersicLight if method == "sersic" else IsophoteLight
-    options = {"components": components} if method == "sersic" else {}
     smooth = np.clip(_smoothed(data, good), 0, None)
     fitted = LightImage(data, np.hypot(sigma, _FIT_ERROR * smooth), psf, start, _level(sky))
-    fit, excess = _settled(GaussianLight(fitted), data, sigma, good, fwhm)
-    if method != "mge":
-        # The slower models begin with the mask that the Gaussians have settled.
-        fit, excess = _settled(model(fitted, **options), data, sigma, good, fwhm, excess)
+    # The slower models begin with the mask that the Gaussians have settled.
+    models = [GaussianLight(fitted)]
+    if method == "sersic":
+        models.append(SersicLight(fitted, components))
+    elif method == "isophotes":
+        models.append(IsophoteLight(fitted))
+    excess = np.zeros(data.shape, dtype=bool)
+    for model in models:
+        fit, excess = _settled(model, data, sigma, good, fwhm, excess)
     if fit.image[_nearest(fit.center, data.shape)] <= fit.sky:
         warnings.warn(
             f"no light of a galaxy was found at column {start[0]:.0f}, row {start[1]:.0f}; give "
@@ -230,9 +233,8 @@ def subtract_lens_light(
     return derived(image, "subtract_lens_light", facts, data=data, mask=mask)
 
 
-def _settled(model, data, sigma, good, fwhm, excess=None) -> tuple[LightFit, np.ndarray]:
+def _settled(model, data, sigma, good, fwhm, excess) -> tuple[LightFit, np.ndarray]:
     """Return the fit and the mask of what is brighter, after rounds of both."""
-    excess = np.zeros(data.shape, dtype=bool) if excess is None else excess
     fit = None
     for _ in range(_ROUNDS):
         fit = model.fit(good & ~excess, fit)
@@ -242,8 +244,6 @@ def _settled(model, data, sigma, good, fwhm, excess=None) -> tuple[LightFit, np.
         changed = np.mean(found != excess)
         if changed < _SETTLED:
             return fit, found
-        if not (good & ~found).any():
-            break
         excess = found
     warnings.warn(
         f"the mask of the arcs has not settled after {_ROUNDS} fits of the lens light: the last "
