@@ -20,7 +20,7 @@ from rimlens.observation.image import mask_array
 from rimlens.observation.noise import standard_deviation
 from rimlens.observation.preparation.arcs import excess_light
 from rimlens.observation.preparation.isophote_light import IsophoteLight
-from rimlens.observation.preparation.light_fit import LightFit, LightImage
+from rimlens.observation.preparation.light_fit import LightImage, LightModel
 from rimlens.observation.preparation.mge_light import GaussianLight
 from rimlens.observation.preparation.sersic_light import SersicLight
 from rimlens.observation.preparation.steps import derived
@@ -150,7 +150,7 @@ def fit_lens_light(
     smooth = np.clip(_smoothed(data, good), 0, None)
     fitted = LightImage(data, np.hypot(sigma, _FIT_ERROR * smooth), psf, start, _level(sky))
     # The slower models begin with the mask that the Gaussians have settled.
-    models = [GaussianLight(fitted)]
+    models: list[LightModel] = [GaussianLight(fitted)]
     if method == "sersic":
         models.append(SersicLight(fitted, components))
     elif method == "isophotes":
@@ -233,7 +233,7 @@ def subtract_lens_light(
     return derived(image, "subtract_lens_light", facts, data=data, mask=mask)
 
 
-def _settled(model, data, sigma, good, fwhm, excess) -> tuple[LightFit, np.ndarray]:
+def _settled(model, data, sigma, good, fwhm, excess):
     """Return the fit and the mask of what is brighter, after rounds of both."""
     fit = None
     for _ in range(_ROUNDS):

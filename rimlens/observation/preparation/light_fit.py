@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -66,6 +66,14 @@ class LightFit:
     def center(self) -> tuple[float, float]:
         """Column and row of the center, from 0."""
         return self.parameters["x"], self.parameters["y"]
+
+
+class LightModel(Protocol):
+    """What every model of light can do."""
+
+    def fit(self, used: np.ndarray, before: LightFit | None) -> LightFit:
+        """Return the model that fits the pixels in use, going on from an earlier fit."""
+        ...
 
 
 def solve_fluxes(

@@ -89,10 +89,10 @@ class SersicLight:
         shape = fit_shape(residual, start, self._lower, self._upper, self._scale)
         columns = self.columns(shape)
         brightness, sky, _ = solve_fluxes(self.image, columns, used)
-        parameters = {"x": float(shape[0]), "y": float(shape[1]), "components": []}
+        found = []
         for own, at_radius in zip(shape[2:].reshape(-1, 4), brightness):
             q, angle = axis_ratio_and_angle(*own[2:])
-            parameters["components"].append(
+            found.append(
                 {
                     "brightness": float(at_radius),
                     "effective_radius": float(np.exp(own[0])),
@@ -101,6 +101,7 @@ class SersicLight:
                     "angle": angle,
                 }
             )
+        parameters = {"x": float(shape[0]), "y": float(shape[1]), "components": found}
         return LightFit(np.tensordot(brightness, columns, 1) + sky, float(sky), shape, parameters)
 
     def columns(self, shape: np.ndarray) -> np.ndarray:
