@@ -16,6 +16,7 @@ from rimlens.spelling import did_you_mean
 # Before click 8.2 the help was no error.
 _HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
 _COMMANDS = (
+    "prepare",
     "reconstruct",
     "demo",
     "simulate",

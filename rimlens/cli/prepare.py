@@ -67,11 +67,9 @@ NONE = "none"
 )
 @click.option("--keep-background", is_flag=True, help="The sky is subtracted already.")
 @click.option("--cosmic-rays", is_flag=True, help="Mask cosmic rays: for single exposures.")
-@click.option("--no-center", is_flag=True, help="The position is exact: do not look for the lens.")
+@click.option("--no-center", is_flag=True, help="Do not look for the lens galaxy.")
 @click.option("--keep-neighbors", is_flag=True, help="Mask no neighbors.")
-@click.option(
-    "--regions", metavar="FILE", help="What to mask beside: a DS9 region or a FITS file."
-)
+@click.option("--regions", metavar="FILE", help="What to mask beside: a DS9 or FITS file.")
 @click.option(
     "--lens-light",
     type=click.Choice(["mge", "sersic", "isophotes", NONE]),

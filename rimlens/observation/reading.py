@@ -123,12 +123,9 @@ def read_stamp(path, extension=None):
     InputError
         If it has no such extension or no image.
     """
-    path, stated = _split(path)
-    files = FITSImages()
+    path, stated = split_path(path)
     wanted = stated if extension is None else extension
-    if wanted is None:
-        return _search(files.images(path), path, "psf", None, sole=True)
-    return _checked(files, path, "psf", wanted, None)
+    return find_image(FITSImages(), path, "psf", path if wanted is None else wanted)
 
 
 def _place(part, image):

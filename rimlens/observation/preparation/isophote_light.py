@@ -22,6 +22,10 @@ _STEP, _ITERATIONS = 0.15, 10
 _FIRST_RADIUS = 5.0
 
 
+# Amplitudes that are free, where light is known as isophotes alone.
+_ANNULI = 8
+
+
 class IsophoteLight:
     """Isophotes and the image that they make.
 
@@ -63,7 +67,9 @@ class IsophoteLight:
         parameters = {"x": shape[0], "y": shape[1]} | {
             name: values.tolist() for name, values in profile.items()
         }
-        return LightFit(_image(profile, self.image.data.shape), sky, shape, parameters)
+        image = _image(profile, self.image.data.shape)
+        parts = _annuli(image - sky, shape)
+        return LightFit(image, sky, shape, parameters, parts)
 
     def _ellipse(self, used):
         """Return center, flattening and angle of Gaussians, to begin with."""
@@ -120,3 +126,14 @@ def _image(profile, shape):
         radius = np.hypot(along, across / (1 - eps))
     inside = np.clip(radius, profile["sma"][0], profile["sma"][-1])
     return PchipInterpolator(profile["sma"], profile["intens"])(inside)
+
+
+def _annuli(light, shape):
+    """Return light in annuli that fade into each other, their radii in a geometric series."""
+    ny, nx = light.shape
+    rows, columns = np.indices(light.shape)
+    radius = np.maximum(np.hypot(columns - shape[0], rows - shape[1]), 1.0)
+    place = np.log(radius) / np.log(0.5 * np.hypot(ny, nx)) * (_ANNULI - 1)
+    numbers = np.arange(_ANNULI)[:, None, None]
+    weights = np.maximum(1 - np.abs(np.minimum(place, _ANNULI - 1) - numbers), 0.0)
+    return light * weights

@@ -63,6 +63,9 @@ class LensLight:
         Which model.
     chi2 : float
         Reduced chi-square of the pixels that were fitted.
+    components : ndarray
+        The Gaussians, Sersic profiles or annuli of the galaxy, which add up to its light, shape
+        ``(k, ny, nx)``; those without light are left out.
     """
 
     model: np.ndarray
@@ -72,6 +75,12 @@ class LensLight:
     parameters: dict[str, Any]
     method: str
     chi2: float
+    components: np.ndarray
+
+    @property
+    def trusted(self) -> np.ndarray:
+        """Where the model reproduces the galaxy: all but the core."""
+        return ~self.core
 
 
 def fit_lens_light(
@@ -173,7 +182,8 @@ def fit_lens_light(
     core = radii < core_radius
     rest = used & ~core
     chi2 = float(squares[rest].mean()) if rest.any() else float("nan")
-    return LensLight(fit.image, fit.sky, excess, core, fit.parameters, method, chi2)
+    components = fit.parts[np.any(fit.parts != 0, axis=(1, 2))]
+    return LensLight(fit.image, fit.sky, excess, core, fit.parameters, method, chi2, components)
 
 
 def subtract_lens_light(

@@ -55,12 +55,15 @@ class LightFit:
         What a later fit begins with; private to the model.
     parameters : dict
         Plain values by name.
+    parts : ndarray
+        What adds up to the light without the sky, shape ``(k, ny, nx)``.
     """
 
     image: np.ndarray
     sky: float
     shape: Any
     parameters: dict[str, Any]
+    parts: np.ndarray
 
     @property
     def center(self) -> tuple[float, float]:

@@ -83,7 +83,8 @@ class GaussianLight:
             "widths": self.widths.tolist(),
             "fluxes": fluxes.tolist(),
         }
-        return LightFit(np.tensordot(fluxes, columns, 1) + sky, float(sky), shape, parameters)
+        parts = fluxes[:, None, None] * columns
+        return LightFit(parts.sum(axis=0) + sky, float(sky), shape, parameters, parts)
 
     def columns(self, shape: np.ndarray) -> np.ndarray:
         """Return the Gaussians of unit flux, convolved, of shape ``(n, ny, nx)``.

@@ -145,3 +145,17 @@ def preparation_steps(
         return
     yield "with lens light", observation
     yield "observation", subtract_lens_light(observation, lens_light)
+
+
+def _stamp(frame, psf):
+    """Return the point-spread function that is given, in the file, or seen in stars."""
+    if psf is not None:
+        return psf_stamp(psf, frame)
+    if getattr(frame, "psf", None) is not None:
+        return frame.psf
+    try:
+        return psf_from_stars(frame)
+    except InputError as error:
+        raise InputError(
+            f"psf: the file has none, and none can be made of stars in the frame: {error}"
+        ) from error

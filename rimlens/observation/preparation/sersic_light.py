@@ -102,7 +102,8 @@ class SersicLight:
                 }
             )
         parameters = {"x": float(shape[0]), "y": float(shape[1]), "components": found}
-        return LightFit(np.tensordot(brightness, columns, 1) + sky, float(sky), shape, parameters)
+        parts = brightness[:, None, None] * columns
+        return LightFit(parts.sum(axis=0) + sky, float(sky), shape, parameters, parts)
 
     def columns(self, shape: np.ndarray) -> np.ndarray:
         """Return the convolved profiles of brightness 1 at the effective radius.
