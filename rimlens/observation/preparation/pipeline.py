@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rimlens.errors import InputError
 from rimlens.observation.observation import Observation
 from rimlens.observation.preparation.background import subtract_background
 from rimlens.observation.preparation.cosmic_rays import mask_cosmic_rays
@@ -13,7 +14,9 @@ from rimlens.observation.preparation.lens_center import find_lens_center
 from rimlens.observation.preparation.lens_light import subtract_lens_light
 from rimlens.observation.preparation.neighbors import mask_neighbors
 from rimlens.observation.preparation.noise_map import estimate_noise
+from rimlens.observation.preparation.psf_stamps import psf_stamp
 from rimlens.observation.preparation.regions import mask_regions
+from rimlens.observation.preparation.stars import psf_from_stars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -67,7 +67,8 @@ def psf_stamp(
     what : Quantity, float, Model, path-like or array_like
         One of
 
-        - the full width at half maximum of a Gaussian, an angle or a number of pixels;
+        - the full width at half maximum of a Gaussian, an angle (a text such as ``"0.1arcsec"``
+          too) or a number of pixels;
         - a model of `photutils.psf` or `astropy.modeling`, in pixels of the image, about its own
           ``x_0`` and ``y_0`` (or ``x_mean`` and ``y_mean``); it is averaged over the pixels,
           unless it is an average already (photutils' PRF models and ePSFs);
@@ -121,6 +122,7 @@ def psf_stamp(
 
     if size is not None:
         size = odd_size(size)
+    what = _width_of_text(what)
     if isinstance(what, Model):
         stamp = _from_model(what, image, size)
     elif isinstance(what, (str, os.PathLike)):
@@ -130,6 +132,16 @@ def psf_stamp(
     else:
         stamp = _with_odd_size(checked_stamp(what), size, image)
     return normalize_psf(stamp, image.data.shape)
+
+
+def _width_of_text(what):
+    """Return the width that a text states, or what was given where it is a file or no text."""
+    if not isinstance(what, str) or os.path.exists(what):
+        return what
+    try:
+        return u.Quantity(what)
+    except (TypeError, ValueError):
+        return what
 
 
 def _is_number(what):

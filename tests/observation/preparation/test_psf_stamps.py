@@ -281,3 +281,12 @@ def test_the_wcs_of_the_image_is_left_alone(tmp_path):
     )
     psf_stamp(path, image)
     assert image.wcs.to_header_string() == before
+
+
+def test_a_width_may_be_a_text():
+    image = CCDData(np.zeros((60, 60)), unit="adu")
+    wanted = psf_stamp(0.12 * u.arcsec, image, 21, pixel_scale=0.05)
+    np.testing.assert_array_equal(psf_stamp("0.12arcsec", image, 21, pixel_scale=0.05), wanted)
+    np.testing.assert_array_equal(psf_stamp("2.4", image, 21), psf_stamp(2.4, image, 21))
+    with pytest.raises(FileFormatError, match="0.12arcsecs: there is no such file"):
+        psf_stamp("0.12arcsecs", image, 21, pixel_scale=0.05)
