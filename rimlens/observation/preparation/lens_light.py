@@ -246,11 +246,14 @@ def subtract_lens_light(
 def _settled(model, data, sigma, good, fwhm, excess):
     """Return the fit and the mask of what is brighter, after rounds of both."""
     fit = None
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
         fit = model.fit(good & ~excess, fit)
         core = _radii(fit.center, data.shape) < _ARCLESS * fwhm
         light = np.clip(fit.image - fit.sky, 0, None)
         found = excess_light(data - fit.image, sigma, light, good, core)
+        if number >= _ROUNDS // 2:
+            # A mask that can only grow does not swing between two states.
+            found |= excess
         changed = np.mean(found != excess)
         if changed < _SETTLED:
             return fit, found
