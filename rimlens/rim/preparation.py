@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from astropy.nddata import block_reduce
 
 from rimlens.errors import InputError
 from rimlens.observation import Observation
 from rimlens.rim.constants import CONSTANTS
 from rimlens.typing import Tensor
 
-# Light that a crop to the solver's grid may cut off, as a fraction of the pixels that count.
+# What a crop to the solver's grid may cut off, as a fraction of the pixels that count.
 CROP_TOLERANCE = 0.02
+# It may cut off more where blocks of so many pixels a side are not brighter than so many times
+# the noise of their mean: blank sky does not make an image coarser.
+BLOCK, BLANK = 8, 6.0
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,8 @@ class Frame:
 def frame_observation(observation, size):
     """Bring an observation to a grid of `size` pixels a side.
 
-    The pixels are binned by the smallest whole factor with which the pixels that count fit; the
-    lens is taken to be at the center of the image.
+    The pixels are binned by the smallest whole factor with which the pixels that count fit, but
+    for blank sky, which is cut off; the lens is taken to be at the center of the image.
 
     Parameters
     ----------
@@ -118,7 +122,9 @@ def frame_observation(observation, size):
         binned = observation.binned(binning) if binning > 1 else observation
         window = tuple(_central(n, size) for n in binned.shape)
         counts = ~binned.mask
-        if counts.any() and counts[window].sum() >= (1 - CROP_TOLERANCE) * counts.sum():
+        kept = counts[window].sum()
+        nearly_all = kept >= (1 - CROP_TOLERANCE) * counts.sum()
+        if kept and (nearly_all or _is_blank(binned, window)):
             break
     else:
         raise InputError(
@@ -129,6 +135,15 @@ def frame_observation(observation, size):
         binned = binned.cutout(window)
     offset = tuple((size - n) // 2 for n in binned.shape)
     return Frame(binned, offset, size, binning)
+
+
+def _is_blank(observation, window):
+    """Return whether an observation shows no light beyond a window."""
+    beyond = ~observation.mask
+    beyond[window] = False
+    light = block_reduce(np.where(beyond, observation.data, 0.0), BLOCK)
+    noise = np.sqrt(block_reduce(np.where(beyond, observation.sigma**2, 0.0), BLOCK))
+    return not np.any(light[noise > 0] > BLANK * noise[noise > 0])
 
 
 def _central(n, size):

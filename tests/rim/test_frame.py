@@ -10,10 +10,10 @@ from rimlens.errors import InputError
 from rimlens.rim.preparation import frame_observation
 
 
-def observation(shape, mask=None):
+def observation(shape, mask=None, light=0.0):
     rng = np.random.default_rng(1)
     return Observation(
-        rng.normal(size=shape),
+        light + rng.normal(size=shape),
         uncertainty=np.full(shape, 0.5),
         psf=np.ones((3, 3)),
         wcs=None,
@@ -47,7 +47,8 @@ def test_a_small_image_is_padded_and_comes_back(ny, nx):
 @settings(max_examples=20)
 @given(ny=st.integers(20, 90), nx=st.integers(20, 90))
 def test_a_large_image_is_binned_by_the_smallest_factor_with_which_it_fits(ny, nx):
-    frame = frame_observation(observation((ny, nx)), 32)
+    # Light all over, of which nothing may be cut off.
+    frame = frame_observation(observation((ny, nx), light=5.0), 32)
 
     def kept(factor):
         my, mx = ny // factor, nx // factor
@@ -80,3 +81,21 @@ def test_the_center_of_the_grid_is_the_image_s_center_on_the_sky(shape):
 def test_an_observation_without_a_pixel_is_refused():
     with pytest.raises(InputError, match="every pixel is masked; at least one must count"):
         frame_observation(observation((20, 20), np.ones((20, 20), bool)), 32)
+
+
+def test_blank_sky_is_cut_off_and_light_is_not():
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:56, :56] - 27.5
+    ring = 20 * np.exp(-0.5 * ((np.hypot(x, y) - 10) / 1.5) ** 2)
+    beyond = 3 * np.exp(-0.5 * ((x - 24) ** 2 + y**2) / 2.0**2)
+    for image, binning in ((ring, 1), (ring + beyond, 2)):
+        observation = Observation(
+            image + rng.normal(0, 1, image.shape),
+            uncertainty=np.ones(image.shape),
+            psf=np.ones((3, 3)),
+            wcs=None,
+            pixel_scale=0.05,
+        )
+        frame = frame_observation(observation, 40)
+        assert frame.binning == binning
+        assert max(frame.observation.shape) == (40 if binning == 1 else 28)
