@@ -142,8 +142,9 @@ class SolverImage:
             from rimlens.observation.preparation.lens_light import fit_lens_light
 
             fitted = fit_lens_light(frame.observation, method=lens_light)
-            mask = frame.observation.mask | ~fitted.trusted
-            frame = replace(frame, observation=frame.observation.copy(mask=mask))
+            seen = frame.observation
+            mask, sigma = seen.mask | ~fitted.trusted, np.hypot(seen.sigma, fitted.error)
+            frame = replace(frame, observation=seen.copy(mask=mask, uncertainty=sigma))
         seen = frame.observation
         weight = frame.padded(~seen.mask, 0.0)[None]
         image, sigma, peak = normalize(
