@@ -8,6 +8,7 @@ covariance :math:`A^{-1}`, on a frame that follows the lens.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -29,8 +30,8 @@ class LaplacePosterior:
         The factor by which the noise's variance was multiplied for its correlation.
     """
 
-    maximum: object
-    lens: object
+    maximum: Any
+    lens: Any
     noise_correlation: float
 
     def draw(self, n, rng):

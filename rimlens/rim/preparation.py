@@ -72,7 +72,7 @@ class Frame:
         full[self._window] = values
         return full
 
-    def trimmed(self, values: dict[str, Tensor]) -> Any:
+    def trimmed(self, values: Tensor) -> Any:
         """Undo `padded`."""
         return np.asarray(values)[self._window]
 

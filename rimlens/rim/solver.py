@@ -304,10 +304,9 @@ class RIMSolver(Pretrained):
         # The network's chi-squares are those of the first band.
         none = {**result, "reduced_chi2": result["reduced_chi2"][:0]}
         results = [result] + [none] * (len(names) - 1)
-        parts = zip(names, ordered, results, answers)
         found = {
-            name: reconstruction_of(self, *answer, method, perf_counter() - start)
-            for name, *answer in parts
+            name: reconstruction_of(self, image, own, answer, method, perf_counter() - start)
+            for name, image, own, answer in zip(names, ordered, results, answers)
         }
         poor = {name: item for name, item in found.items() if item.quality != GOOD}
         for name, item in poor.items():

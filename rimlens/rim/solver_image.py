@@ -35,8 +35,8 @@ def exposure_of(inputs: dict[str, np.ndarray], changes: Any = ()) -> Exposure:
     -------
     Exposure
     """
-    parts = (inputs[name][0] for name in ("image", "sigma", "weight", "psf"))
-    return Exposure(*parts, changes)
+    image, sigma, weight, psf = (inputs[n][0] for n in ("image", "sigma", "weight", "psf"))
+    return Exposure(image, sigma, weight, psf, changes)
 
 
 def check_lens_light(method: str | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from astropy.nddata import NDData, StdDevUncertainty
@@ -94,7 +94,7 @@ class LensLight:
 
 def fit_lens_light(
     image: NDData,
-    method: Literal["mge", "sersic", "isophotes"] = "mge",
+    method: str = "mge",
     *,
     psf: ArrayLike | None = None,
     center: tuple[float, float] | None = None,
@@ -191,13 +191,11 @@ def fit_lens_light(
     core = radii < core_radius
     rest = used & ~core
     chi2 = float(squares[rest].mean()) if rest.any() else float("nan")
-    components = fit.parts[np.any(fit.parts != 0, axis=(1, 2))]
-    return LensLight(fit.image, fit.sky, excess, core, fit.parameters, method, chi2, components)
+    parts = fit.parts[np.any(fit.parts != 0, axis=(1, 2))]
+    return LensLight(fit.image, fit.sky, excess, core, fit.parameters, method, chi2, parts)
 
 
-def subtract_lens_light(
-    image: NDData, method: Literal["mge", "sersic", "isophotes"] = "mge", **options: Any
-) -> Any:
+def subtract_lens_light(image: NDData, method: str = "mge", **options: Any) -> Any:
     """Return an image without the light of the lens galaxy.
 
     The core of the galaxy is masked as far as the model does not reproduce it, and elsewhere a
