@@ -24,10 +24,8 @@ import numpy as np
 
 # Their names; the slope and the core are those of `slope_of` and `core_of`.
 PARAMETERS = ("ln theta_E", "t", "S_1", "S_2", "x", "y", "core", "a_3", "b_3", "a_4", "b_4")
-# Points a side over which a pixel is averaged; those nearer to the middle than this, in sides of a
-# pixel, over more: an error of the mass there is one of the radius, which the image knows well.
+# Points a side over which a pixel is averaged.
 OVERSAMPLING = 2
-NEAR, OVERSAMPLING_NEAR = 2.5, 16
 # The core is not smaller and not larger than these parts of a pixel.
 CORES = (0.05, 1.5)
 
@@ -60,23 +58,13 @@ def power_law(parameters, grid):
     derivatives : ndarray
         By the parameters, shape ``(11, ny, nx)``.
     """
-    kappa, derivatives = _averaged(parameters, grid.x, grid.y, grid.pixel_scale, OVERSAMPLING)
-    x0, y0 = (parameters[PARAMETERS.index(name)] for name in ("x", "y"))
-    near = np.hypot(grid.x - x0, grid.y - y0) < NEAR * grid.pixel_scale
-    if near.any():
-        kappa[near], derivatives[:, near] = _averaged(
-            parameters, grid.x[near], grid.y[near], grid.pixel_scale, OVERSAMPLING_NEAR
-        )
-    return kappa, derivatives
-
-
-def _averaged(parameters, x, y, side, count):
-    """Return means over pixels at positions, and their derivatives."""
-    steps = ((np.arange(count) + 0.5) / count - 0.5) * side
-    of_y, of_x = (v.ravel() for v in np.meshgrid(steps, steps, indexing="ij"))
-    points = [v[..., None] + step for v, step in ((x, of_x), (y, of_y))]
-    kappa, derivatives = _at_points(parameters, *points, side)
-    return kappa.mean(axis=-1), derivatives.mean(axis=-1)
+    steps = ((np.arange(OVERSAMPLING) + 0.5) / OVERSAMPLING - 0.5) * grid.pixel_scale
+    total, slopes = 0.0, 0.0
+    for step_y in steps:
+        for step_x in steps:
+            found = _at_points(parameters, grid.x + step_x, grid.y + step_y, grid.pixel_scale)
+            total, slopes = total + found[0], slopes + found[1]
+    return total / OVERSAMPLING**2, slopes / OVERSAMPLING**2
 
 
 def _at_points(parameters, x, y, scale):
