@@ -21,9 +21,11 @@ from rimlens.typing import Tensor
 
 # What a crop to the solver's grid may cut off, as a fraction of the pixels that count.
 CROP_TOLERANCE = 0.02
-# It may cut off more where blocks of so many pixels a side are not brighter than so many times
-# the noise of their mean: blank sky does not make an image coarser.
-BLOCK, BLANK = 8, 6.0
+# It may cut off a margin, of an image up to so many times as large as the grid, where blocks of so
+# many pixels a side are not brighter than so many times the noise of their mean: a little blank
+# sky does not make an image coarser.  Of a much larger image the lens is larger, too, than the
+# lenses that a solver was trained for.
+LARGER, BLOCK, BLANK = 1.2, 8, 6.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def frame_observation(observation, size):
     """Bring an observation to a grid of `size` pixels a side.
 
     The pixels are binned by the smallest whole factor with which the pixels that count fit, but
-    for blank sky, which is cut off; the lens is taken to be at the center of the image.
+    for a margin of blank sky, which is cut off; the lens is taken to be at the center of the image.
 
     Parameters
     ----------
@@ -124,7 +126,8 @@ def frame_observation(observation, size):
         counts = ~binned.mask
         kept = counts[window].sum()
         nearly_all = kept >= (1 - CROP_TOLERANCE) * counts.sum()
-        if kept and (nearly_all or _is_blank(binned, window)):
+        little = max(binned.shape) <= LARGER * size
+        if kept and (nearly_all or (little and _is_blank(binned, window))):
             break
     else:
         raise InputError(
@@ -141,8 +144,13 @@ def _is_blank(observation, window):
     """Return whether an observation shows no light beyond a window."""
     beyond = ~observation.mask
     beyond[window] = False
-    light = block_reduce(np.where(beyond, observation.data, 0.0), BLOCK)
-    noise = np.sqrt(block_reduce(np.where(beyond, observation.sigma**2, 0.0), BLOCK))
+    # Blocks that the image does not fill count too.
+    rest = [(0, -n % BLOCK) for n in observation.shape]
+
+    def total(values):
+        return block_reduce(np.pad(np.where(beyond, values, 0.0), rest), BLOCK)
+
+    light, noise = total(observation.data), np.sqrt(total(observation.sigma**2))
     return not np.any(light[noise > 0] > BLANK * noise[noise > 0])
 
 

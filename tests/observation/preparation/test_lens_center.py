@@ -120,9 +120,9 @@ def test_nothing_to_find_is_warned_of_and_the_image_left():
 def test_positions_that_cannot_be_used_are_refused():
     image = NDData(np.ones((20, 20)))
     sky = rotated_wcs((20, 20)).pixel_to_world(3, 4)
-    with pytest.raises(InputError, match="the image has no WCS for a position on the sky"):
+    with pytest.raises(InputError, match="is on the sky, but the frame has no celestial WCS"):
         center_on_lens(image, sky)
-    with pytest.raises(InputError, match=r"position: two pixels \(x, y\) or a SkyCoord"):
+    with pytest.raises(InputError, match=r"position: two numbers are wanted, found \(1, 2, 3\)"):
         center_on_lens(image, (1, 2, 3))
     with pytest.raises(InputError, match="lies outside the image"):
         center_on_lens(image, (3, 25))
