@@ -89,7 +89,8 @@ def frame_observation(observation, size):
     """Bring an observation to a grid of `size` pixels a side.
 
     The pixels are binned by the smallest whole factor with which the pixels that count fit, but
-    for a margin of blank sky, which is cut off; the lens is taken to be at the center of the image.
+    for a margin of blank sky, which is cut off; the lens is taken to be at the center of the
+    image.
 
     Parameters
     ----------
