@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from rimlens.errors import InputError
-from rimlens.observation.preparation.light_fit import LightFit, LightImage
+from rimlens.observation.preparation.light_fit import LightFit, LightModel
 from rimlens.observation.preparation.mge_light import GaussianLight
 
 # Fewer isophotes than this are no profile.
@@ -20,13 +20,11 @@ _FEWEST = 5
 # Radii grow by this part; iterations of photutils for an isophote, and of the image here.
 _STEP, _ITERATIONS = 0.15, 10
 _FIRST_RADIUS = 5.0
-
-
 # Amplitudes that are free, where light is known as isophotes alone.
 _ANNULI = 8
 
 
-class IsophoteLight:
+class IsophoteLight(LightModel):
     """Isophotes and the image that they make.
 
     Parameters
@@ -35,29 +33,8 @@ class IsophoteLight:
         The pixels.
     """
 
-    def __init__(self, image: LightImage) -> None:
-        self.image = image
-
     def fit(self, used: np.ndarray, before: LightFit | None) -> LightFit:
-        """Return the image of the isophotes of the pixels in use.
-
-        Parameters
-        ----------
-        used : ndarray of bool
-            Pixels to fit.
-        before : LightFit or None
-            An earlier fit, whose center and ellipse this one begins with; by default those of
-            Gaussians.
-
-        Returns
-        -------
-        LightFit
-
-        Raises
-        ------
-        InputError
-            If too few isophotes can be fitted.
-        """
+        """Return the image of the isophotes of the pixels in use: see `LightModel.fit`."""
         shape = self._ellipse(used) if before is None else before.shape
         profile = self._profile(used, shape)
         sky = self.image.sky

@@ -8,9 +8,10 @@ shapes there are does not belong here.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -71,12 +72,38 @@ class LightFit:
         return self.parameters["x"], self.parameters["y"]
 
 
-class LightModel(Protocol):
-    """What every model of light can do."""
+class LightModel(ABC):
+    """A model of light with parameters that are fitted to an image.
 
+    Parameters
+    ----------
+    image : LightImage
+        The pixels.
+    """
+
+    def __init__(self, image: LightImage) -> None:
+        self.image = image
+
+    @abstractmethod
     def fit(self, used: np.ndarray, before: LightFit | None) -> LightFit:
-        """Return the model that fits the pixels in use, going on from an earlier fit."""
-        ...
+        """Return the model that fits the pixels in use.
+
+        Parameters
+        ----------
+        used : ndarray of bool
+            Pixels to fit.
+        before : LightFit or None
+            An earlier fit, from which this one goes on.
+
+        Returns
+        -------
+        LightFit
+
+        Raises
+        ------
+        InputError
+            If it cannot be fitted to so few pixels.
+        """
 
 
 def solve_fluxes(

@@ -14,6 +14,7 @@ from scipy import fft
 from rimlens.observation.preparation.light_fit import (
     LightFit,
     LightImage,
+    LightModel,
     axis_ratio_and_angle,
     ellipse_matrix,
     fit_shape,
@@ -28,7 +29,7 @@ _LARGEST_ELLIPTICITY = 0.55
 _ROUGHNESS = 0.1
 
 
-class GaussianLight:
+class GaussianLight(LightModel):
     """A sum of concentric, similar Gaussians.
 
     Parameters
@@ -38,7 +39,7 @@ class GaussianLight:
     """
 
     def __init__(self, image: LightImage) -> None:
-        self.image = image
+        super().__init__(image)
         ny, nx = image.data.shape
         # The widest Gaussians are tapered by the periodic transform where the image has ended.
         self._padded = tuple(fft.next_fast_len(int(1.5 * n), real=True) for n in (ny, nx))
@@ -50,19 +51,7 @@ class GaussianLight:
         self._curvature = np.diff(np.eye(_WIDTHS), 2, axis=0) * _WIDTHS / _ROUGHNESS
 
     def fit(self, used: np.ndarray, before: LightFit | None) -> LightFit:
-        """Return the model that fits the pixels in use.
-
-        Parameters
-        ----------
-        used : ndarray of bool
-            Pixels to fit.
-        before : LightFit or None
-            An earlier fit, from which this one goes on.
-
-        Returns
-        -------
-        LightFit
-        """
+        """Return the Gaussians that fit the pixels in use: see `LightModel.fit`."""
         start = np.array([*self.image.center, 0.01, 0.01]) if before is None else before.shape
         free, _, _ = solve_fluxes(self.image, self.columns(start), used)
         penalty = self._curvature / max(free.sum(), 1e-12 * np.abs(self.image.data).sum())

@@ -12,6 +12,7 @@ from rimlens.errors import InputError
 from rimlens.observation.preparation.light_fit import (
     LightFit,
     LightImage,
+    LightModel,
     axis_ratio_and_angle,
     ellipse_matrix,
     fit_shape,
@@ -30,7 +31,7 @@ _INDICES = 0.3, 8.0
 _CORE, _POINTS = 6, 9
 
 
-class SersicLight:
+class SersicLight(LightModel):
     r"""A sum of Sersic profiles :math:`\exp(-b_n ((r / R_e)^{1/n} - 1))`.
 
     Sersic 1968, Atlas de Galaxias Australes; :math:`b_n` of Ciotti & Bertin 1999, A&A 352, 447.
@@ -51,7 +52,7 @@ class SersicLight:
     def __init__(self, image: LightImage, components: int = 2) -> None:
         if components not in _STARTS:
             raise InputError(f"components: 1, 2 or 3 is wanted, found {components!r}")
-        self.image = image
+        super().__init__(image)
         self._margin = (0, 0) if image.psf is None else tuple(k // 2 for k in image.psf.shape)
         size = max(image.data.shape)
         self._start = [
@@ -68,19 +69,7 @@ class SersicLight:
         self._scale = np.array([1, 1, *[0.3, 0.3, 0.1, 0.1] * components])
 
     def fit(self, used: np.ndarray, before: LightFit | None) -> LightFit:
-        """Return the model that fits the pixels in use.
-
-        Parameters
-        ----------
-        used : ndarray of bool
-            Pixels to fit.
-        before : LightFit or None
-            An earlier fit, from which this one goes on.
-
-        Returns
-        -------
-        LightFit
-        """
+        """Return the profiles that fit the pixels in use: see `LightModel.fit`."""
         start = np.array(self._start) if before is None else before.shape
 
         def residual(shape):
